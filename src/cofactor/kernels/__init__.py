@@ -1,0 +1,26 @@
+"""The numerical kernels: compiled for this machine, or their NumPy reference.
+
+The environment variable ``COFACTOR_ISA`` chooses an implementation by name; without it the best
+one that this machine supports is taken. Every function is specified in `kernels.reference`.
+"""
+
+from __future__ import annotations
+
+from cofactor.kernels import reference
+from cofactor.kernels._choice import available, implementation, like, load
+
+__all__ = [*reference.__all__, "available", "implementation", "load"]
+
+poisson_codes_csr = like(reference.poisson_codes_csr)
+poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)
+sampled_products = like(reference.sampled_products)
+soft_assign = like(reference.soft_assign)
+squared_distances = like(reference.squared_distances)
+squared_norms = like(reference.squared_norms)
+squared_norms_csr = like(reference.squared_norms_csr)
+top_losses = like(reference.top_losses)
+top_losses_csr = like(reference.top_losses_csr)
+weighted_squares = like(reference.weighted_squares)
+weighted_squares_csr = like(reference.weighted_squares_csr)
+weighted_sums = like(reference.weighted_sums)
+weighted_sums_csr = like(reference.weighted_sums_csr)

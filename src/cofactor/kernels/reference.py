@@ -1,0 +1,263 @@
+"""Every kernel in NumPy: the specification that the compiled kernels are tested against.
+
+A kernel fills or updates arrays that the caller gives, keeps no state and checks nothing beyond
+what NumPy does. Legend: n rows, d columns, k components, c kept components of a row. ``X`` is
+C-contiguous float32 or float64, as are ``shift``, components and codes that meet it; losses,
+weights and sums are float64; CSR indices are int32 or int64, component indices int32.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
+
+__all__ = [
+    "poisson_codes_csr",
+    "poisson_multiplicative_csr",
+    "sampled_products",
+    "soft_assign",
+    "squared_distances",
+    "squared_norms",
+    "squared_norms_csr",
+    "top_losses",
+    "top_losses_csr",
+    "weighted_squares",
+    "weighted_squares_csr",
+    "weighted_sums",
+    "weighted_sums_csr",
+]
+
+Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+
+
+def top_losses(
+    X: Data, shift: Data, components: Data, offsets: Data, index: Labels, loss: Floats
+) -> None:
+    """Find the components with the smallest affine losses of every row.
+
+    ``loss[n, j] = b_j - <x_n - shift, e_j>``; the ``keep`` smallest are returned in ascending
+    order, ties by the lower component. Products are summed in the precision of ``X``.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Rows, without NaN.
+    shift : array of shape (d,)
+        Subtracted from every row, in the precision of ``X``.
+    components : array of shape (k, d)
+        Linear parts e.
+    offsets : array of shape (k,)
+        Constants b; ``+inf`` keeps a component from being chosen while others remain.
+    index : int32 array of shape (n, keep), keep <= k
+        Written: the chosen components.
+    loss : float64 array of shape (n, keep)
+        Written: their losses.
+    """
+    _keep_smallest(offsets - (X - shift) @ components.T, index, loss)
+
+
+def top_losses_csr(
+    indptr: Indices,
+    indices: Indices,
+    data: Data,
+    components_t: Data,
+    offsets: Data,
+    index: Labels,
+    loss: Floats,
+) -> None:
+    """Find the components with the smallest affine losses of every CSR row.
+
+    As `top_losses` without a shift: ``loss[n, j] = b_j - <x_n, e_j>``.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+        The rows in CSR form; column indices may be in any order.
+    components_t : array of shape (d, k)
+        Linear parts, one row per column of the data.
+    offsets, index, loss : arrays
+        As in `top_losses`.
+    """
+    products = _csr(indptr, indices, data, components_t.shape[0]) @ components_t
+    _keep_smallest(offsets - products, index, loss)
+
+
+def soft_assign(loss: Floats, log_norm: Floats) -> None:
+    """Turn losses into posterior probabilities, in place.
+
+    ``p[n, c] = exp(-loss[n, c]) / sum_c exp(-loss[n, c])``, safe for all magnitudes. A loss of
+    ``+inf`` has probability zero; a row of nothing else gets uniform probabilities.
+
+    Parameters
+    ----------
+    loss : float64 array of shape (n, c)
+        Losses in nats; overwritten by the probabilities.
+    log_norm : float64 array of shape (n,)
+        Written: ``log sum_c exp(-loss[n, c])`` in nats.
+    """
+    least = loss.min(axis=1)
+    possible = least < np.inf
+    least[~possible] = 0.0
+    np.exp(least[:, None] - loss, out=loss)
+    loss[~possible] = 1.0
+    total = loss.sum(axis=1)
+    loss /= total[:, None]
+    log_norm[:] = np.where(possible, np.log(total) - least, -np.inf)
+
+
+def weighted_sums(
+    X: Data, shift: Data, index: Labels, weight: Floats, counts: Floats, sums: Floats
+) -> None:
+    """Add every row, times its weights, to the sums of its components.
+
+    ``counts[j] += w`` and ``sums[j] += w (x_n - shift)`` for every kept pair (n, j).
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Rows.
+    shift : array of shape (d,)
+        Subtracted from every row.
+    index : int32 array of shape (n, c)
+        Components of every row.
+    weight : float64 array of shape (n, c)
+        Their weights: posterior probability times the weight of the row.
+    counts : float64 array of shape (k,)
+        Added to: total weights.
+    sums : float64 array of shape (k, d)
+        Added to: weighted sums.
+    """
+    pairs = _pairs(index, weight, counts.size)
+    counts += pairs.sum(axis=0)
+    sums += pairs.T @ _residuals(X, shift)
+
+
+def weighted_squares(
+    X: Data, shift: Data, index: Labels, weight: Floats, squares: Floats
+) -> None:
+    """Add every squared row, times its weights, to the squares of its components.
+
+    ``squares[j] += w (x_n - shift)**2``; parameters as in `weighted_sums`.
+    """
+    squares += _pairs(index, weight, squares.shape[0]).T @ _residuals(X, shift) ** 2
+
+
+def weighted_sums_csr(
+    indptr: Indices,
+    indices: Indices,
+    data: Data,
+    index: Labels,
+    weight: Floats,
+    counts: Floats,
+    sums: Floats,
+) -> None:
+    """Add every CSR row, times its weights, to the sums of its components.
+
+    `weighted_sums` for CSR rows, without a shift.
+    """
+    rows = _csr(indptr, indices, data.astype(np.float64), sums.shape[1])
+    pairs = _pairs(index, weight, counts.size)
+    counts += pairs.sum(axis=0)
+    sums += (pairs.T @ rows).toarray()
+
+
+def weighted_squares_csr(
+    indptr: Indices,
+    indices: Indices,
+    data: Data,
+    index: Labels,
+    weight: Floats,
+    squares: Floats,
+) -> None:
+    """Add every squared CSR row, times its weights, to the squares of its components.
+
+    `weighted_squares` for CSR rows, without a shift; no column may occur twice in a row.
+    """
+    rows = _csr(indptr, indices, data.astype(np.float64) ** 2, squares.shape[1])
+    squares += (_pairs(index, weight, squares.shape[0]).T @ rows).toarray()
+
+
+def squared_norms(X: Data, shift: Data, out: Floats) -> None:
+    """Write ``out[n] = |x_n - shift|**2``, summed in float64; `shift` has shape (d,)."""
+    np.square(_residuals(X, shift)).sum(axis=1, out=out)
+
+
+def squared_norms_csr(indptr: Indices, indices: Indices, data: Data, out: Floats) -> None:
+    """Write ``out[n] = |x_n|**2`` of CSR rows, summed in float64."""
+    squares = data.astype(np.float64) ** 2
+    out[:] = np.bincount(_row_of(indptr), weights=squares, minlength=out.size)
+
+
+def squared_distances(X: Data, centers: Floats, index: Labels, out: Floats) -> None:
+    """Measure the squared distance of every row from one centre.
+
+    ``out[n] = |x_n - centers[index[n]]|**2`` from residuals in float64, so that rows close to
+    their centre lose no digits.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Rows.
+    centers : float64 array of shape (k, d)
+        Centres.
+    index : int32 array of shape (n,)
+        The centre of every row.
+    out : float64 array of shape (n,)
+        Written: the squared distances.
+    """
+    np.square(X - centers[index]).sum(axis=1, out=out)
+
+
+def sampled_products(
+    indptr: Indices, indices: Indices, codes: Data, components_t: Data, out: Floats
+) -> None:
+    """Evaluate a factorization at the stored positions of a CSR matrix.
+
+    ``out[p] = <codes[n], components_t[indices[p]]>`` for position p of row n, in float64.
+
+    Parameters
+    ----------
+    indptr, indices : arrays
+        The positions in CSR form.
+    codes : array of shape (n, k)
+        Codes of the rows.
+    components_t : array of shape (m, k)
+        Component values of the columns.
+    out : float64 array of shape (nnz,)
+        Written: the fitted values.
+    """
+    rows = _row_of(indptr)
+    wide = codes.astype(np.float64), components_t.astype(np.float64)
+    np.einsum("pk,pk->p", wide[0][rows], wide[1][indices], out=out)
+
+
+def _keep_smallest(losses: Data, index: Labels, loss: Floats) -> None:
+    order = np.argsort(losses, axis=1, kind="stable")[:, : index.shape[1]]
+    index[:] = order
+    loss[:] = np.take_along_axis(losses, order, axis=1)
+
+
+def _residuals(X: Data, shift: Data) -> Floats:
+    return X.astype(np.float64) - shift.astype(np.float64)
+
+
+def _pairs(index: Labels, weight: Floats, k: int) -> sparse.csr_array:
+    n, c = index.shape
+    indptr = np.arange(n + 1, dtype=np.int64) * c
+    return sparse.csr_array((weight.ravel(), index.ravel(), indptr), shape=(n, k))
+
+
+def _csr(indptr: Indices, indices: Indices, data: Data, d: int) -> sparse.csr_array:
+    return sparse.csr_array((data, indices, indptr), shape=(indptr.size - 1, d))
+
+
+def _row_of(indptr: Indices) -> NDArray[np.intp]:
+    return np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
