@@ -16,7 +16,7 @@ try:
 except ImportError:  # installed without a compiler
     _COMPILED: dict[str, ModuleType] = {}
 else:
-    _COMPILED = {name: getattr(_native, name) for name in _native.supported()}
+    _COMPILED = {name: getattr(_native, name) for name in _native.supported}
 
 _IMPLEMENTATIONS: dict[str, ModuleType] = {**_COMPILED, "reference": reference}
 

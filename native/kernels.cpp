@@ -1,0 +1,28 @@
+// All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
+#include "poisson.hpp"
+#include "soft_assign.hpp"
+#include "sums.hpp"
+#include "top_losses.hpp"
+#include "top_losses_csr.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+template <class T>
+constexpr DenseKernels<T> dense = {top_losses<T>, weighted_sums<T>, weighted_squares<T>,
+                                   squared_norms<T>, squared_distances<T>};
+
+template <class T, class I>
+constexpr SparseKernels<T, I> sparse = {
+    top_losses_csr<T, I>,    weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
+    squared_norms_csr<T, I>, poisson_codes_csr<T, I>, poisson_multiplicative_csr<T, I>,
+    sampled_products<T, I>};
+
+const Kernels kernels = {dense<float>,
+                         dense<double>,
+                         sparse<float, std::int32_t>,
+                         sparse<float, std::int64_t>,
+                         sparse<double, std::int32_t>,
+                         sparse<double, std::int64_t>,
+                         soft_assign};
+
+}  // namespace cofactor::COFACTOR_ISA

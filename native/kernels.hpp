@@ -1,0 +1,101 @@
+// The table of kernels that every instruction set fills and the Python module reads.
+//
+// Plain structures without functions: this header is compiled for several instruction sets, and
+// an inline function in it could be linked into the wrong one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cofactor {
+
+using std::size_t;
+using Label = std::int32_t;
+
+// Row-major and contiguous.
+template <class T>
+struct Matrix {
+    T* data;
+    size_t rows;
+    size_t columns;
+};
+
+template <class T, class I>
+struct Csr {
+    const I* indptr;
+    const I* indices;
+    const T* data;
+    size_t rows;
+};
+
+// Components that a row may belong to, and with what weight.
+struct Membership {
+    Matrix<const Label> index;
+    const double* weight;
+};
+
+// What a Poisson row is fitted with; columns[j] holds the k component values of column j.
+template <class T>
+struct PoissonModel {
+    Matrix<const T> columns;
+    const double* totals;
+    double l1;
+    double l2;
+    double floor;
+};
+
+template <class T>
+struct DenseKernels {
+    void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
+                       const T* offsets, Matrix<Label> index, double* loss);
+    void (*weighted_sums)(Matrix<const T> X, const T* shift, Membership members, double* counts,
+                          double* sums);
+    void (*weighted_squares)(Matrix<const T> X, const T* shift, Membership members,
+                             double* squares);
+    void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
+    void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
+                              double* out);
+};
+
+template <class T, class I>
+struct SparseKernels {
+    void (*top_losses)(Csr<T, I> X, Matrix<const T> components_t, const T* offsets,
+                       Matrix<Label> index, double* loss);
+    void (*weighted_sums)(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums);
+    void (*weighted_squares)(Csr<T, I> X, Membership members, Matrix<double> squares);
+    void (*squared_norms)(Csr<T, I> X, double* out);
+    void (*poisson_codes)(Csr<T, I> X, PoissonModel<T> model, T* codes, size_t sweeps,
+                          double* loss);
+    void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss);
+    void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
+                             double* out);
+};
+
+struct Kernels {
+    DenseKernels<float> dense_f32;
+    DenseKernels<double> dense_f64;
+    SparseKernels<float, std::int32_t> sparse_f32_i32;
+    SparseKernels<float, std::int64_t> sparse_f32_i64;
+    SparseKernels<double, std::int32_t> sparse_f64_i32;
+    SparseKernels<double, std::int64_t> sparse_f64_i64;
+    void (*soft_assign)(Matrix<double> loss, double* log_norm);
+};
+
+// The instruction sets that are compiled, best first, as in CMakeLists.txt.
+#if defined(__x86_64__)
+#define COFACTOR_FOR_EACH_ISA(DO) DO(avx512) DO(avx2) DO(baseline)
+#elif defined(__aarch64__)
+#define COFACTOR_FOR_EACH_ISA(DO) DO(neon)
+#else
+#define COFACTOR_FOR_EACH_ISA(DO) DO(baseline)
+#endif
+
+#define COFACTOR_DECLARE(isa)         \
+    namespace isa {                   \
+    extern const Kernels kernels;     \
+    bool runs_here();                 \
+    }
+COFACTOR_FOR_EACH_ISA(COFACTOR_DECLARE)
+#undef COFACTOR_DECLARE
+
+}  // namespace cofactor

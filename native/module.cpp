@@ -1,0 +1,294 @@
+// The Python module: one submodule of kernels for every instruction set that this machine has.
+//
+// A binding checks that shapes agree, releases the interpreter and calls the kernel. Types and
+// contiguity are checked by nanobind; nothing is converted or copied.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <initializer_list>
+#include <string>
+
+#include "kernels.hpp"
+
+namespace nb = nanobind;
+
+namespace cofactor {
+
+template <class T>
+using Array1 = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Array2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+Matrix<T> matrix(const Array2<T>& array) {
+    return {array.data(), array.shape(0), array.shape(1)};
+}
+
+std::string shape_text(const size_t* shape, size_t size) {
+    std::string text = "(";
+    for (size_t i = 0; i < size; ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + (size == 1 ? ",)" : ")");
+}
+
+// Refuse an array of any other shape.
+template <class Array>
+void expect(const char* name, const Array& array, std::initializer_list<size_t> shape) {
+    size_t got[2] = {};
+    bool same = true;
+    for (size_t i = 0; i < shape.size(); ++i) {
+        got[i] = array.shape(i);
+        same &= got[i] == shape.begin()[i];
+    }
+    if (same) return;
+    const std::string message = std::string(name) + " has shape " +
+                                shape_text(got, shape.size()) + ", expected " +
+                                shape_text(shape.begin(), shape.size());
+    throw nb::value_error(message.c_str());
+}
+
+template <class T, class I>
+Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices, const T* data) {
+    const size_t pointers = indptr.shape(0);
+    if (pointers == 0) throw nb::value_error("indptr is empty, expected one more entry than rows");
+    const I* const pointer = indptr.data();
+    if (pointer[0] != 0) throw nb::value_error("indptr does not start at 0");
+    expect("indices", indices, {static_cast<size_t>(pointer[pointers - 1])});
+    return {pointer, indices.data(), data, pointers - 1};
+}
+
+template <class T, class I>
+Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices,
+              const Array1<const T>& data) {
+    expect("data", data, {indices.shape(0)});
+    return csr(indptr, indices, data.data());
+}
+
+Membership membership(size_t rows, const Array2<const Label>& index,
+                      const Array2<const double>& weight) {
+    expect("index", index, {rows, index.shape(1)});
+    expect("weight", weight, {rows, index.shape(1)});
+    return {matrix(index), weight.data()};
+}
+
+// The places that the smallest losses of every row are written to.
+Matrix<Label> places(size_t rows, size_t k, const Array2<Label>& index,
+                     const Array2<double>& loss) {
+    const size_t keep = index.shape(1);
+    if (keep < 1 || keep > k) {
+        const std::string message = "index has " + std::to_string(keep) +
+                                    " columns, expected at least 1 and at most the " +
+                                    std::to_string(k) + " components";
+        throw nb::value_error(message.c_str());
+    }
+    expect("index", index, {rows, keep});
+    expect("loss", loss, {rows, keep});
+    return matrix(index);
+}
+
+auto named(const char* name) { return nb::arg(name).noconvert(); }
+
+using Unlocked = nb::call_guard<nb::gil_scoped_release>;
+
+template <class T>
+void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "top_losses",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const T>& components, const Array1<const T>& offsets,
+                   const Array2<Label>& index, const Array2<double>& loss) {
+            const size_t k = components.shape(0);
+            expect("shift", shift, {X.shape(1)});
+            expect("components", components, {k, X.shape(1)});
+            expect("offsets", offsets, {k});
+            kernels.top_losses(matrix(X), shift.data(), matrix(components), offsets.data(),
+                               places(X.shape(0), k, index, loss), loss.data());
+        },
+        named("X"), named("shift"), named("components"), named("offsets"), named("index"),
+        named("loss"), Unlocked());
+    module.def(
+        "weighted_sums",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array1<double>& counts, const Array2<double>& sums) {
+            expect("shift", shift, {X.shape(1)});
+            expect("sums", sums, {counts.shape(0), X.shape(1)});
+            kernels.weighted_sums(matrix(X), shift.data(), membership(X.shape(0), index, weight),
+                                  counts.data(), sums.data());
+        },
+        named("X"), named("shift"), named("index"), named("weight"), named("counts"),
+        named("sums"), Unlocked());
+    module.def(
+        "weighted_squares",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array2<double>& squares) {
+            expect("shift", shift, {X.shape(1)});
+            expect("squares", squares, {squares.shape(0), X.shape(1)});
+            kernels.weighted_squares(matrix(X), shift.data(),
+                                     membership(X.shape(0), index, weight), squares.data());
+        },
+        named("X"), named("shift"), named("index"), named("weight"), named("squares"),
+        Unlocked());
+    module.def(
+        "squared_norms",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array1<double>& out) {
+            expect("shift", shift, {X.shape(1)});
+            expect("out", out, {X.shape(0)});
+            kernels.squared_norms(matrix(X), shift.data(), out.data());
+        },
+        named("X"), named("shift"), named("out"), Unlocked());
+    module.def(
+        "squared_distances",
+        [&kernels](const Array2<const T>& X, const Array2<const double>& centers,
+                   const Array1<const Label>& index, const Array1<double>& out) {
+            expect("centers", centers, {centers.shape(0), X.shape(1)});
+            expect("index", index, {X.shape(0)});
+            expect("out", out, {X.shape(0)});
+            kernels.squared_distances(matrix(X), centers.data(), index.data(), out.data());
+        },
+        named("X"), named("centers"), named("index"), named("out"), Unlocked());
+}
+
+template <class T, class I>
+void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    module.def(
+        "top_losses_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const T>& components_t, Values offsets,
+                   const Array2<Label>& index, const Array2<double>& loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const size_t k = components_t.shape(1);
+            expect("offsets", offsets, {k});
+            kernels.top_losses(X, matrix(components_t), offsets.data(),
+                               places(X.rows, k, index, loss), loss.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("components_t"),
+        named("offsets"), named("index"), named("loss"), Unlocked());
+    module.def(
+        "weighted_sums_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array1<double>& counts, const Array2<double>& sums) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect("sums", sums, {counts.shape(0), sums.shape(1)});
+            kernels.weighted_sums(X, membership(X.rows, index, weight), counts.data(),
+                                  matrix(sums));
+        },
+        named("indptr"), named("indices"), named("data"), named("index"), named("weight"),
+        named("counts"), named("sums"), Unlocked());
+    module.def(
+        "weighted_squares_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array2<double>& squares) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            kernels.weighted_squares(X, membership(X.rows, index, weight), matrix(squares));
+        },
+        named("indptr"), named("indices"), named("data"), named("index"), named("weight"),
+        named("squares"), Unlocked());
+    module.def(
+        "squared_norms_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data, const Array1<double>& out) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect("out", out, {X.rows});
+            kernels.squared_norms(X, out.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("out"), Unlocked());
+    module.def(
+        "sampled_products",
+        [&kernels](Pointers indptr, Pointers indices, const Array2<const T>& codes,
+                   const Array2<const T>& components_t, const Array1<double>& out) {
+            const Csr<T, I> positions = csr<T, I>(indptr, indices, nullptr);
+            expect("codes", codes, {positions.rows, components_t.shape(1)});
+            expect("out", out, {indices.shape(0)});
+            kernels.sampled_products(positions, codes.data(), matrix(components_t), out.data());
+        },
+        named("indptr"), named("indices"), named("codes"), named("components_t"), named("out"),
+        Unlocked());
+}
+
+template <class T, class I>
+void bind_poisson(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    using Components = const Array2<const T>&;
+    using Totals = const Array1<const double>&;
+    using Codes = const Array2<T>&;
+    using Loss = const Array1<double>&;
+    const auto expect_shapes = [](size_t rows, Components components_t, Totals totals,
+                                  Codes codes, Loss loss) {
+        expect("totals", totals, {components_t.shape(1)});
+        expect("codes", codes, {rows, components_t.shape(1)});
+        expect("loss", loss, {rows});
+    };
+    module.def(
+        "poisson_codes_csr",
+        [&kernels, expect_shapes](Pointers indptr, Pointers indices, Values data,
+                                  Components components_t, Totals totals, Codes codes,
+                                  size_t sweeps, double l1, double l2, double floor, Loss loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect_shapes(X.rows, components_t, totals, codes, loss);
+            kernels.poisson_codes(X, {matrix(components_t), totals.data(), l1, l2, floor},
+                                  codes.data(), sweeps, loss.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("components_t"),
+        named("totals"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
+        nb::arg("floor"), named("loss"), Unlocked());
+    module.def(
+        "poisson_multiplicative_csr",
+        [&kernels, expect_shapes](Pointers indptr, Pointers indices, Values data,
+                                  Components components_t, Totals totals, Codes codes, double l1,
+                                  double l2, double floor, Loss loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect_shapes(X.rows, components_t, totals, codes, loss);
+            kernels.poisson_multiplicative(
+                X, {matrix(components_t), totals.data(), l1, l2, floor}, codes.data(),
+                loss.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("components_t"),
+        named("totals"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
+        named("loss"), Unlocked());
+}
+
+void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
+    module.def(
+        "soft_assign",
+        [&kernels](const Array2<double>& loss, const Array1<double>& log_norm) {
+            if (loss.shape(1) == 0) throw nb::value_error("loss has no columns");
+            expect("log_norm", log_norm, {loss.shape(0)});
+            kernels.soft_assign(matrix(loss), log_norm.data());
+        },
+        named("loss"), named("log_norm"), Unlocked());
+}
+
+template <class T, class I>
+void bind_all_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    bind_sparse(module, kernels);
+    bind_poisson(module, kernels);
+}
+
+void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels& kernels) {
+    nb::module_ module = parent.def_submodule(name);
+    bind_dense(module, kernels.dense_f32);
+    bind_dense(module, kernels.dense_f64);
+    bind_all_sparse(module, kernels.sparse_f32_i32);
+    bind_all_sparse(module, kernels.sparse_f32_i64);
+    bind_all_sparse(module, kernels.sparse_f64_i32);
+    bind_all_sparse(module, kernels.sparse_f64_i64);
+    bind_soft_assign(module, kernels);
+    names.append(name);
+}
+
+}  // namespace cofactor
+
+NB_MODULE(_native, module) {
+    nb::list names;
+#define COFACTOR_BIND(isa)          \
+    if (cofactor::isa::runs_here()) \
+        cofactor::bind(module, names, #isa, cofactor::isa::kernels);
+    COFACTOR_FOR_EACH_ISA(COFACTOR_BIND)
+    module.attr("supported") = nb::tuple(names);
+}

@@ -1,0 +1,145 @@
+// Vectors as wide as the instruction set at hand, from the compilers' vector extensions.
+//
+// Every header that is compiled for several instruction sets puts all it defines into the
+// namespace of the one at hand, and calls no inline library function.
+#pragma once
+
+#include <new>
+
+#include "kernels.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+#if defined(__AVX512F__)
+constexpr size_t vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr size_t vector_bytes = 32;
+#else
+constexpr size_t vector_bytes = 16;
+#endif
+
+#define COFACTOR_INLINE [[gnu::always_inline]] inline
+
+template <class T>
+struct Simd;
+
+template <>
+struct Simd<float> {
+    typedef float Vec __attribute__((vector_size(vector_bytes)));
+    typedef std::int32_t Int __attribute__((vector_size(vector_bytes)));
+    typedef std::uint32_t Bits __attribute__((vector_size(vector_bytes)));
+    using Lane = std::int32_t;
+};
+
+template <>
+struct Simd<double> {
+    typedef double Vec __attribute__((vector_size(vector_bytes)));
+    typedef std::int64_t Int __attribute__((vector_size(vector_bytes)));
+    typedef std::uint64_t Bits __attribute__((vector_size(vector_bytes)));
+    using Lane = std::int64_t;
+};
+
+template <class T>
+using Vec = typename Simd<T>::Vec;
+template <class T>
+using Int = typename Simd<T>::Int;  // as wide as T: masks, bits and component indices
+template <class T>
+using Bits = typename Simd<T>::Bits;
+template <class T>
+using Lane = typename Simd<T>::Lane;
+template <class T>
+constexpr size_t lanes = vector_bytes / sizeof(T);
+
+template <class T>
+constexpr T infinity = static_cast<T>(__builtin_inf());
+template <class T>
+constexpr T not_a_number = static_cast<T>(__builtin_nan(""));
+
+template <class T>
+COFACTOR_INLINE Vec<T> splat(T value) {
+    return Vec<T>{} + value;
+}
+
+template <class T>
+COFACTOR_INLINE Int<T> splat_int(Lane<T> value) {
+    return Int<T>{} + value;
+}
+
+template <class T>
+COFACTOR_INLINE Vec<T> load(const T* at) {
+    Vec<T> value;
+    __builtin_memcpy(&value, at, sizeof value);
+    return value;
+}
+
+template <class T>
+COFACTOR_INLINE void store(T* at, Vec<T> value) {
+    __builtin_memcpy(at, &value, sizeof value);
+}
+
+template <class V>
+COFACTOR_INLINE V at_least(V value, V limit) {
+    return value > limit ? value : limit;
+}
+
+template <class T>
+COFACTOR_INLINE bool any(Int<T> mask) {
+    Simd<double>::Int words;
+    __builtin_memcpy(&words, &mask, sizeof words);
+    std::int64_t seen = 0;
+    for (size_t i = 0; i < lanes<double>; ++i) seen |= words[i];
+    return seen != 0;
+}
+
+template <class T>
+COFACTOR_INLINE double sum(Vec<T> value) {
+    double total = 0;
+    for (size_t i = 0; i < lanes<T>; ++i) total += static_cast<double>(value[i]);
+    return total;
+}
+
+// Sum term(0) ... term(n - 1) in float64: eight running sums, so that the order is the same for
+// every instruction set and yet leaves the compiler vectors to use.
+template <class Term>
+COFACTOR_INLINE double sum_of(size_t n, Term term) {
+    constexpr size_t width = 8;
+    double part[width] = {};
+    size_t i = 0;
+    for (; i + width <= n; i += width)
+        for (size_t j = 0; j < width; ++j) part[j] += term(i + j);
+    for (; i < n; ++i) part[i % width] += term(i);
+    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+}
+
+COFACTOR_INLINE constexpr size_t round_up(size_t n, size_t step) {
+    return (n + step - 1) / step * step;
+}
+
+template <class N>
+COFACTOR_INLINE constexpr N smaller(N a, N b) {
+    return b < a ? b : a;
+}
+
+template <class N>
+COFACTOR_INLINE constexpr N larger(N a, N b) {
+    return a < b ? b : a;
+}
+
+// Uninitialised memory for one call, aligned for every vector.
+template <class T>
+class Scratch {
+public:
+    explicit Scratch(size_t size)
+        : data_(static_cast<T*>(::operator new(size * sizeof(T), alignment))) {}
+    ~Scratch() { ::operator delete(data_, alignment); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+
+    COFACTOR_INLINE operator T*() const { return data_; }
+
+private:
+    static constexpr std::align_val_t alignment{64};
+    T* data_;
+};
+
+}  // namespace cofactor::COFACTOR_ISA

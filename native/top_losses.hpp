@@ -1,0 +1,136 @@
+// Dense rows: products with all components, fused with the choice of the smallest losses.
+//
+// Lanes are rows. A panel holds as many rows as a tile, transposed; a group holds as many
+// components as a tile, interleaved. One tile is a panel times a group, in registers.
+#pragma once
+
+#include "keepers.hpp"
+#include "transpose.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+constexpr size_t panels_budget = 128 * 1024;      // bytes of packed rows and their state
+constexpr size_t components_budget = 192 * 1024;  // bytes of packed components, well inside L2
+constexpr size_t few = 16;                        // beyond, sorting beats insertion
+
+// Components interleaved by groups: values[(group * d + l) * tile_components + r].
+template <class T>
+class PackedComponents {
+public:
+    PackedComponents(Matrix<const T> components, const T* offsets)
+        : d(components.columns),
+          k(components.rows),
+          groups((k + tile_components - 1) / tile_components),
+          values_(groups * tile_components * d),
+          offsets_(groups * tile_components) {
+        for (size_t j = 0; j < groups * tile_components; ++j) {
+            T* const to = values_ + j / tile_components * tile_components * d + j % tile_components;
+            const T* const from = components.data + j * d;
+            for (size_t l = 0; l < d; ++l) to[l * tile_components] = j < k ? from[l] : T{0};
+            offsets_[j] = j < k ? offsets[j] : infinity<T>;
+        }
+    }
+
+    COFACTOR_INLINE const T* group(size_t g) const { return values_ + g * tile_components * d; }
+    COFACTOR_INLINE const T* offsets(size_t g) const { return offsets_ + g * tile_components; }
+    COFACTOR_INLINE size_t count(size_t g) const {
+        return smaller(tile_components, k - g * tile_components);
+    }
+
+    const size_t d, k, groups;
+
+private:
+    Scratch<T> values_, offsets_;
+};
+
+// panel[l * tile_rows + i] = X[row + i][l] - shift[l]; rows that do not exist are zero.
+template <class T>
+void pack_panel(Matrix<const T> X, const T* shift, size_t row, T* panel) {
+    const size_t d = X.columns;
+    const size_t count = smaller(tile_rows<T>, X.rows - row);
+    const T* const first = X.data + row * d;
+    if (count < tile_rows<T>) __builtin_memset(panel, 0, tile_rows<T> * d * sizeof(T));
+    size_t i = 0;
+    for (; tile_rows<T> % 4 == 0 && i + 4 <= count; i += 4) {
+        const T* const rows[] = {first + i * d, first + (i + 1) * d, first + (i + 2) * d,
+                                 first + (i + 3) * d};
+        transpose_four(rows, shift, d, panel + i, tile_rows<T>);
+    }
+    for (; i < count; ++i)
+        for (size_t l = 0; l < d; ++l) panel[l * tile_rows<T> + i] = first[i * d + l] - shift[l];
+}
+
+template <class T>
+COFACTOR_INLINE void tile_losses(const T* panel, const T* group, const T* offsets, size_t d,
+                                 Tile<T>& tile) {
+    Tile<T> product = {};
+    for (size_t l = 0; l < d; ++l) {
+        Vec<T> x[tile_vectors];
+        for (size_t v = 0; v < tile_vectors; ++v) x[v] = load(panel + v * lanes<T>);
+        for (size_t r = 0; r < tile_components; ++r) {
+            const Vec<T> e = splat(group[r]);
+            for (size_t v = 0; v < tile_vectors; ++v) product[r][v] += x[v] * e;
+        }
+        panel += tile_rows<T>;
+        group += tile_components;
+    }
+    for (size_t r = 0; r < tile_components; ++r)
+        for (size_t v = 0; v < tile_vectors; ++v) tile[r][v] = offsets[r] - product[r][v];
+}
+
+// All groups in [begin, end) against one panel.
+template <class T, class Keeper>
+void scan_panel(const T* panel, const PackedComponents<T>& components, size_t begin, size_t end,
+                Keeper& keeper, size_t place) {
+    auto state = keeper.take(place);
+    for (size_t g = begin; g < end; ++g) {
+        Tile<T> tile;
+        tile_losses<T>(panel, components.group(g), components.offsets(g), components.d, tile);
+        state.offer(g * tile_components, components.count(g), tile);
+    }
+    keeper.put(place, state);
+}
+
+// A block of panels stays in the cache while blocks of components pass by.
+template <class T, class Keeper>
+void scan(Matrix<const T> X, const T* shift, const PackedComponents<T>& components,
+          Matrix<Label> index, double* loss) {
+    const size_t d = components.d, keep = index.columns;
+    const size_t panel_bytes =
+        tile_rows<T> * d * sizeof(T) + Keeper::bytes_per_panel(keep, components.k);
+    const size_t most = larger<size_t>(1, panels_budget / larger<size_t>(1, panel_bytes));
+    const size_t group_bytes = larger<size_t>(1, tile_components * d * sizeof(T));
+    const size_t groups_at_once = larger<size_t>(1, components_budget / group_bytes);
+    const size_t needed = (X.rows + tile_rows<T> - 1) / tile_rows<T>;
+    const size_t panels_at_once = smaller(most, needed);
+
+    const Scratch<T> panels(panels_at_once * tile_rows<T> * d);
+    Keeper keeper(keep, components.k, panels_at_once);
+    for (size_t first = 0; first < needed; first += panels_at_once) {
+        const size_t count = smaller(panels_at_once, needed - first);
+        for (size_t p = 0; p < count; ++p) {
+            pack_panel(X, shift, (first + p) * tile_rows<T>, panels + p * tile_rows<T> * d);
+            keeper.start(p);
+        }
+        for (size_t g = 0; g < components.groups; g += groups_at_once)
+            for (size_t p = 0; p < count; ++p)
+                scan_panel<T>(panels + p * tile_rows<T> * d, components, g,
+                              smaller(g + groups_at_once, components.groups), keeper, p);
+        const size_t end = smaller((first + count) * tile_rows<T>, X.rows);
+        for (size_t row = first * tile_rows<T>, i = 0; row < end; ++row, ++i)
+            keeper.write(i / tile_rows<T>, i % tile_rows<T>, index.data + row * keep,
+                         loss + row * keep);
+    }
+}
+
+template <class T>
+void top_losses(Matrix<const T> X, const T* shift, Matrix<const T> components, const T* offsets,
+                Matrix<Label> index, double* loss) {
+    const PackedComponents<T> packed(components, offsets);
+    const auto scan_rows = index.columns == 1     ? scan<T, Nearest<T>>
+                           : index.columns <= few ? scan<T, Few<T>>
+                                                  : scan<T, Many<T>>;
+    scan_rows(X, shift, packed, index, loss);
+}
+
+}  // namespace cofactor::COFACTOR_ISA

@@ -1,0 +1,3 @@
+"""The compiled kernels: one submodule, specified in `reference`, for every instruction set."""
+
+supported: tuple[str, ...]
