@@ -1,0 +1,1 @@
+"""Clusterings and factorizations as one family, on one scale."""

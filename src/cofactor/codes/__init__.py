@@ -1,0 +1,18 @@
+"""What a row's code may be, one file per kind of code."""
+
+from cofactor.codes.base import Codes
+from cofactor.codes.free import Free
+from cofactor.codes.nonnegative import MultiplicativeNonnegative, Nonnegative
+from cofactor.codes.onehot import OneHot
+from cofactor.codes.scaled_onehot import ScaledOneHot
+from cofactor.codes.simplex import Simplex
+
+__all__ = [
+    "Codes",
+    "Free",
+    "MultiplicativeNonnegative",
+    "Nonnegative",
+    "OneHot",
+    "ScaledOneHot",
+    "Simplex",
+]

@@ -1,0 +1,60 @@
+"""What codes are: what a row's code may be, and how much of its posterior is kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from cofactor.data import RowBlock, Rows
+from cofactor.noise.base import Noise, Params
+
+Step = Callable[[RowBlock, Any], tuple[Any, Any]]
+
+
+class Codes(ABC):
+    """What a row's code may be.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    requires : tuple of str
+        The methods that a noise must have to be combined with these codes.
+    needs_columns : bool
+        Whether the M-step encodes the transposed data.
+    tag : str
+        What the objective is: ``"free energy"`` (a bound on the marginal likelihood, exact when
+        the whole posterior is kept) or ``"conditional"`` (likelihood given the fitted codes).
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]]
+    needs_columns: ClassVar[bool] = False
+    tag: ClassVar[str]
+
+    @abstractmethod
+    def first_state(self, noise: Noise, block: RowBlock, params: Params, codes: Any) -> Any:
+        """Return the row state that goes with a block before the first sweep.
+
+        Parameters
+        ----------
+        noise : Noise
+        block : RowBlock
+        params : Params
+            The parameters that the first sweep will use.
+        codes : object
+            Codes of these rows to start from, where the start gives any, else None.
+        """
+
+    @abstractmethod
+    def e_step(self, noise: Noise, params: Params) -> Step:
+        """Return ``step(block, state) -> (statistics, new state)`` under fixed parameters."""
+
+    @abstractmethod
+    def m_step(self, noise: Noise, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
+        """Return the parameters that lower the objective most, given the rows' codes."""
+
+    @abstractmethod
+    def objective(self, noise: Noise, statistics: Any, params: Params) -> float:
+        """Return the loss in nats, all constants included: what a fit never raises."""

@@ -1,0 +1,37 @@
+"""Free codes: least squares, the truncated singular value decomposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cofactor.codes.linear import LinearCodes, LinearState
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats
+from cofactor.noise.base import Params
+from cofactor.noise.gaussian import Gaussian
+from cofactor.noise.least_squares import best_components
+from cofactor.noise.linear import Encoded
+
+
+@dataclass(frozen=True)
+class Free(LinearCodes):
+    """Codes and components without constraint: alternating least squares.
+
+    The best solution is the truncated singular value decomposition, from which a fit starts.
+    """
+
+    name: ClassVar[str] = "free"
+    requires: ClassVar[tuple[str, ...]] = ("free_codes", "nats")
+
+    def encode(
+        self, noise: Gaussian, block: RowBlock, components: Floats, codes: Floats
+    ) -> Encoded:
+        """See :class:`LinearCodes`."""
+        return noise.free_codes(block, components)
+
+    def improved_components(
+        self, noise: Gaussian, params: Params, rows: Rows[LinearState]
+    ) -> Floats:
+        """See :class:`LinearCodes`."""
+        return best_components(rows)

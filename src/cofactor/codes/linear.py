@@ -1,0 +1,111 @@
+"""What all linear codes share: the mean is ``ZW``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from cofactor.codes.base import Codes, Step
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats
+from cofactor.engine import Additive
+from cofactor.noise.base import Params
+from cofactor.noise.linear import Encoded, LinearNoise, Penalty
+
+
+@dataclass(frozen=True)
+class LinearState:
+    """State of a block's rows.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n, k)
+    row_constant : ndarray of shape (n,)
+        The part of each row's divergence that its codes cannot change.
+    constants : ndarray
+        The block's share of the likelihood's constants.
+    """
+
+    codes: Floats
+    row_constant: Floats
+    constants: Floats
+
+
+@dataclass(frozen=True)
+class LinearStatistics(Additive):
+    """What is known of the rows after a sweep.
+
+    Attributes
+    ----------
+    divergence : float
+        ``Σ_n w_n d(x_n, z_n W)``.
+    penalty : float
+        The penalty on the codes, in units of the divergence.
+    constants : ndarray
+        Sums from which the noise completes the likelihood.
+    """
+
+    divergence: float
+    penalty: float
+    constants: Floats
+
+
+class LinearCodes(Codes):
+    """Codes with mean ``z_n W``: each sweep improves the codes, each M-step the components."""
+
+    tag: ClassVar[str] = "conditional"
+    penalty: ClassVar[Penalty] = Penalty()
+
+    @abstractmethod
+    def encode(
+        self, noise: LinearNoise, block: RowBlock, components: Floats, codes: Floats
+    ) -> Encoded:
+        """Return codes of the block that fit it better, or as well."""
+
+    @abstractmethod
+    def improved_components(
+        self, noise: LinearNoise, params: Params, rows: Rows[LinearState]
+    ) -> Floats:
+        """Return components of shape (k, d) that fit better, or as well, given the codes."""
+
+    def components_penalty(self, components: Floats) -> float:
+        """Return the penalty on the components; none unless overridden."""
+        return 0.0
+
+    def first_state(
+        self, noise: LinearNoise, block: RowBlock, params: Params, codes: Any
+    ) -> LinearState:
+        """See :class:`Codes`; codes must be given."""
+        return LinearState(codes, noise.row_constant(block), noise.constants(block))
+
+    def e_step(self, noise: LinearNoise, params: Params) -> Step:
+        """See :class:`Codes`."""
+
+        def step(block: RowBlock, state: LinearState) -> tuple[LinearStatistics, LinearState]:
+            encoded = self.encode(noise, block, params.components, state.codes)
+            divergence = block.weights @ (encoded.loss + state.row_constant)
+            penalty = block.weights @ self.penalty.of(encoded.codes)
+            statistics = LinearStatistics(float(divergence), float(penalty), state.constants)
+            return statistics, replace(state, codes=encoded.codes)
+
+        return step
+
+    def m_step(
+        self,
+        noise: LinearNoise,
+        statistics: LinearStatistics,
+        params: Params,
+        rows: Rows[LinearState],
+    ) -> Params:
+        """See :class:`Codes`."""
+        return replace(
+            params,
+            components=self.improved_components(noise, params, rows),
+            dispersion=noise.linear_dispersion(statistics.divergence, statistics.constants),
+        )
+
+    def objective(self, noise: LinearNoise, statistics: LinearStatistics, params: Params) -> float:
+        """Return minus the (penalised) conditional log-likelihood, in nats."""
+        penalty = statistics.penalty + self.components_penalty(params.components)
+        return noise.nats(statistics.divergence + penalty, statistics.constants)

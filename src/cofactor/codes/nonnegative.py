@@ -1,0 +1,87 @@
+"""Nonnegative codes and components: nonnegative matrix factorization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from cofactor.codes.linear import LinearCodes, LinearState
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats
+from cofactor.noise.base import Params
+from cofactor.noise.linear import Encoded, LinearNoise, Penalty, transposed_step
+
+
+@dataclass(frozen=True)
+class Nonnegative(LinearCodes):
+    """``z_n ≥ 0`` and ``W ≥ 0``; each half-step is the best that the noise has.
+
+    The components are updated by encoding the transposed data with the codes as components, so
+    one row kernel serves both factors.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        On the codes.
+    components_penalties : Penalty
+        On the components.
+    """
+
+    penalty: Penalty = field(default_factory=Penalty)  # type: ignore[misc]
+    components_penalties: Penalty = field(default_factory=Penalty)
+
+    name: ClassVar[str] = "nonnegative"
+    requires: ClassVar[tuple[str, ...]] = ("nonnegative_codes", "nats")
+    needs_columns: ClassVar[bool] = True
+
+    def half_step(
+        self,
+        noise: LinearNoise,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """Improve one factor with the other fixed; see `LinearNoise.nonnegative_codes`."""
+        return noise.nonnegative_codes(block, components, codes, penalty, column_weights)
+
+    def encode(
+        self, noise: LinearNoise, block: RowBlock, components: Floats, codes: Floats
+    ) -> Encoded:
+        """See :class:`LinearCodes`."""
+        return self.half_step(noise, block, components, codes, self.penalty)
+
+    def improved_components(
+        self, noise: LinearNoise, params: Params, rows: Rows[LinearState]
+    ) -> Floats:
+        """See :class:`LinearCodes`."""
+
+        def encode(columns: RowBlock, codes: Floats, start: Floats, weights: Floats) -> Encoded:
+            return self.half_step(noise, columns, codes, start, self.components_penalties, weights)
+
+        return transposed_step(rows, params.components, encode)
+
+    def components_penalty(self, components: Floats) -> float:
+        """See :class:`LinearCodes`."""
+        return float(self.components_penalties.of(components).sum())
+
+
+@dataclass(frozen=True)
+class MultiplicativeNonnegative(Nonnegative):
+    """Nonnegative codes by multiplicative updates alone [Lee & Seung 2001]."""
+
+    name: ClassVar[str] = "nonnegative, multiplicative"
+    requires: ClassVar[tuple[str, ...]] = ("multiplicative_codes", "nats")
+
+    def half_step(
+        self,
+        noise: LinearNoise,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """See `LinearNoise.multiplicative_codes`."""
+        return noise.multiplicative_codes(block, components, codes, penalty, column_weights)

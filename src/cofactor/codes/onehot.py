@@ -1,0 +1,193 @@
+"""One-hot codes: clusterings and mixtures, hard, truncated or full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from operator import add
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cofactor.codes.base import Codes, Step
+from cofactor.codes.posterior import Full, Kept, soft_assign
+from cofactor.codes.refill import moments_of, refill
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats, Labels
+from cofactor.engine import Additive
+from cofactor.errors import InputError
+from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params, Scorer
+
+CHUNK_ENTRIES = 1 << 20  # posterior probabilities held at a time when all are kept
+EMPTY = 1e-12  # posterior rows below which a component counts as empty
+
+
+@dataclass(frozen=True)
+class OneHotState:
+    """State of a block's rows.
+
+    Attributes
+    ----------
+    index : ndarray of shape (n, C'), int32
+        Components kept for each row, best first; only the best if all are kept.
+    loss : ndarray of shape (n,)
+        ``−log Σ_{c∈K_n} π_c p(x_n|c)`` in nats.
+    cached : ndarray of shape (n,)
+        The noise's row statistic.
+    """
+
+    index: Labels
+    loss: Floats
+    cached: Floats
+
+    @property
+    def labels(self) -> Labels:
+        """The best component of each row, shape (n,)."""
+        return self.index[:, 0]
+
+
+@dataclass(frozen=True)
+class OneHotStatistics(Additive):
+    """What the M-step needs of the rows.
+
+    Attributes
+    ----------
+    loss : float
+        ``Σ_n w_n loss_n``: minus the free energy, in nats.
+    moved : int
+        Rows whose best component changed.
+    moments : Moments
+    """
+
+    loss: float
+    moved: int
+    moments: Moments
+
+
+@dataclass(frozen=True)
+class OneHot(Codes):
+    """Each row is one component: ``z_n = e_c`` with prior ``π_c``.
+
+    Parameters
+    ----------
+    keep : int or None, default 1
+        How many components of each row's posterior are kept: 1 is hard assignment, C' > 1
+        truncated EM, None full EM [Lücke & Forster 2019].
+    learn_weights : bool, default False
+        Estimate the mixing weights instead of holding them at 1/k.
+    """
+
+    keep: int | None = 1
+    learn_weights: bool = False
+
+    name: ClassVar[str] = "one-hot"
+    requires: ClassVar[tuple[str, ...]] = ("scorer", "saturated_loss")
+    tag: ClassVar[str] = "free energy"
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and self.keep < 1:
+            raise InputError(
+                f"keep is {self.keep}; expected None (the whole posterior) or at least 1."
+            )
+
+    def first_state(
+        self, noise: MixtureNoise, block: RowBlock, params: Params, codes: Any
+    ) -> OneHotState:
+        """See :class:`Codes`."""
+        n = block.n_rows
+        cached = noise.row_statistic(block, params.reference)
+        return OneHotState(np.full((n, 1), -1, dtype=np.int32), np.full(n, np.inf), cached)
+
+    def e_step(self, noise: MixtureNoise, params: Params) -> Step:
+        """See :class:`Codes`; theory in Lücke & Forster (2019), Eqs. 4 and 7."""
+        scorer = noise.scorer(params)
+        k = params.n_components
+        if self.keep is None or self.keep >= k:
+            assign, rows = partial(assign_all, scorer), max(1, CHUNK_ENTRIES // k)
+        else:
+            assign, rows = partial(assign_top, scorer, k, self.keep), sys.maxsize
+        return partial(_sweep, noise, params, scorer, assign, rows)
+
+    def m_step(
+        self,
+        noise: MixtureNoise,
+        statistics: OneHotStatistics,
+        params: Params,
+        rows: Rows[OneHotState],
+    ) -> Params:
+        """Set each mean to the weighted mean of its rows, exact for every exponential family.
+
+        The minimiser over the second argument of every Bregman divergence is the mean
+        [Banerjee et al. 2005]. Components without rows keep their mean.
+        """
+        moments = statistics.moments
+        if self.keep == 1:
+            moments = refill(noise, moments, params, rows)
+        return maximize(noise, moments, params, self.learn_weights)
+
+    def objective(self, noise: MixtureNoise, statistics: OneHotStatistics, params: Params) -> float:
+        """Return minus the free energy, in nats."""
+        return statistics.loss
+
+
+def maximize(noise: MixtureNoise, moments: Moments, params: Params, learn_weights: bool) -> Params:
+    """Return the parameters that maximise the free energy, given the posterior's moments."""
+    filled = moments.counts > EMPTY
+    counts = np.where(filled, moments.counts, 1.0)[:, None]
+    means = np.where(filled[:, None], params.reference + moments.sums / counts, params.components)
+    new = replace(
+        params,
+        components=noise.legal_means(means),
+        log_weights=_log_weights(moments.counts, filled) if learn_weights else params.log_weights,
+    )
+    return replace(new, dispersion=noise.dispersion(moments, new))
+
+
+def _log_weights(counts: Floats, filled: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        return np.where(filled, np.log(counts / counts.sum()), -np.inf)
+
+
+# A posterior: components kept (best first), log Σ_c e^{−loss}, and the weights of the M-step.
+Assigned = tuple[Labels, Floats, Assignment]
+
+
+def assign_top(scorer: Scorer, n_components: int, keep: int, block: RowBlock) -> Assigned:
+    """Keep the best few components of each row."""
+    index, loss = scorer.top(block, keep)
+    probability, log_norm = soft_assign(loss)
+    weight = probability * block.weights[:, None]
+    return index, log_norm, Kept(index, weight, n_components)
+
+
+def assign_all(scorer: Scorer, block: RowBlock) -> Assigned:
+    """Keep every component of each row; only the best is remembered."""
+    probability, log_norm = soft_assign(scorer.all(block))
+    index = probability.argmax(axis=1).astype(np.int32)[:, None]
+    return index, log_norm, Full(probability * block.weights[:, None])
+
+
+def _sweep(
+    noise: MixtureNoise,
+    params: Params,
+    scorer: Scorer,
+    assign: Callable[[RowBlock], Assigned],
+    chunk_rows: int,
+    block: RowBlock,
+    state: OneHotState,
+) -> tuple[OneHotStatistics, OneHotState]:
+    """Assign a block's rows, a chunk at a time, and add up what the M-step needs."""
+    index, loss, moments = [], [], []
+    for start in range(0, block.n_rows, chunk_rows):
+        rows = slice(start, start + chunk_rows)
+        part, cached = block.take(rows), state.cached[rows]
+        kept, log_norm, posterior = assign(part)
+        index.append(kept)
+        loss.append(scorer.row_loss(part, cached) - log_norm)
+        moments.append(moments_of(noise, params, part, posterior, cached))
+    new = OneHotState(np.concatenate(index), np.concatenate(loss), state.cached)
+    moved = int(np.count_nonzero(new.labels != state.labels))
+    statistics = OneHotStatistics(float(block.weights @ new.loss), moved, reduce(add, moments))
+    return statistics, new

@@ -1,0 +1,18 @@
+"""Where rows come from: blocks of dense or sparse rows with weights and a mask."""
+
+from cofactor.data.base import RowBlock
+from cofactor.data.blocks import Rows, mean_row, open_blocks, open_columns
+from cofactor.data.dense import DenseRows
+from cofactor.data.masked import MaskedRows
+from cofactor.data.sparse import SparseRows
+
+__all__ = [
+    "DenseRows",
+    "MaskedRows",
+    "RowBlock",
+    "Rows",
+    "SparseRows",
+    "mean_row",
+    "open_blocks",
+    "open_columns",
+]

@@ -1,0 +1,184 @@
+"""The boundary between storage and mathematics: what a block of rows can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from cofactor.data.sparse import SparseRows
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+RowSelection = slice | NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Losses that are affine in a row: ``loss_nc = b_c − ⟨x_n − r, e_c⟩``.
+
+    Attributes
+    ----------
+    components : ndarray of shape (k, d)
+        The vectors ``e_c``.
+    offsets : ndarray of shape (k,)
+        The constants ``b_c``; ``inf`` takes a component out of the search.
+    shift : ndarray of shape (d,)
+        The reference point ``r``, subtracted from dense rows before anything is rounded.
+    """
+
+    components: Floats
+    offsets: Floats
+    shift: Floats
+
+    @cached_property
+    def transposed(self) -> Floats:
+        """The components as a C-contiguous (d, k) array, for rows stored sparsely."""
+        return np.ascontiguousarray(self.components.T)
+
+    @cached_property
+    def unshifted_offsets(self) -> Floats:
+        """The constants of the same losses about the origin: ``b_c + ⟨r, e_c⟩``."""
+        return self.offsets + self.components @ self.shift
+
+
+class RowBlock(Protocol):
+    """Some rows of the data, with one weight each.
+
+    ``n`` is the number of rows, ``d`` of columns, ``w_n`` the weight of row ``x_n``. Results are
+    float64 and depend on nothing but the block and the arguments.
+    """
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        ...
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        ...
+
+    @property
+    def weights(self) -> Floats:
+        """Row weights, shape (n,)."""
+        ...
+
+    @property
+    def stored(self) -> Array:
+        """The stored entries, in any shape; all others are zero."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether every entry was observed."""
+        ...
+
+    @property
+    def observed(self) -> Floats:
+        """1 where an entry was observed, else 0; broadcasts to (n, d)."""
+        ...
+
+    def row_entries(self) -> Floats:
+        """Return the number of observed entries of each row, shape (n,)."""
+        ...
+
+    def take(self, rows: RowSelection) -> Self:
+        """Return the block of the selected rows."""
+        ...
+
+    def reweighted(self, weights: Floats) -> Self:
+        """Return the same rows with other weights."""
+        ...
+
+    def dense(self) -> Floats:
+        """Return the rows as an (n, d) float64 array; ask small blocks only."""
+        ...
+
+    def weighted_total(self) -> Floats:
+        """Return ``Σ_n w_n x_n``, shape (d,)."""
+        ...
+
+    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        """Return ``Σ_l f(x_nl)`` over observed entries, for ``f(0) = 0``, shape (n,)."""
+        ...
+
+    def squared_norms(self, shift: Floats) -> Floats:
+        """Return ``‖x_n − r‖²``, shape (n,)."""
+        ...
+
+    def squared_distances(self, centers: Floats, index: Labels) -> Floats:
+        """Return ``‖x_n − μ_index[n]‖²`` for centers of shape (k, d), shape (n,)."""
+        ...
+
+    def times(self, matrix: Floats) -> Floats:
+        """Return ``X B`` for ``B`` of shape (d, p), shape (n, p)."""
+        ...
+
+    def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """Return ``Rᵀ (X − 1rᵀ)`` for ``R`` of shape (n, p), shape (p, d)."""
+        ...
+
+    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """Return ``Rᵀ (X − 1rᵀ)²``, squared entry by entry, shape (p, d)."""
+        ...
+
+    def gram(self, weight: Floats, shift: Floats) -> Floats:
+        """Return ``Σ_n weight_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
+        ...
+
+    def losses(self, affine: Affine) -> Floats:
+        """Return the loss of every row under every component, shape (n, k)."""
+        ...
+
+    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
+        """Return the ``keep`` lowest losses of each row, ascending, ties to the lower index.
+
+        Returns
+        -------
+        index : ndarray of shape (n, keep), int32
+        loss : ndarray of shape (n, keep)
+        """
+        ...
+
+    def scatter_sums(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> tuple[Floats, Floats]:
+        """Add each row to the components it is kept for.
+
+        Returns
+        -------
+        counts : ndarray of shape (k,)
+            ``Σ_n Σ_i [index_ni = c] weight_ni``.
+        sums : ndarray of shape (k, d)
+            ``Σ_n Σ_i [index_ni = c] weight_ni (x_n − r)``.
+        """
+        ...
+
+    def scatter_squares(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """Like the sums of :meth:`scatter_sums`, of ``(x_n − r)²``, shape (k, d)."""
+        ...
+
+    def with_squares(self, shift: Floats) -> RowBlock:
+        """Return the rows ``[x − r, (x − r)²]``, 2d columns."""
+        ...
+
+    def with_squared_norm(self, shift: Floats) -> RowBlock:
+        """Return the rows ``[x − r, ‖x − r‖²]``, d + 1 columns."""
+        ...
+
+    def reference(self, mean: Floats) -> Floats:
+        """Return the point to subtract from rows: ``mean`` if that costs nothing, else 0."""
+        ...
+
+    def as_sparse(self) -> SparseRows:
+        """Return the same rows with only nonzero entries stored."""
+        ...

@@ -1,0 +1,171 @@
+"""Rows in a C-contiguous array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from cofactor import kernels
+from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
+from cofactor.data.sparse import SparseRows
+
+
+@dataclass(frozen=True)
+class DenseRows:
+    """A block of dense rows; implements :class:`cofactor.data.base.RowBlock`.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, d)
+        C-contiguous float32 or float64.
+    weights : ndarray of shape (n,)
+        Float64 row weights.
+    """
+
+    values: Array
+    weights: Floats
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.values.shape[0]
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return self.values.shape[1]
+
+    @property
+    def stored(self) -> Array:
+        """The entries."""
+        return self.values
+
+    @property
+    def complete(self) -> bool:
+        """True: nothing is missing."""
+        return True
+
+    @property
+    def observed(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return np.ones((1, 1))
+
+    def row_entries(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return np.full(self.n_rows, float(self.n_columns))
+
+    def take(self, rows: RowSelection) -> Self:
+        """See :class:`RowBlock`."""
+        return type(self)(self.values[rows], self.weights[rows])
+
+    def reweighted(self, weights: Floats) -> Self:
+        """See :class:`RowBlock`."""
+        return replace(self, weights=weights)
+
+    def dense(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.values.astype(np.float64, copy=False)
+
+    def weighted_total(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.weights @ self.dense()
+
+    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        """See :class:`RowBlock`."""
+        return function(self.dense()).sum(axis=1)
+
+    def squared_norms(self, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        out = np.empty(self.n_rows)
+        kernels.squared_norms(self.values, self._cast(shift), out)
+        return out
+
+    def squared_distances(self, centers: Floats, index: Labels) -> Floats:
+        """See :class:`RowBlock`."""
+        out = np.empty(self.n_rows)
+        kernels.squared_distances(self.values, centers, index, out)
+        return out
+
+    def times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.dense() @ matrix
+
+    def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return matrix.T @ self._centred(shift)
+
+    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return matrix.T @ np.square(self._centred(shift))
+
+    def gram(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        centred = self._centred(shift)
+        return (centred * weight[:, None]).T @ centred
+
+    def losses(self, affine: Affine) -> Floats:
+        """See :class:`RowBlock`."""
+        return affine.offsets - self._centred(affine.shift) @ affine.components.T
+
+    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`RowBlock`."""
+        index = np.empty((self.n_rows, keep), dtype=np.int32)
+        loss = np.empty((self.n_rows, keep))
+        kernels.top_losses(
+            self.values,
+            self._cast(affine.shift),
+            self._cast(affine.components),
+            self._cast(affine.offsets),
+            index,
+            loss,
+        )
+        return index, loss
+
+    def scatter_sums(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> tuple[Floats, Floats]:
+        """See :class:`RowBlock`."""
+        counts, sums = np.zeros(n_components), np.zeros((n_components, self.n_columns))
+        kernels.weighted_sums(self.values, self._cast(shift), index, weight, counts, sums)
+        return counts, sums
+
+    def scatter_squares(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """See :class:`RowBlock`."""
+        squares = np.zeros((n_components, self.n_columns))
+        kernels.weighted_squares(self.values, self._cast(shift), index, weight, squares)
+        return squares
+
+    def with_squares(self, shift: Floats) -> RowBlock:
+        """See :class:`RowBlock`."""
+        centred = self._centred(shift)
+        return DenseRows(np.hstack([centred, np.square(centred)]), self.weights)
+
+    def with_squared_norm(self, shift: Floats) -> RowBlock:
+        """See :class:`RowBlock`."""
+        norms = self.squared_norms(shift)[:, None]
+        return DenseRows(np.hstack([self._centred(shift), norms]), self.weights)
+
+    def reference(self, mean: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return mean
+
+    def as_sparse(self) -> SparseRows:
+        """See :class:`RowBlock`."""
+        return self._sparse
+
+    @cached_property
+    def _sparse(self) -> SparseRows:
+        return SparseRows(sp.csr_array(self.values), self.weights)
+
+    def _centred(self, shift: Floats) -> Floats:
+        return self.values - shift  # float64, because the shift is
+
+    def _cast(self, array: Floats) -> Array:
+        return np.ascontiguousarray(array, dtype=self.values.dtype)

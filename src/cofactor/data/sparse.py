@@ -1,0 +1,198 @@
+"""Rows of which only the nonzero entries are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from cofactor import kernels
+from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """A block of sparse rows; implements :class:`cofactor.data.base.RowBlock`.
+
+    A shift is never subtracted from stored entries: it is folded into the results, which keeps
+    zeros unstored and costs digits when ``‖r‖`` is large beside the spread of the data.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_array of shape (n, d)
+        Float32 or float64, sorted indices without duplicates.
+    weights : ndarray of shape (n,)
+        Float64 row weights.
+    """
+
+    matrix: Any
+    weights: Floats
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array]:
+        """The CSR arrays ``indptr, indices, data``."""
+        return self.matrix.indptr, self.matrix.indices, self.matrix.data
+
+    @property
+    def stored(self) -> Array:
+        """The stored entries, shape (nnz,)."""
+        return np.asarray(self.matrix.data)
+
+    @property
+    def complete(self) -> bool:
+        """True: nothing is missing."""
+        return True
+
+    @property
+    def observed(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return np.ones((1, 1))
+
+    def row_entries(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return np.full(self.n_rows, float(self.n_columns))
+
+    def take(self, rows: RowSelection) -> Self:
+        """See :class:`RowBlock`."""
+        return type(self)(self.matrix[rows], self.weights[rows])
+
+    def reweighted(self, weights: Floats) -> Self:
+        """See :class:`RowBlock`."""
+        return replace(self, weights=weights)
+
+    def dense(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.matrix.astype(np.float64).toarray()
+
+    def weighted_total(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self._double.T @ self.weights
+
+    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        """See :class:`RowBlock`."""
+        values = function(self.matrix.data.astype(np.float64, copy=False))
+        return np.asarray(self._like(values).sum(axis=1)).ravel()
+
+    def squared_norms(self, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        norms = np.empty(self.n_rows)
+        kernels.squared_norms_csr(*self.arrays, norms)
+        return norms - 2.0 * (self._double @ shift) + shift @ shift
+
+    def squared_distances(self, centers: Floats, index: Labels) -> Floats:
+        """See :class:`RowBlock`."""
+        indptr, indices, data = self.arrays
+        owner = np.repeat(index, np.diff(indptr))
+        cross = np.asarray(self._like(data * centers[owner, indices]).sum(axis=1)).ravel()
+        norms = np.einsum("cd,cd->c", centers, centers)
+        own = np.empty(self.n_rows)
+        kernels.squared_norms_csr(*self.arrays, own)
+        return np.maximum(own - 2.0 * cross + norms[index], 0.0)
+
+    def times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self._double @ matrix
+
+    def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return (self._double.T @ matrix).T - np.outer(matrix.sum(axis=0), shift)
+
+    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        plain = (self._double.T @ matrix).T
+        squares = (self._double.power(2).T @ matrix).T
+        return squares - 2.0 * plain * shift + np.outer(matrix.sum(axis=0), shift**2)
+
+    def gram(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        weighted = self._double.multiply(weight[:, None]).tocsr()
+        total = np.asarray(weighted.sum(axis=0)).ravel()
+        cross = np.outer(shift, total)
+        product = (weighted.T @ self._double).toarray()
+        return product - cross - cross.T + weight.sum() * np.outer(shift, shift)
+
+    def losses(self, affine: Affine) -> Floats:
+        """See :class:`RowBlock`."""
+        return affine.unshifted_offsets - self._double @ affine.transposed
+
+    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`RowBlock`."""
+        index = np.empty((self.n_rows, keep), dtype=np.int32)
+        loss = np.empty((self.n_rows, keep))
+        kernels.top_losses_csr(
+            *self.arrays,
+            self._cast(affine.transposed),
+            self._cast(affine.unshifted_offsets),
+            index,
+            loss,
+        )
+        return index, loss
+
+    def scatter_sums(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> tuple[Floats, Floats]:
+        """See :class:`RowBlock`."""
+        counts, sums = np.zeros(n_components), np.zeros((n_components, self.n_columns))
+        kernels.weighted_sums_csr(*self.arrays, index, weight, counts, sums)
+        return counts, sums - np.outer(counts, shift)
+
+    def scatter_squares(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """See :class:`RowBlock`."""
+        counts, sums = self.scatter_sums(index, weight, n_components, np.zeros(self.n_columns))
+        squares = np.zeros((n_components, self.n_columns))
+        kernels.weighted_squares_csr(*self.arrays, index, weight, squares)
+        return squares - 2.0 * sums * shift + np.outer(counts, shift**2)
+
+    def with_squares(self, shift: Floats) -> RowBlock:
+        """See :class:`RowBlock`."""
+        if shift.any():
+            return self._as_dense().with_squares(shift)
+        return self._beside(self._double.power(2))
+
+    def with_squared_norm(self, shift: Floats) -> RowBlock:
+        """See :class:`RowBlock`."""
+        if shift.any():
+            return self._as_dense().with_squared_norm(shift)
+        return self._beside(sp.csr_array(self.squared_norms(shift)[:, None]))
+
+    def reference(self, mean: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return np.zeros_like(mean)
+
+    def as_sparse(self) -> SparseRows:
+        """See :class:`RowBlock`."""
+        return self
+
+    @property
+    def _double(self) -> Any:
+        return self.matrix.astype(np.float64, copy=False)
+
+    def _as_dense(self) -> RowBlock:
+        from cofactor.data.dense import DenseRows  # the two storages know each other
+
+        return DenseRows(self.dense(), self.weights)
+
+    def _beside(self, columns: Any) -> SparseRows:
+        return SparseRows(sp.hstack([self._double, columns], format="csr"), self.weights)
+
+    def _like(self, data: Floats) -> Any:
+        indptr, indices, _ = self.arrays
+        return sp.csr_array((data, indices, indptr), shape=self.matrix.shape)
+
+    def _cast(self, array: Floats) -> Array:
+        return np.ascontiguousarray(array, dtype=self.matrix.dtype)

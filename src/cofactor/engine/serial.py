@@ -1,0 +1,33 @@
+"""One block after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from cofactor.engine.base import Addable
+from cofactor.engine.tree import PairwiseSum
+
+B = TypeVar("B")
+S = TypeVar("S")
+A = TypeVar("A", bound=Addable)
+
+
+class SerialEngine:
+    """Runs the blocks in order on the calling thread."""
+
+    def map_reduce(
+        self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
+    ) -> tuple[A, list[S]]:
+        """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
+        total: PairwiseSum[A] = PairwiseSum(len(blocks))
+        new_states = []
+        for leaf, (block, state) in enumerate(zip(blocks, states, strict=True)):
+            statistics, new_state = step(block, state)
+            total.put(leaf, statistics)
+            new_states.append(new_state)
+        return total.result(), new_states
+
+    def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
+        """See :meth:`cofactor.engine.base.Engine.map`."""
+        return [function(item) for item in items]

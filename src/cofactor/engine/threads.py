@@ -1,0 +1,105 @@
+"""Blocks side by side on a pool of threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from cofactor.engine.base import Addable, Engine
+from cofactor.engine.serial import SerialEngine
+from cofactor.engine.tree import PairwiseSum
+from cofactor.errors import InputError
+
+B = TypeVar("B")
+S = TypeVar("S")
+A = TypeVar("A", bound=Addable)
+
+
+class ThreadEngine:
+    """Runs the blocks on a pool of threads; same bits as :class:`SerialEngine`.
+
+    Parameters
+    ----------
+    pool : ThreadPoolExecutor
+        The workers. Make one per fit: a pool does not survive ``fork``.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def map_reduce(
+        self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
+    ) -> tuple[A, list[S]]:
+        """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
+        leaves: dict[Future[tuple[A, S]], int] = {
+            self._pool.submit(step, block, state): leaf
+            for leaf, (block, state) in enumerate(zip(blocks, states, strict=True))
+        }
+        total: PairwiseSum[A] = PairwiseSum(len(blocks))
+        new_states: list[S] = list(states)
+        for future in as_completed(leaves):
+            leaf = leaves.pop(future)
+            statistics, new_states[leaf] = future.result()
+            total.put(leaf, statistics)
+        return total.result(), new_states
+
+    def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
+        """See :meth:`cofactor.engine.base.Engine.map`."""
+        return list(self._pool.map(function, items))
+
+
+@contextmanager
+def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
+    """Open the engine for a fit, with BLAS held to one thread while it is open.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        Number of threads, at least 1; None: as many as the process may use.
+    n_blocks : int
+        Number of blocks; more threads than blocks are never started.
+
+    Raises
+    ------
+    InputError
+        If ``n_threads`` is below 1.
+    """
+    n_workers = min(resolve_threads(n_threads), n_blocks)
+    with _blas_controller().limit(limits=1, user_api="blas"):
+        if n_workers == 1:
+            yield SerialEngine()
+            return
+        with ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor") as pool:
+            yield ThreadEngine(pool)
+
+
+def resolve_threads(n_threads: int | None) -> int:
+    """Number of threads meant by ``n_threads``: None is every core the process may use.
+
+    Raises
+    ------
+    InputError
+        If ``n_threads`` is below 1.
+    """
+    if n_threads is None:
+        return _usable_cores()
+    if n_threads < 1:
+        raise InputError(f"n_threads is {n_threads}; expected None or an integer of at least 1.")
+    return n_threads
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _blas_controller() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -1,0 +1,85 @@
+"""What every estimator does the same way: take data in, say what happened, give results out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from cofactor.data import RowBlock, open_blocks
+from cofactor.data.base import Array, Floats
+from cofactor.engine import Engine, engine_for
+from cofactor.fit import Fit
+from cofactor.noise import Noise
+
+
+@dataclass(frozen=True)
+class OpenData:
+    """Validated data, cut into blocks, with the engine that will run them.
+
+    Attributes
+    ----------
+    X : ndarray or scipy.sparse CSR of shape (n, d)
+    weights : ndarray of shape (n,)
+    blocks : list of RowBlock
+    engine : Engine
+    """
+
+    X: Any
+    weights: Floats
+    blocks: list[RowBlock]
+    engine: Engine
+
+
+class FamilyEstimator(BaseEstimator):
+    """Base of all estimators."""
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's."""
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            accept_large_sparse=True,
+            dtype=[np.float64, np.float32],
+            order="C",
+        )
+        if hasattr(X, "sum_duplicates"):
+            X = X if X.has_canonical_format else X.copy()
+            X.sum_duplicates()
+        return X
+
+    @contextmanager
+    def _open(
+        self, X: Any, noise: Noise, sample_weight: Any = None, observed: Array | None = None
+    ) -> Iterator[OpenData]:
+        """Open validated data for as many threads as ``n_threads`` allows."""
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        blocks = open_blocks(X, weights, observed)
+        for block in blocks:
+            noise.check(block)
+        with engine_for(getattr(self, "n_threads", None), len(blocks)) as engine:
+            yield OpenData(X, weights, blocks, engine)
+
+
+def warn_unless_converged(fit: Fit, name: str, advice: str) -> None:
+    """Warn as scikit-learn does if a fit used up its iterations."""
+    if not fit.converged:
+        warnings.warn(
+            f"{name} did not converge in {len(fit.trace) - 1} iterations. {advice}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def best(fits: Sequence[Fit]) -> Fit:
+    """Return the fit with the lowest objective, the first of equals."""
+    return min(fits, key=lambda fit: fit.objective)

@@ -1,0 +1,116 @@
+"""The one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats
+from cofactor.engine import Engine
+from cofactor.model import Model
+from cofactor.noise.base import Params
+from cofactor.stop import Stop
+from cofactor.trace import Callback, Trace
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    model : Model
+    params : Params
+    rows : Rows
+        With the row state that belongs to ``params``.
+    statistics : object
+        Statistics of the last sweep.
+    trace : Trace
+        ``objective`` and ``seconds`` of every sweep.
+    converged : bool
+        Whether a rule of convergence stopped the fit.
+    """
+
+    model: Model
+    params: Params
+    rows: Rows[Any]
+    statistics: Any
+    trace: Trace
+    converged: bool
+
+    @property
+    def objective(self) -> float:
+        """Loss in nats, all constants included."""
+        return self.trace[-1].objective
+
+
+def first_rows(
+    model: Model,
+    blocks: Sequence[RowBlock],
+    params: Params,
+    engine: Engine,
+    codes: Floats | None = None,
+    columns: Sequence[RowBlock] = (),
+) -> Rows[Any]:
+    """Give every block its first row state.
+
+    Parameters
+    ----------
+    model : Model
+    blocks : sequence of RowBlock
+    params : Params
+        The parameters of the first E-step.
+    engine : Engine
+    codes : ndarray of shape (n, k), optional
+        Where linear codes start; one-hot codes need none.
+    columns : sequence of RowBlock, optional
+        The blocks of the transposed data, for codes with ``needs_columns``.
+    """
+    edges = np.cumsum([0, *(block.n_rows for block in blocks)])
+    parts = [None if codes is None else codes[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pairs = list(zip(blocks, parts, strict=True))
+    states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)
+    return Rows(blocks, states, engine, columns)
+
+
+def fit(
+    model: Model,
+    rows: Rows[Any],
+    params: Params,
+    stop: Stop,
+    callbacks: Sequence[Callback] = (),
+) -> Fit:
+    """Fit a model by alternating E-steps on blocks of rows with M-steps on their statistics.
+
+    Rows stay, parameters go out, one sum of statistics comes back. The objective never rises.
+
+    Parameters
+    ----------
+    model : Model
+    rows : Rows
+        Blocks with their first row state.
+    params : Params
+        Where to start.
+    stop : Stop
+        Up to ``stop.max_iter`` M-steps; a last E-step makes states and parameters agree.
+    callbacks : sequence of callable
+        Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    """
+    trace, shift = Trace(), np.inf
+    for iteration in range(stop.max_iter + 1):
+        statistics, rows = rows.sweep(model.e_step(params))
+        record = trace.record(
+            model.objective(statistics, params), getattr(statistics, "moved", None), shift
+        )
+        reason = stop.reason(trace)
+        asked = [callback(record) is True for callback in callbacks]
+        if reason is not None or any(asked) or iteration == stop.max_iter:
+            break
+        previous, params = params, model.m_step(statistics, params, rows)
+        shift = float(np.square(params.components - previous.components).sum())
+    converged = reason is not None and reason.converged
+    return Fit(model, params, rows, statistics, trace, converged)

@@ -1,0 +1,54 @@
+"""A model is noise + codes; impossible cells explain themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cofactor.codes.base import Codes, Step
+from cofactor.data import RowBlock, Rows
+from cofactor.errors import ImpossibleCellError
+from cofactor.noise.base import Noise, Params
+
+
+@dataclass(frozen=True)
+class Model:
+    """One cell of the family: ``X ≈ ZW`` with this noise and these codes.
+
+    Attributes
+    ----------
+    noise : Noise
+    codes : Codes
+
+    Raises
+    ------
+    ImpossibleCellError
+        If the noise lacks what the codes require.
+    """
+
+    noise: Noise
+    codes: Codes
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.codes.requires if not hasattr(self.noise, name)]
+        if missing:
+            raise ImpossibleCellError(
+                f"{self.codes.name} codes need a noise with {', '.join(missing)}; "
+                f"{self.noise.name} noise has none: see `cofactor lattice` for the cells there are."
+            )
+
+    def first_state(self, block: RowBlock, params: Params, codes: Any) -> Any:
+        """Return the row state that goes with a block before the first sweep."""
+        return self.codes.first_state(self.noise, block, params, codes)
+
+    def e_step(self, params: Params) -> Step:
+        """Return ``step(block, state) -> (statistics, new state)`` under fixed parameters."""
+        return self.codes.e_step(self.noise, params)
+
+    def m_step(self, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
+        """Return better parameters, given the rows' codes."""
+        return self.codes.m_step(self.noise, statistics, params, rows)
+
+    def objective(self, statistics: Any, params: Params) -> float:
+        """Return the loss in nats, all constants included."""
+        return self.codes.objective(self.noise, statistics, params)

@@ -1,0 +1,35 @@
+"""How data scatter about their mean, one file per noise."""
+
+from cofactor.noise.base import MixtureNoise, Moments, Noise, Params
+from cofactor.noise.bernoulli import Bernoulli
+from cofactor.noise.covariances import (
+    DiagonalGaussian,
+    FullGaussian,
+    SphericalGaussian,
+    TiedGaussian,
+)
+from cofactor.noise.gamma import Gamma
+from cofactor.noise.gaussian import Gaussian
+from cofactor.noise.linear import LinearNoise, Penalty
+from cofactor.noise.multinomial import Multinomial
+from cofactor.noise.negative_binomial import NegativeBinomial
+from cofactor.noise.poisson import Poisson
+
+__all__ = [
+    "Bernoulli",
+    "DiagonalGaussian",
+    "FullGaussian",
+    "Gamma",
+    "Gaussian",
+    "LinearNoise",
+    "MixtureNoise",
+    "Moments",
+    "Multinomial",
+    "NegativeBinomial",
+    "Noise",
+    "Params",
+    "Penalty",
+    "Poisson",
+    "SphericalGaussian",
+    "TiedGaussian",
+]

@@ -1,0 +1,208 @@
+"""What a noise is: how the data scatter about their mean, and how means are re-estimated.
+
+Letters in formulas: ``X`` (n, d) the data with rows ``x_n`` and weights ``w_n``; ``Z`` (n, k) the
+codes; ``W`` or ``M`` (k, d) the components with rows ``μ_c``; ``q_nc`` the posterior probability of
+component ``c`` for row ``n``; ``π_c`` mixing weights; ``φ`` the dispersion. All losses are in nats.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cofactor.data.base import Affine, Floats, Labels, RowBlock, RowSelection
+from cofactor.engine import Additive
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parameters of a model: what goes out to the rows.
+
+    Attributes
+    ----------
+    components : ndarray of shape (k, d)
+        Means of one-hot codes; the factor ``W`` of linear codes.
+    log_weights : ndarray of shape (k,)
+        Logarithms of the mixing weights; zeros for linear codes.
+    dispersion : ndarray
+        What the noise needs beside the mean; its shape is the noise's.
+    reference : ndarray of shape (d,)
+        Point near the data about which moments are taken; zeros where it means nothing.
+    """
+
+    components: Floats
+    log_weights: Floats
+    dispersion: Floats
+    reference: Floats
+
+    @property
+    def n_components(self) -> int:
+        """Number of components."""
+        return self.components.shape[0]
+
+
+@dataclass(frozen=True)
+class Moments(Additive):
+    """Weighted sums of rows over each component's posterior.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (k,)
+        ``N_c = Σ_n w_n q_nc``.
+    sums : ndarray of shape (k, d)
+        ``Σ_n w_n q_nc (x_n − r)`` with ``r`` the reference of the parameters.
+    spread : ndarray
+        What the dispersion needs; its shape is the noise's.
+    """
+
+    counts: Floats
+    sums: Floats
+    spread: Floats
+
+
+class Assignment(Protocol):
+    """The posterior of some rows over components, already multiplied by the row weights."""
+
+    def sums(self, block: RowBlock, shift: Floats) -> tuple[Floats, Floats]:
+        """Return ``Σ_n w_n q_nc`` (k,) and ``Σ_n w_n q_nc (x_n − r)`` (k, d)."""
+        ...
+
+    def squares(self, block: RowBlock, shift: Floats) -> Floats:
+        """Return ``Σ_n w_n q_nc (x_n − r)²``, shape (k, d)."""
+        ...
+
+    def totals(self, values: Floats) -> Floats:
+        """Return ``Σ_n w_n q_nc v_n`` for values ``v`` of shape (n,), shape (k,)."""
+        ...
+
+    def of_component(self, component: int) -> tuple[RowSelection, Floats]:
+        """Return the rows with posterior under one component, and ``w_n q_nc`` of each."""
+        ...
+
+
+class Scorer(Protocol):
+    """The losses of rows under fixed parameters, less a term that depends on the row alone."""
+
+    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
+        """Return the ``keep`` lowest of ``−log π_c − log p(x_n|c)``; see ``top_losses``."""
+        ...
+
+    def all(self, block: RowBlock) -> Floats:
+        """Return every ``−log π_c − log p(x_n|c)``, shape (n, k)."""
+        ...
+
+    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
+        """Return the term that :meth:`top` and :meth:`all` leave out, shape (n,)."""
+        ...
+
+
+class Noise(ABC):
+    """How data scatter about their mean.
+
+    A noise offers capabilities by having the methods that codes ask for; see
+    :attr:`cofactor.codes.base.Codes.requires`.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    kind : str
+        ``"density"`` or ``"mass"``: the two are not comparable.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def check(self, block: RowBlock) -> None:
+        """Raise InputError if the block holds values that this noise cannot produce."""
+
+    def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
+        """Return the point about which moments are taken; zeros unless translation is free."""
+        return np.zeros_like(mean)
+
+    def row_statistic(self, block: RowBlock, reference: Floats) -> Floats:
+        """Return what the loss needs of each row besides ``x``; computed once a fit, shape (n,)."""
+        return np.zeros(block.n_rows)
+
+
+class MixtureNoise(Noise):
+    """A noise that one-hot codes can use: it scores rows and re-estimates means."""
+
+    @abstractmethod
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """Return a dispersion of the right shape, replaced by the first M-step."""
+
+    @abstractmethod
+    def scorer(self, params: Params) -> Scorer:
+        """Return the losses under ``params``, prepared for many blocks."""
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return what the dispersion needs of these rows; nothing by default."""
+        return np.zeros(0)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return the dispersion that maximises the likelihood, given ``params``' new means."""
+        return params.dispersion
+
+    def legal_means(self, means: Floats) -> Floats:
+        """Return the means, moved off the border of the domain where losses are infinite."""
+        return means
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """Return the number of free parameters besides means and mixing weights."""
+        return 0
+
+    @abstractmethod
+    def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
+        """Return ``−log p(x_n)`` of each row with itself as its mean, shape (n,)."""
+
+    @abstractmethod
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """Draw one row about each row of ``mean`` (n, d), its component given (n,)."""
+
+
+@dataclass(frozen=True)
+class AffineScorer:
+    """Losses that are affine in features of the row, up to a common factor.
+
+    Attributes
+    ----------
+    affine : Affine
+        ``b_c − ⟨T(x_n), e_c⟩``, in units of ``scale`` nats.
+    scale : float
+        Nats per unit of the affine loss: ``1/φ``.
+    row_factor, row_constant : float
+        The term of the row alone is ``row_factor · cached + row_constant``.
+    """
+
+    affine: Affine
+    scale: float = 1.0
+    row_factor: float = 1.0
+    row_constant: float = 0.0
+
+    def features(self, block: RowBlock) -> RowBlock:
+        """Return the rows ``T(x)``; the rows themselves unless overridden."""
+        return block
+
+    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`Scorer`."""
+        index, loss = self.features(block).top_losses(self.affine, keep)
+        loss *= self.scale
+        return index, loss
+
+    def all(self, block: RowBlock) -> Floats:
+        """See :class:`Scorer`."""
+        loss = self.features(block).losses(self.affine)
+        loss *= self.scale
+        return loss
+
+    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
+        """See :class:`Scorer`."""
+        return self.row_factor * cached + self.row_constant

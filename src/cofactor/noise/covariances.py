@@ -1,0 +1,346 @@
+"""Gaussian noise whose covariance has a shape of its own: spherical, diagonal, tied or full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.dense import DenseRows
+from cofactor.errors import InputError
+from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
+from cofactor.noise.domain import check_finite
+from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR
+
+CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
+
+
+@dataclass(frozen=True)
+class CovarianceNoise(MixtureNoise):
+    """What the four shapes share.
+
+    Parameters
+    ----------
+    regularization : float, default 0
+        Added to every variance, in squared units of the data.
+    """
+
+    regularization: float = 0.0
+
+    kind: ClassVar[str] = "density"
+
+    def check(self, block: RowBlock) -> None:
+        """See :class:`Noise`."""
+        check_finite(block)
+
+    def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
+        """See :class:`Noise`: distances do not depend on the origin."""
+        return blocks[0].reference(mean)
+
+    def row_statistic(self, block: RowBlock, reference: Floats) -> Floats:
+        """Return ``½ d log 2π`` of each row."""
+        return np.full(block.n_rows, 0.5 * block.n_columns * LOG_2PI)
+
+    def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
+        """Return zeros: no covariance belongs to a row by itself."""
+        return np.zeros(block.n_rows)
+
+    def _lifted(self, variances: Floats, mean_square: float) -> Floats:
+        """Return variances above a sliver of the data's own, plus the regularization."""
+        floor = VARIANCE_FLOOR * mean_square + np.finfo(float).tiny
+        return np.maximum(variances, floor) + self.regularization
+
+
+@dataclass(frozen=True)
+class SphericalScorer(AffineScorer):
+    """Losses affine in ``[x − r, ‖x − r‖²]``."""
+
+    reference: Floats | None = None
+
+    def features(self, block: RowBlock) -> RowBlock:
+        """See :class:`AffineScorer`."""
+        assert self.reference is not None
+        return block.with_squared_norm(self.reference)
+
+
+class SphericalGaussian(CovarianceNoise):
+    """``p(x|c) = N(x; μ_c, σ_c²I)``; dispersion ``σ_c²`` of shape (k,)."""
+
+    name: ClassVar[str] = "spherical gaussian"
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.ones(n_components)
+
+    def scorer(self, params: Params) -> SphericalScorer:
+        """See :class:`MixtureNoise`."""
+        means, precision = params.components - params.reference, 1.0 / params.dispersion
+        slopes = np.hstack([means * precision[:, None], -0.5 * precision[:, None]])
+        constants = 0.5 * precision * np.einsum("cd,cd->c", means, means)
+        constants += 0.5 * means.shape[1] * np.log(params.dispersion) - params.log_weights
+        return SphericalScorer(_about_zero(slopes, constants), reference=params.reference)
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n q_nc ‖x_n − r‖²``, shape (k,)."""
+        return posterior.totals(block.squared_norms(params.reference))
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``σ_c² = Σ_n w_n q_nc ‖x_n − μ_c‖² / (N_c d)``."""
+        means = params.components - params.reference
+        entries = _safe(moments.counts) * means.shape[1]
+        variances = moments.spread / entries - (means**2).mean(axis=1)
+        return self._lifted(variances, float(moments.spread.sum() / entries.sum()))
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return n_components
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        deviation = np.sqrt(params.dispersion[component])[:, None]
+        return mean + deviation * rng.standard_normal(mean.shape)
+
+
+@dataclass(frozen=True)
+class DiagonalScorer(AffineScorer):
+    """Losses affine in ``[x − r, (x − r)²]``."""
+
+    reference: Floats | None = None
+
+    def features(self, block: RowBlock) -> RowBlock:
+        """See :class:`AffineScorer`."""
+        assert self.reference is not None
+        return block.with_squares(self.reference)
+
+
+class DiagonalGaussian(CovarianceNoise):
+    """``p(x|c) = N(x; μ_c, diag σ_c²)``; dispersion of shape (k, d)."""
+
+    name: ClassVar[str] = "diagonal gaussian"
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.ones((n_components, n_columns))
+
+    def scorer(self, params: Params) -> DiagonalScorer:
+        """See :class:`MixtureNoise`."""
+        means, precision = params.components - params.reference, 1.0 / params.dispersion
+        slopes = np.hstack([means * precision, -0.5 * precision])
+        constants = 0.5 * (means**2 * precision + np.log(params.dispersion)).sum(axis=1)
+        constants -= params.log_weights
+        return DiagonalScorer(_about_zero(slopes, constants), reference=params.reference)
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n q_nc (x_n − r)²``, shape (k, d)."""
+        return posterior.squares(block, params.reference)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``σ_cl² = Σ_n w_n q_nc (x_nl − μ_cl)² / N_c``."""
+        means, counts = params.components - params.reference, _safe(moments.counts)
+        variances = moments.spread / counts[:, None] - means**2
+        return self._lifted(variances, float(moments.spread.mean(axis=1).sum() / counts.sum()))
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return n_components * n_columns
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        return mean + np.sqrt(params.dispersion[component]) * rng.standard_normal(mean.shape)
+
+
+@dataclass(frozen=True)
+class TiedScorer(AffineScorer):
+    """Distances between whitened rows ``(x − r)P`` and whitened means, ``Σ⁻¹ = PPᵀ``."""
+
+    reference: Floats | None = None
+    whitening: Floats | None = None
+
+    def features(self, block: RowBlock) -> RowBlock:
+        """See :class:`AffineScorer`."""
+        return DenseRows(self._whitened(block), block.weights)
+
+    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
+        """Return ``½‖(x−r)P‖² − log det P + ½ d log 2π``."""
+        assert self.whitening is not None
+        norms = np.square(self._whitened(block)).sum(axis=1)
+        return cached + 0.5 * norms - np.log(np.diagonal(self.whitening)).sum()
+
+    def _whitened(self, block: RowBlock) -> Floats:
+        assert self.whitening is not None
+        assert self.reference is not None
+        return block.times(self.whitening) - self.reference @ self.whitening
+
+
+class TiedGaussian(CovarianceNoise):
+    """``p(x|c) = N(x; μ_c, Σ)``; dispersion ``Σ`` of shape (d, d)."""
+
+    name: ClassVar[str] = "tied gaussian"
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.eye(n_columns)
+
+    def scorer(self, params: Params) -> TiedScorer:
+        """See :class:`MixtureNoise`."""
+        whitening = precision_factor(params.dispersion)
+        means = (params.components - params.reference) @ whitening
+        constants = 0.5 * np.einsum("cd,cd->c", means, means) - params.log_weights
+        return TiedScorer(
+            _about_zero(means, constants), reference=params.reference, whitening=whitening
+        )
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
+        return block.gram(block.weights, params.reference)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``Σ = Σ_nc w_n q_nc (x_n − μ_c)(x_n − μ_c)ᵀ / N``."""
+        means = params.components - params.reference
+        between = (means * moments.counts[:, None]).T @ means
+        covariance = (moments.spread - between) / moments.counts.sum()
+        return covariance + self._ridge(moments.spread, float(moments.counts.sum()))
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return n_columns * (n_columns + 1) // 2
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        factor = cholesky(params.dispersion, lower=True)
+        return mean + rng.standard_normal(mean.shape) @ factor.T
+
+    def _ridge(self, spread: Floats, weight: float) -> Floats:
+        floor = VARIANCE_FLOOR * np.trace(spread) / (weight * len(spread)) + np.finfo(float).tiny
+        return np.eye(len(spread)) * (floor + self.regularization)
+
+
+@dataclass(frozen=True)
+class FullScorer:
+    """Distances ``½‖(x − μ_c)P_c‖²`` with a factor ``Σ_c⁻¹ = P_cP_cᵀ`` for each component.
+
+    Attributes
+    ----------
+    means : ndarray of shape (k, d)
+    factors : ndarray of shape (k, d, d)
+        Upper triangular ``P_c``.
+    constants : ndarray of shape (k,)
+        ``−log π_c − log det P_c``.
+    """
+
+    means: Floats
+    factors: Floats
+    constants: Floats
+
+    def all(self, block: RowBlock) -> Floats:
+        """See :class:`cofactor.noise.base.Scorer`."""
+        loss = np.empty((block.n_rows, len(self.means)))
+        for component, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            whitened = block.times(factor) - mean @ factor
+            loss[:, component] = 0.5 * np.einsum("nd,nd->n", whitened, whitened)
+        return loss + self.constants
+
+    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`cofactor.noise.base.Scorer`."""
+        rows = max(1, CHUNK_ENTRIES // len(self.means))
+        parts = [
+            lowest(self.all(block.take(slice(start, start + rows))), keep)
+            for start in range(0, block.n_rows, rows)
+        ]
+        index, loss = zip(*parts, strict=True)
+        return np.concatenate(index), np.concatenate(loss)
+
+    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
+        """See :class:`cofactor.noise.base.Scorer`."""
+        return cached
+
+
+class FullGaussian(CovarianceNoise):
+    """``p(x|c) = N(x; μ_c, Σ_c)``; dispersion of shape (k, d, d)."""
+
+    name: ClassVar[str] = "full gaussian"
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.broadcast_to(np.eye(n_columns), (n_components, n_columns, n_columns))
+
+    def scorer(self, params: Params) -> FullScorer:
+        """See :class:`MixtureNoise`."""
+        factors = np.stack([precision_factor(covariance) for covariance in params.dispersion])
+        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        return FullScorer(params.components, factors, -params.log_weights - log_determinants)
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n q_nc (x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
+        grams = []
+        for component in range(params.n_components):
+            rows, weight = posterior.of_component(component)
+            grams.append(block.take(rows).gram(weight, params.reference))
+        return np.stack(grams)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``Σ_c = Σ_n w_n q_nc (x_n − μ_c)(x_n − μ_c)ᵀ / N_c``."""
+        means, counts = params.components - params.reference, _safe(moments.counts)
+        between = np.einsum("ci,cj->cij", means, means)
+        ridge = np.eye(means.shape[1]) * self._ridge(moments)
+        return moments.spread / counts[:, None, None] - between + ridge
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return n_components * n_columns * (n_columns + 1) // 2
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        factors = np.linalg.cholesky(params.dispersion)[component]
+        return mean + np.einsum("nij,nj->ni", factors, rng.standard_normal(mean.shape))
+
+    def _ridge(self, moments: Moments) -> float:
+        traces = np.trace(moments.spread, axis1=1, axis2=2)
+        entries = moments.counts.sum() * moments.sums.shape[1]
+        return float(VARIANCE_FLOOR * traces.sum() / entries + np.finfo(float).tiny) + (
+            self.regularization
+        )
+
+
+def precision_factor(covariance: Floats) -> Floats:
+    """Return the upper triangular ``P`` with ``Σ⁻¹ = PPᵀ``.
+
+    Raises
+    ------
+    InputError
+        If the covariance is not positive definite.
+    """
+    try:
+        factor = cholesky(covariance, lower=True)
+    except LinAlgError as error:
+        raise InputError(
+            "A covariance is not positive definite: a component holds too few distinct rows for "
+            "its shape; raise reg_covar, use fewer components, or a simpler covariance_type."
+        ) from error
+    return solve_triangular(factor, np.eye(len(covariance)), lower=True).T
+
+
+def lowest(loss: Floats, keep: int) -> tuple[Labels, Floats]:
+    """Return index and value of the ``keep`` lowest entries of each row, ascending."""
+    index = np.argsort(loss, axis=1, kind="stable")[:, :keep]
+    return index.astype(np.int32), np.take_along_axis(loss, index, axis=1)
+
+
+def _about_zero(slopes: Floats, constants: Floats) -> Affine:
+    return Affine(slopes, constants, np.zeros(slopes.shape[1]))
+
+
+def _safe(counts: Floats) -> Floats:
+    return np.maximum(counts, np.finfo(float).tiny)

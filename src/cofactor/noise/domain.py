@@ -1,0 +1,52 @@
+"""What values a noise can produce, and what to say of others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.data.base import RowBlock
+from cofactor.errors import InputError
+
+
+def check_finite(block: RowBlock) -> None:
+    """Raise InputError unless every entry is finite."""
+    bad = ~np.isfinite(block.stored)
+    if bad.any():
+        raise InputError(
+            f"Input contains NaN or infinity ({int(bad.sum())} entries); expected finite numbers: "
+            "drop or fill them, or mark them as missing with a mask."
+        )
+
+
+def check_nonnegative(block: RowBlock, noise: str) -> None:
+    """Raise InputError unless every entry is finite and at least 0."""
+    check_finite(block)
+    lowest = float(block.stored.min(initial=0.0))
+    if lowest < 0:
+        raise InputError(
+            f"Negative values in data (lowest {lowest:g}); {noise} noise expects entries of at "
+            "least 0: shift the data, or use noise='gaussian'."
+        )
+
+
+def check_positive(block: RowBlock, noise: str) -> None:
+    """Raise InputError unless every entry is finite and above 0."""
+    check_nonnegative(block, noise)
+    zeros = block.n_rows * block.n_columns - int(np.count_nonzero(block.stored))
+    if zeros:
+        raise InputError(
+            f"The data hold {zeros} zeros; {noise} noise expects entries above 0: add a small "
+            "constant, or use noise='poisson'."
+        )
+
+
+def check_binary(block: RowBlock, noise: str) -> None:
+    """Raise InputError unless every entry is 0 or 1."""
+    check_finite(block)
+    values = block.stored
+    other = values[(values != 0) & (values != 1)]
+    if other.size:
+        raise InputError(
+            f"The data hold {other.size} entries other than 0 and 1 (first: {float(other[0]):g}); "
+            f"{noise} noise expects binary data: threshold them, or use noise='poisson'."
+        )

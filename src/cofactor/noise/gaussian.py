@@ -1,0 +1,215 @@
+"""Gaussian noise with one variance for everything: k-means, NMF, SVD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cofactor.data import Rows
+from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
+from cofactor.noise.domain import check_finite
+from cofactor.noise.least_squares import (
+    best_components,
+    coordinate_descent,
+    projected_gradient,
+    row_losses,
+)
+from cofactor.noise.linear import TINY, Encoded, Penalty, SimplexNoise
+from cofactor.noise.multiples import MultipleNoise
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+VARIANCE_FLOOR = 1e-12  # of the variance about the reference: keeps a perfect fit finite
+
+
+@dataclass(frozen=True)
+class Gaussian(MixtureNoise, SimplexNoise, MultipleNoise):
+    """``p(x|μ) = N(x; μ, σ²I)`` with one ``σ²`` shared by all components and columns.
+
+    Parameters
+    ----------
+    regularization : float, default 0
+        Added to the variance, in squared units of the data.
+    fixed_variance : float, optional
+        Keep ``σ²`` at this value instead of estimating it (annealing).
+    """
+
+    regularization: float = 0.0
+    fixed_variance: float | None = None
+
+    name: ClassVar[str] = "gaussian"
+    kind: ClassVar[str] = "density"
+
+    def check(self, block: RowBlock) -> None:
+        """See :class:`Noise`."""
+        check_finite(block)
+
+    def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
+        """See :class:`Noise`: distances do not depend on the origin."""
+        return blocks[0].reference(mean)
+
+    def row_statistic(self, block: RowBlock, reference: Floats) -> Floats:
+        """Return ``‖x_n − r‖²``."""
+        return block.squared_norms(reference)
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.array(1.0 if self.fixed_variance is None else self.fixed_variance)
+
+    def scorer(self, params: Params) -> AffineScorer:
+        """Return ``½‖x−μ_c‖²`` as ``½‖x−r‖² + ½‖μ_c−r‖² − ⟨x−r, μ_c−r⟩``, in units of 1/σ²."""
+        variance, prior = float(params.dispersion), float(params.log_weights.max())
+        means = params.components - params.reference
+        offsets = 0.5 * np.einsum("cd,cd->c", means, means)
+        offsets -= variance * (params.log_weights - prior)
+        return AffineScorer(
+            Affine(means, offsets, params.reference),
+            scale=1.0 / variance,
+            row_factor=0.5 / variance,
+            row_constant=normaliser(variance, means.shape[1]) - prior,
+        )
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n ‖x_n − r‖²``."""
+        return np.array(block.weights @ cached)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``σ² = Σ_nc w_n q_nc ‖x_n − μ_c‖² / (N d)``."""
+        if self.fixed_variance is not None:
+            return np.array(self.fixed_variance)
+        entries = moments.counts.sum() * params.components.shape[1]
+        about_reference = params.components - params.reference
+        between = moments.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
+        floor = max(VARIANCE_FLOOR * float(moments.spread), np.finfo(float).tiny * entries)
+        within = max(float(moments.spread) - between, floor)
+        return np.array(within / entries + self.regularization)
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return 0 if self.fixed_variance is not None else 1
+
+    def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
+        """Return ``½ d log 2πσ²``."""
+        variance = float(params.dispersion)
+        return np.full(block.n_rows, normaliser(variance, block.n_columns))
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        return mean + np.sqrt(float(params.dispersion)) * rng.standard_normal(mean.shape)
+
+    def divergence(self, x: Floats, mean: Floats) -> Floats:
+        """Return ``½(x − a)²``."""
+        return 0.5 * np.square(x - mean)
+
+    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Return ``x`` and ``a``."""
+        return x, mean
+
+    def surrogate_minimum(
+        self, codes: Floats, down: Floats, up: Floats, penalty: Penalty
+    ) -> Floats:
+        """Minimise ``½(p + l1)/z·u² + ½ l2 u² − m·u`` [Lee & Seung 2001]."""
+        return codes * down / np.maximum(up + penalty.l1 + penalty.l2 * codes, TINY)
+
+    def row_constant(self, block: RowBlock) -> Floats:
+        """Return ``½‖x‖²``."""
+        return 0.5 * block.row_sums(np.square)
+
+    def constants(self, block: RowBlock) -> Floats:
+        """Return the number of entries ``Σ_n w_n d``."""
+        return np.array(
+            [block.weights @ block.row_entries(), block.weights @ block.row_sums(np.square)]
+        )
+
+    def nats(self, divergence: float, constants: Floats) -> float:
+        """Return ``½N log(2πe·σ²)`` with ``σ² = 2·divergence/N`` the best variance."""
+        entries = float(constants[0])
+        variance = float(self.linear_dispersion(divergence, constants))
+        return 0.5 * entries * (LOG_2PI + np.log(variance)) + divergence / variance
+
+    def linear_dispersion(self, divergence: float, constants: Floats) -> Floats:
+        """Return ``σ² = 2·divergence/N``."""
+        entries, squares = constants
+        floor = max(VARIANCE_FLOOR * squares, TINY * entries)
+        return np.array(max(2.0 * divergence, floor) / entries)
+
+    def multiplicative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """See :class:`LinearNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
+        if not block.complete:
+            return super().multiplicative_codes(block, components, codes, penalty, column_weights)
+        gram, products = _normal_equations(block, components, column_weights)
+        new = self.surrogate_minimum(codes, products, codes @ gram, penalty)
+        return Encoded(new, row_losses(new, gram, products))
+
+    def nonnegative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """See :class:`LinearNoise`: one cyclic coordinate sweep [Cichocki & Phan 2009]."""
+        if not block.complete:
+            return super().nonnegative_codes(block, components, codes, penalty, column_weights)
+        gram, products = _normal_equations(block, components, column_weights)
+        new = coordinate_descent(codes, gram, products, penalty)
+        return Encoded(new, row_losses(new, gram, products))
+
+    def free_codes(self, block: RowBlock, components: Floats) -> Encoded:
+        """Return the least-squares codes ``Z = XWᵀ(WWᵀ)⁺``."""
+        gram, products = _normal_equations(block, components, None)
+        codes = products @ np.linalg.pinv(gram, hermitian=True)
+        return Encoded(codes, row_losses(codes, gram, products))
+
+    def simplex_codes(self, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+        """See :class:`SimplexNoise`: projected gradient steps."""
+        gram, products = _normal_equations(block, components, None)
+        new = projected_gradient(codes, gram, products)
+        return Encoded(new, row_losses(new, gram, products))
+
+    def simplex_components(self, params: Params, rows: Rows[Any]) -> Floats:
+        """Return ``W = (ZᵀZ)⁺ ZᵀX``."""
+        return best_components(rows)
+
+    def best_multiple(self, block: RowBlock, components: Floats) -> tuple[Labels, Floats, Floats]:
+        """See :class:`MultipleNoise`: the longest projection onto a line through the origin."""
+        products = block.times(components.T)
+        labels = np.abs(products).argmax(axis=1)
+        multiple = np.take_along_axis(products, labels[:, None], axis=1)[:, 0]
+        residual = block.row_sums(np.square) - np.square(multiple)
+        return labels.astype(np.int32), multiple, 0.5 * np.maximum(residual, 0.0)
+
+    def multiple_weights(self, multiple: Floats) -> tuple[Floats, Floats]:
+        """Return ``s`` and ``s²``: ``μ_c = Σ w s x / Σ w s²``."""
+        return multiple, np.square(multiple)
+
+    def legal_multiples(self, components: Floats) -> Floats:
+        """Return the components as unit vectors."""
+        norms = np.linalg.norm(components, axis=1, keepdims=True)
+        return components / np.maximum(norms, TINY)
+
+
+def _normal_equations(
+    block: RowBlock, components: Floats, column_weights: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return ``W U Wᵀ`` (k, k) and ``X U Wᵀ`` (n, k), with ``U`` the column weights."""
+    weighted = components if column_weights is None else components * column_weights
+    return weighted @ components.T, block.times(weighted.T)
+
+
+def normaliser(variance: float, n_columns: int) -> float:
+    """Return ``½ d log 2πσ²``."""
+    return 0.5 * n_columns * (LOG_2PI + float(np.log(variance)))

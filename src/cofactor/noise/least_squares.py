@@ -1,0 +1,73 @@
+"""Least squares for codes: minimise ``½ z G zᵀ − b zᵀ`` for every row, under constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.data import RowBlock, Rows
+from cofactor.data.base import Floats
+from cofactor.noise.linear import TINY, Penalty
+
+GRADIENT_STEPS = 8
+
+
+def row_losses(codes: Floats, gram: Floats, products: Floats) -> Floats:
+    """Return ``½ z G zᵀ − b zᵀ`` of each row, shape (n,).
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, k)
+        ``Z``.
+    gram : ndarray of shape (k, k)
+        ``G = WWᵀ``.
+    products : ndarray of shape (n, k)
+        ``b = XWᵀ``.
+    """
+    return np.einsum("nk,nk->n", 0.5 * codes @ gram - products, codes)
+
+
+def coordinate_descent(codes: Floats, gram: Floats, products: Floats, penalty: Penalty) -> Floats:
+    """Minimise over each nonnegative coordinate in turn, once [Cichocki & Phan 2009].
+
+    Arguments as :func:`row_losses`; returns codes of shape (n, k).
+    """
+    new = np.array(codes.T, order="C")  # coordinates contiguous
+    for t, (row, curvature) in enumerate(zip(gram, np.diagonal(gram) + penalty.l2, strict=True)):
+        if curvature > 0:
+            gradient = row @ new - products[:, t] + penalty.l1 + penalty.l2 * new[t]
+            new[t] = np.maximum(new[t] - gradient / curvature, 0.0)
+    return np.ascontiguousarray(new.T)
+
+
+def projected_gradient(codes: Floats, gram: Floats, products: Floats) -> Floats:
+    """Take gradient steps of length 1/‖G‖ on the simplex; none raises the loss.
+
+    Arguments as :func:`row_losses`; returns codes of shape (n, k).
+    """
+    step = 1.0 / max(float(np.linalg.eigvalsh(gram)[-1]), TINY)
+    for _ in range(GRADIENT_STEPS):
+        codes = onto_simplex(codes - step * (codes @ gram - products))
+    return codes
+
+
+def onto_simplex(points: Floats) -> Floats:
+    """Return the nearest points with ``z ≥ 0, Σz = 1`` of each row [Held, Wolfe & Crowder 1974]."""
+    descending = -np.sort(-points, axis=1)
+    excess = (np.cumsum(descending, axis=1) - 1.0) / np.arange(1, points.shape[1] + 1)
+    support = np.count_nonzero(descending > excess, axis=1)
+    threshold = np.take_along_axis(excess, support[:, None] - 1, axis=1)
+    return np.maximum(points - threshold, 0.0)
+
+
+def best_components(rows: Rows[Any]) -> Floats:
+    """Return ``W = (ZᵀZ)⁺ ZᵀX``, weighted, from the codes in the rows' states, shape (k, d)."""
+
+    def sums(block: RowBlock, state: Any) -> tuple[Floats, Floats]:
+        weighted = state.codes * block.weights[:, None]
+        origin = np.zeros(block.n_columns)
+        return weighted.T @ state.codes, block.transpose_times(weighted, origin)
+
+    grams, products = zip(*rows.gather(sums), strict=True)
+    return np.linalg.pinv(np.sum(grams, axis=0), hermitian=True) @ np.sum(products, axis=0)

@@ -1,0 +1,214 @@
+"""What linear codes (mean = ZW) ask of a noise, and the update that every such noise has."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cofactor.data import Rows
+from cofactor.data.base import Floats, RowBlock
+from cofactor.noise.base import Noise, Params
+
+TINY = np.finfo(float).tiny
+CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """``l1·Σz + ½·l2·Σz²`` on the codes of every row, in units of the divergence."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def of(self, codes: Floats) -> Floats:
+        """Return the penalty of each row of codes (n, k), shape (n,)."""
+        return self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """New codes of some rows.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n, k)
+    loss : ndarray of shape (n,)
+        Divergence of each row at these codes, less :meth:`LinearNoise.row_constant`.
+    """
+
+    codes: Floats
+    loss: Floats
+
+
+class LinearNoise(Noise):
+    """A noise that linear codes can use: it splits the gradient of its divergence.
+
+    ``d(x, a)`` is the unit divergence, zero at ``a = x``, with ``−log p = d/φ + const``.
+    """
+
+    @abstractmethod
+    def divergence(self, x: Floats, mean: Floats) -> Floats:
+        """Return ``d(x, a)`` entry by entry."""
+
+    @abstractmethod
+    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Return ``p, m ≥ 0`` with ``∂d/∂a = p − m``, entry by entry: ``m`` first, then ``p``."""
+
+    @abstractmethod
+    def constants(self, block: RowBlock) -> Floats:
+        """Return the sums over a block that :meth:`nats` needs besides the divergence."""
+
+    @abstractmethod
+    def nats(self, divergence: float, constants: Floats) -> float:
+        """Return ``−log p(X)`` with all constants, at the best dispersion."""
+
+    def linear_dispersion(self, divergence: float, constants: Floats) -> Floats:
+        """Return the dispersion that maximises the likelihood; none by default."""
+        return np.zeros(0)
+
+    def row_constant(self, block: RowBlock) -> Floats:
+        """Return the part of each row's divergence that :class:`Encoded` leaves out, (n,)."""
+        return np.zeros(block.n_rows)
+
+    def surrogate_minimum(
+        self, codes: Floats, down: Floats, up: Floats, penalty: Penalty
+    ) -> Floats:
+        """Minimise the separable majorizer of the penalised divergence.
+
+        For ``d`` concave plus linear in the mean (Poisson, negative binomial) the majorizer is
+        ``−z·m·log u + (p + l1) u + ½ l2 u²`` [Févotte & Idier 2011], whose minimum is returned.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n, k)
+            Codes ``z`` at which the majorizer touches.
+        down, up : ndarray of shape (n, k)
+            ``m Wᵀ`` and ``p Wᵀ``.
+        penalty : Penalty
+        """
+        linear = up + penalty.l1
+        if penalty.l2 == 0.0:
+            return codes * down / np.maximum(linear, TINY)
+        root = np.sqrt(np.square(linear) + 4.0 * penalty.l2 * codes * down)
+        return 2.0 * codes * down / np.maximum(linear + root, TINY)
+
+    def multiplicative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """Update codes by one majorize–minimize step, which never raises the loss.
+
+        Parameters
+        ----------
+        block : RowBlock
+            Rows ``x_n``; entries not observed (of masked rows) carry no loss.
+        components : ndarray of shape (k, d)
+            ``W ≥ 0``.
+        codes : ndarray of shape (n, k)
+            ``Z ≥ 0`` to start from.
+        penalty : Penalty
+            On the codes.
+        column_weights : ndarray of shape (d,), optional
+            Weight of each column's loss; default 1.
+        """
+        return multiplicative_step(self, block, components, codes, penalty, column_weights)
+
+    def nonnegative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """Update codes by the best step this noise has; arguments of `multiplicative_codes`."""
+        return self.multiplicative_codes(block, components, codes, penalty, column_weights)
+
+
+def transposed_step(
+    rows: Rows[Any],
+    components: Floats,
+    encode: Callable[[RowBlock, Floats, Floats, Floats], Encoded],
+) -> Floats:
+    """Improve components by encoding the columns, with the rows' codes as their components.
+
+    Parameters
+    ----------
+    rows : Rows
+        With ``columns``; their states hold the codes.
+    components : ndarray of shape (k, d)
+        Where to start.
+    encode : callable
+        ``encode(columns, Zᵀ, start, row weights)``, with ``Zᵀ`` (k, n) and ``start`` (d', k).
+
+    Returns
+    -------
+    ndarray of shape (k, d)
+    """
+    codes = np.ascontiguousarray(np.vstack([state.codes for state in rows.states]).T)
+    edges = np.cumsum([0, *(block.n_rows for block in rows.columns)])
+    starts = [components.T[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    def of_block(pair: tuple[RowBlock, Floats]) -> Floats:
+        columns, start = pair
+        return encode(columns, codes, start, rows.weights).codes
+
+    parts = rows.engine.map(of_block, list(zip(rows.columns, starts, strict=True)))
+    return np.ascontiguousarray(np.vstack(parts).T)
+
+
+def multiplicative_step(
+    noise: LinearNoise,
+    block: RowBlock,
+    components: Floats,
+    codes: Floats,
+    penalty: Penalty,
+    column_weights: Floats | None,
+) -> Encoded:
+    """Take the multiplicative step of any noise, on rows made dense a few at a time."""
+    entry_weights = np.ones(block.n_columns) if column_weights is None else column_weights
+    rows = max(1, CHUNK_ENTRIES // max(block.n_columns, 1))
+    parts = [
+        _multiplicative_chunk(noise, block.take(s), components, codes[s], penalty, entry_weights)
+        for s in (slice(start, start + rows) for start in range(0, block.n_rows, rows))
+    ]
+    return Encoded(
+        np.concatenate([part.codes for part in parts]), np.concatenate([p.loss for p in parts])
+    )
+
+
+def _multiplicative_chunk(
+    noise: LinearNoise,
+    block: RowBlock,
+    components: Floats,
+    codes: Floats,
+    penalty: Penalty,
+    column_weights: Floats,
+) -> Encoded:
+    x, weights = block.dense(), block.observed * column_weights
+    down, up = noise.gradient_parts(x, codes @ components)
+    new = noise.surrogate_minimum(
+        codes, (weights * down) @ components.T, (weights * up) @ components.T, penalty
+    )
+    divergence = (weights * noise.divergence(x, new @ components)).sum(axis=1)
+    return Encoded(new, divergence - noise.row_constant(block))
+
+
+class SimplexNoise(LinearNoise):
+    """A noise that codes on the simplex can use."""
+
+    @abstractmethod
+    def simplex_codes(self, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+        """Return codes with ``z ≥ 0, Σz = 1`` that fit as well or better; see `Encoded`."""
+
+    @abstractmethod
+    def simplex_components(self, params: Params, rows: Rows[Any]) -> Floats:
+        """Return components of shape (k, d) that fit as well or better, given the codes."""

@@ -1,0 +1,180 @@
+"""Poisson noise: counts, and the KL divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, xlogy
+
+from cofactor import kernels
+from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
+from cofactor.noise.base import AffineScorer, MixtureNoise, Params
+from cofactor.noise.domain import check_nonnegative
+from cofactor.noise.linear import TINY, Encoded, Penalty
+from cofactor.noise.multiples import MultipleNoise
+
+RATE_FLOOR = 1e-10  # of the mean rate: a count under a rate of 0 would cost infinitely much
+CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
+INNER_SWEEPS = 4
+
+
+class Poisson(MixtureNoise, MultipleNoise):
+    """``p(x|λ) = λˣ e^{−λ} / x!``; fractional ``x`` use ``Γ(x + 1)`` (a quasi-likelihood)."""
+
+    name: ClassVar[str] = "poisson"
+    kind: ClassVar[str] = "mass"
+
+    def check(self, block: RowBlock) -> None:
+        """See :class:`Noise`."""
+        check_nonnegative(block, self.name)
+
+    def row_statistic(self, block: RowBlock, reference: Floats) -> Floats:
+        """Return ``Σ_l log x_nl!``."""
+        return block.row_sums(log_factorial)
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`: there is none."""
+        return np.zeros(0)
+
+    def scorer(self, params: Params) -> AffineScorer:
+        """Return ``Σ_l λ_cl − log π_c − ⟨x_n, log λ_c⟩``."""
+        rates = params.components
+        offsets = rates.sum(axis=1) - params.log_weights
+        return AffineScorer(Affine(np.log(rates), offsets, params.reference))
+
+    def legal_means(self, means: Floats) -> Floats:
+        """Return rates of at least 1e-10 of the mean rate."""
+        return np.maximum(means, RATE_FLOOR * max(float(means.mean()), TINY))
+
+    def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
+        """Return ``Σ_l (log x! + x − x log x)`` [Devarajan, Wang & Ebrahimi 2015]."""
+        return saturated_loss(block)
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        return np.asarray(rng.poisson(mean), dtype=float)
+
+    def divergence(self, x: Floats, mean: Floats) -> Floats:
+        """Return ``x log(x/a) − x + a``."""
+        return xlogy(x, x / np.maximum(mean, TINY)) - x + mean
+
+    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Return ``x/a`` and 1."""
+        return x / np.maximum(mean, TINY), np.ones_like(mean)
+
+    def row_constant(self, block: RowBlock) -> Floats:
+        """Return ``Σ_l (x log x − x)``."""
+        return block.row_sums(lambda x: xlogy(x, x) - x)
+
+    def constants(self, block: RowBlock) -> Floats:
+        """Return ``Σ_n w_n Σ_l (log x! + x − x log x)``."""
+        return np.array([block.weights @ saturated_loss(block)])
+
+    def nats(self, divergence: float, constants: Floats) -> float:
+        """Return ``KL(X‖A) − c(X)`` [Lee & Seung 2001; Gopalan, Hofman & Blei 2015]."""
+        return divergence + float(constants[0])
+
+    def multiplicative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """See :class:`LinearNoise`: EM with ``z ← z·((x/a) Wᵀ)/(Σ_l w_l)`` [Lee & Seung 2001]."""
+        if not block.complete:
+            return super().multiplicative_codes(block, components, codes, penalty, column_weights)
+        return _encode(
+            kernels.poisson_multiplicative_csr,
+            block,
+            components,
+            codes,
+            (penalty.l1, penalty.l2, CODE_FLOOR),
+            column_weights,
+        )
+
+    def nonnegative_codes(
+        self,
+        block: RowBlock,
+        components: Floats,
+        codes: Floats,
+        penalty: Penalty,
+        column_weights: Floats | None = None,
+    ) -> Encoded:
+        """See :class:`LinearNoise`: coordinate Newton sweeps [Hsieh & Dhillon 2011]."""
+        if not block.complete:
+            return super().nonnegative_codes(block, components, codes, penalty, column_weights)
+        return _encode(
+            kernels.poisson_codes_csr,
+            block,
+            components,
+            codes,
+            (INNER_SWEEPS, penalty.l1, penalty.l2, CODE_FLOOR),
+            column_weights,
+        )
+
+    def best_multiple(self, block: RowBlock, components: Floats) -> tuple[Labels, Floats, Floats]:
+        """See :class:`MultipleNoise`: ``s_n`` is the row's total."""
+        origin = np.zeros(block.n_columns)
+        scores = Affine(np.log(components), np.zeros(len(components)), origin)
+        index, loss = block.top_losses(scores, 1)
+        totals = block.row_sums(lambda x: x)
+        own = block.row_sums(lambda x: xlogy(x, x))
+        return index[:, 0], totals, own + loss[:, 0] - xlogy(totals, totals)
+
+    def multiple_weights(self, multiple: Floats) -> tuple[Floats, Floats]:
+        """Return 1 and ``s``: ``μ_c = Σ w x / Σ w s``."""
+        return np.ones_like(multiple), multiple
+
+    def legal_multiples(self, components: Floats) -> Floats:
+        """Return the components as positive rows that sum to 1."""
+        return profiles(components)
+
+
+def log_factorial(x: Array) -> Array:
+    """Return ``log Γ(x + 1)``."""
+    return np.asarray(gammaln(x + 1.0))
+
+
+def saturated_loss(block: RowBlock) -> Floats:
+    """Return ``Σ_l (log x! + x − x log x)``: each count under a rate of its own, shape (n,)."""
+    return block.row_sums(lambda x: log_factorial(x) + x - xlogy(x, x))
+
+
+def profiles(means: Floats) -> Floats:
+    """Return rows of probabilities in proportion to ``means``; flat where they are all zero."""
+    totals = means.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, means / np.maximum(totals, TINY), 1.0 / means.shape[1])
+    lifted = np.maximum(shares, RATE_FLOOR / means.shape[1])
+    return lifted / lifted.sum(axis=1, keepdims=True)
+
+
+def _encode(
+    kernel: Callable[..., None],
+    block: RowBlock,
+    components: Floats,
+    codes: Floats,
+    settings: tuple[float, ...],
+    column_weights: Floats | None,
+) -> Encoded:
+    """Run a kernel that minimises ``Σ_l u_l (a_l − x_l log a_l)`` for each row."""
+    indptr, indices, data = block.as_sparse().arrays
+    if column_weights is None:
+        totals = components.sum(axis=1)
+    else:
+        totals = components @ column_weights
+        data = data * column_weights[indices].astype(data.dtype)
+    new = np.array(codes, dtype=data.dtype, order="C")
+    loss = np.empty(len(new))
+    components_t = np.ascontiguousarray(components.T, dtype=data.dtype)
+    kernel(indptr, indices, data, components_t, totals, new, *settings, loss)
+    return Encoded(new.astype(float, copy=False), loss - _penalty(new, settings))
+
+
+def _penalty(codes: Array, settings: tuple[float, ...]) -> Floats:
+    l1, l2, _ = settings[-3:]
+    return Penalty(l1, l2).of(codes.astype(float, copy=False))

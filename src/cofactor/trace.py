@@ -1,0 +1,73 @@
+"""What a fit remembers of its iterations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One sweep over the rows.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    objective : float
+        Loss in nats after the sweep's E-step, under the parameters that it used.
+    seconds : float
+        Since the fit began.
+    moved : int or None
+        Rows whose best component changed; None where codes are not one-hot.
+    shift : float
+        ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first.
+    """
+
+    number: int
+    objective: float
+    seconds: float
+    moved: int | None
+    shift: float
+
+
+Callback = Callable[[Iteration], object]
+
+
+@dataclass
+class Trace:
+    """Objective and time of every iteration.
+
+    Attributes
+    ----------
+    iterations : list of Iteration
+    """
+
+    iterations: list[Iteration] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter, repr=False)
+
+    def record(self, objective: float, moved: int | None, shift: float) -> Iteration:
+        """Append an iteration that ends now, and return it."""
+        seconds = time.perf_counter() - self.started
+        iteration = Iteration(len(self.iterations), objective, seconds, moved, shift)
+        self.iterations.append(iteration)
+        return iteration
+
+    @property
+    def objective(self) -> list[float]:
+        """Loss in nats after each iteration."""
+        return [iteration.objective for iteration in self.iterations]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Seconds from the start of the fit to the end of each iteration."""
+        return [iteration.seconds for iteration in self.iterations]
+
+    def __len__(self) -> int:
+        """Number of iterations."""
+        return len(self.iterations)
+
+    def __getitem__(self, number: int) -> Iteration:
+        """Return one iteration."""
+        return self.iterations[number]
