@@ -36,7 +36,6 @@ struct Binary<float> {
     static constexpr int mantissa_bits = 23;
     static constexpr std::int32_t one = 0x3f800000;
     static constexpr std::int32_t sqrt_half = 0x3f3504f3;
-    static constexpr float smallest = 1.17549435e-38f;
     static constexpr float magic = 12582912.0f;
     static constexpr std::int32_t magic_bits = 0x4b400000;
     // 2 atanh(s) = s (2 + s^2 (c_n + ...)); to 1e-9 for |s| <= 0.1716
@@ -48,7 +47,6 @@ struct Binary<double> {
     static constexpr int mantissa_bits = 52;
     static constexpr std::int64_t one = 0x3ff0000000000000;
     static constexpr std::int64_t sqrt_half = 0x3fe6a09e667f3bcd;
-    static constexpr double smallest = 2.2250738585072014e-308;
     static constexpr double magic = 6755399441055744.0;
     static constexpr std::int64_t magic_bits = 0x4338000000000000;
     // to 2^-58, from fdlibm (Sun Microsystems, 1993)

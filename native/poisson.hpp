@@ -9,6 +9,16 @@
 
 namespace cofactor::COFACTOR_ISA {
 
+// A Newton step leaves a code at least this part of itself. A sweep then divides no fitted value
+// by more than ten, and updating the fitted values costs one digit at most.
+constexpr double least_part = 0.1;
+
+constexpr double least_divisor = 1e-300;
+
+// A fitted value below this explains no count: its reciprocal has no room to work in.
+template <class T>
+constexpr T least_fitted = sizeof(T) == sizeof(float) ? 1e-30 : 1e-300;
+
 template <class T>
 class PoissonRow {
 public:
@@ -60,6 +70,8 @@ public:
 
     // One majorize-minimize step and its loss. Needs the fitted values of z.
     double multiply(T* z) {
+        for (size_t p = 0; p < size_; p += lanes<T>)
+            store<T>(fitted_ + p, load(counts_ + p) / positive(load(fitted_ + p)));
         for (size_t c = 0; c < k_; ++c) z[c] = multiplied(z[c], c);
         return evaluate(z);
     }
@@ -72,7 +84,7 @@ private:
     };
 
     COFACTOR_INLINE static Vec<T> positive(Vec<T> fitted) {
-        return at_least(fitted, splat(Binary<T>::smallest));
+        return at_least(fitted, splat(least_fitted<T>));
     }
 
     const T* component(size_t c) const { return panel_ + c * size_; }
@@ -120,7 +132,7 @@ private:
         Int<T> unexplained{};
         for (size_t p = 0; p < size_; p += lanes<T>) {
             const Vec<T> x = load(counts_ + p), fitted = load(fitted_ + p);
-            unexplained |= (x > 0) & (fitted <= 0);
+            unexplained |= (x > 0) & (fitted < least_fitted<T>);
             const Vec<T> nats = x * log_positive<T>(positive(fitted));
             for (size_t i = 0; i < lanes<T>; ++i) part[i] += static_cast<double>(nats[i]);
         }
@@ -141,26 +153,22 @@ private:
             curved += gain * ratio;
         }
         const double slope = model_.totals[c] + model_.l1 + model_.l2 * code - sum<T>(gained);
-        const double curvature = larger(sum<T>(curved) + model_.l2, Binary<double>::smallest);
+        const double curvature = larger(sum<T>(curved) + model_.l2, least_divisor);
         const T old = code;
-        code = static_cast<T>(larger(code - slope / curvature, model_.floor));
+        code = static_cast<T>(larger(code - slope / curvature, larger(model_.floor, least_part * code)));
         return {h, code - old};
     }
 
-    double gain(size_t c) const {
-        const T* const h = component(c);
+    // The root of l2 u^2 + price u = explained, in the form that needs no l2 > 0. Needs the
+    // counts divided by the fitted values in place of the latter.
+    T multiplied(T code, size_t c) const {
         Vec<T> gained{};
         for (size_t p = 0; p < size_; p += lanes<T>)
-            gained += load(counts_ + p) * (load(h + p) / positive(load(fitted_ + p)));
-        return sum<T>(gained);
-    }
-
-    // The root of l2 u^2 + price u = z gain, in the form that needs no l2 > 0.
-    T multiplied(T code, size_t c) const {
-        const double explained = code * gain(c);
+            gained += load(fitted_ + p) * load(component(c) + p);
+        const double explained = code * sum<T>(gained);
         const double price = model_.totals[c] + model_.l1;
         const double root = __builtin_sqrt(price * price + 4 * model_.l2 * explained);
-        return static_cast<T>(2 * explained / larger(price + root, Binary<double>::smallest));
+        return static_cast<T>(2 * explained / larger(price + root, least_divisor));
     }
 
     const PoissonModel<T> model_;

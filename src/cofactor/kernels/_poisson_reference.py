@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,8 @@ Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
-_TINY = np.finfo(np.float64).tiny
+_LEAST_PART = 0.1  # of a code that a Newton step leaves
+_LEAST = 1e-300  # of a fitted value or divisor
 
 
 def poisson_codes_csr(
@@ -34,11 +34,13 @@ def poisson_codes_csr(
 
         f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log <z, h_j>
 
-    by ``sweeps`` cycles of ``z_k <- max(z_k - f_k / f_kk, floor)`` with the derivatives at the
-    current point (Hsieh & Dhillon 2011, eq. 9). A row whose ``f`` did not fall takes the step
-    of `poisson_multiplicative_csr` from its input instead, so that ``f`` never rises. A zero
-    code can leave zero. A row in which a positive count has fitted value zero is first lifted
-    to ``floor``; one without positive counts gets codes and loss exactly zero.
+    by ``sweeps`` cycles of ``z_k <- max(z_k - f_k / f_kk, z_k / 10, floor)`` with the derivatives
+    at the current point (coordinate descent of Hsieh & Dhillon 2011). No step leaves less than a
+    tenth of a code, so that the fitted values can be updated without losing their digits. A row
+    whose ``f`` did not fall takes the step of `poisson_multiplicative_csr` from its input instead,
+    so that ``f`` never rises. A zero code can leave zero. A row in which a positive count has
+    fitted value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``; one without
+    positive counts gets codes and loss exactly zero.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def poisson_codes_csr(
         Written: ``f`` in nats at the codes returned; ``+inf`` where a positive count cannot be
         reached by any component.
     """
-    rows = _Rows.gather(indptr, indices, data, components_t, totals, l1, l2)
+    rows = _Rows(indptr, indices, data, components_t, totals + l1, l2)
     start, before = rows.lifted(codes, floor)
     z = start.copy()
     for _ in range(sweeps):
@@ -89,30 +91,30 @@ def poisson_multiplicative_csr(
     ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
     ``l2`` (Lee & Seung 1999); it never raises ``f``. Parameters as in `poisson_codes_csr`.
     """
-    rows = _Rows.gather(indptr, indices, data, components_t, totals, l1, l2)
+    rows = _Rows(indptr, indices, data, components_t, totals + l1, l2)
     start, _ = rows.lifted(codes, floor)
     codes[:] = rows.multiplicative(start)
     loss[:] = rows.finish(codes)
 
 
-@dataclass
 class _Rows:
-    """All rows at once: what belongs to a position is summed to its row by `_by_row`."""
+    """All rows at once; what belongs to a stored position is summed to its row by `_by_row`."""
 
-    x: Floats
-    panel: Floats  # (nnz, k): component values under each position
-    row: NDArray[np.intp]
-    n: int
-    price: Floats  # totals + l1
-    l2: float
-
-    @classmethod
-    def gather(cls, indptr: Indices, indices: Indices, data: Data, *model: Any) -> _Rows:
-        components_t, totals, l1, l2 = model
-        n = indptr.size - 1
-        row = np.repeat(np.arange(n), np.diff(indptr))
-        panel = components_t.astype(np.float64)[indices]
-        return cls(data.astype(np.float64), panel, row, n, totals + l1, l2)
+    def __init__(
+        self,
+        indptr: Indices,
+        indices: Indices,
+        data: Data,
+        components_t: Data,
+        price: Floats,
+        l2: float,
+    ) -> None:
+        self.n = indptr.size - 1
+        self.row = np.repeat(np.arange(self.n), np.diff(indptr))
+        self.x = data.astype(np.float64)
+        self.panel = components_t[indices].astype(np.float64)  # (nnz, k)
+        self.price = price  # of a unit code: totals + l1
+        self.l2 = l2
 
     def lifted(self, codes: Data, floor: float) -> tuple[Floats, Floats]:
         """Codes from which every reachable count can be explained, and their loss."""
@@ -124,29 +126,29 @@ class _Rows:
     def sweep(self, z: Floats, floor: float) -> None:
         fitted = self._fitted(z)
         for k, h in enumerate(self.panel.T):
-            rate = self.x / np.maximum(fitted, _TINY)
+            rate = self.x / np.maximum(fitted, _LEAST)
             slope = self.price[k] + self.l2 * z[:, k] - self._by_row(rate * h)
-            curvature = self._by_row(rate * h * h / np.maximum(fitted, _TINY)) + self.l2
             with np.errstate(over="ignore"):
-                step = slope / np.maximum(curvature, _TINY)
-            new = np.maximum(z[:, k] - step, floor)
+                curvature = self._by_row(rate * h * h / np.maximum(fitted, _LEAST)) + self.l2
+                step = slope / np.maximum(curvature, _LEAST)
+            new = np.maximum(z[:, k] - step, np.maximum(_LEAST_PART * z[:, k], floor))
             fitted += (new - z[:, k])[self.row] * h
             z[:, k] = new
 
     def multiplicative(self, z: Floats) -> Floats:
-        rate = self.x / np.maximum(self._fitted(z), _TINY)
+        rate = self.x / np.maximum(self._fitted(z), _LEAST)
         explained = z * np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
         root = np.sqrt(self.price**2 + 4.0 * self.l2 * explained)
-        step: Floats = 2.0 * explained / np.maximum(self.price + root, _TINY)
+        step: Floats = 2.0 * explained / np.maximum(self.price + root, _LEAST)
         return step
 
     def loss(self, z: Floats) -> Floats:
         fitted = self._fitted(z)
-        nats = np.where(self.x > 0, -np.inf, 0.0)
-        np.log(fitted, out=nats, where=(self.x > 0) & (fitted > 0))
-        nats[self.x > 0] *= self.x[self.x > 0]
+        nats = self.x * np.log(np.maximum(fitted, _LEAST))
+        nats[(self.x > 0) & (fitted < _LEAST)] = -np.inf
         penalty = 0.5 * self.l2 * np.square(z).sum(axis=1)
-        return z @ self.price + penalty - self._by_row(nats)
+        loss: Floats = z @ self.price + penalty - self._by_row(nats)
+        return loss
 
     def finish(self, codes: Data) -> Floats:
         """Zero the rows without counts; the loss of all."""
@@ -159,4 +161,5 @@ class _Rows:
         return fitted
 
     def _by_row(self, values: Floats) -> Floats:
-        return np.bincount(self.row, weights=values, minlength=self.n).astype(np.float64)
+        sums: Floats = np.bincount(self.row, weights=values, minlength=self.n).astype(np.float64)
+        return sums

@@ -140,9 +140,7 @@ def weighted_sums(
     sums += pairs.T @ _residuals(X, shift)
 
 
-def weighted_squares(
-    X: Data, shift: Data, index: Labels, weight: Floats, squares: Floats
-) -> None:
+def weighted_squares(X: Data, shift: Data, index: Labels, weight: Floats, squares: Floats) -> None:
     """Add every squared row, times its weights, to the squares of its components.
 
     ``squares[j] += w (x_n - shift)**2``; parameters as in `weighted_sums`.
