@@ -94,25 +94,32 @@ public:
         COFACTOR_INLINE void offer(size_t first, size_t count, const Tile<T>& tile) {
             Int<T> wanted{};
             for (size_t r = 0; r < tile_components; ++r)
-                for (size_t v = 0; v < tile_vectors; ++v)
-                    wanted |= ~(places[keep - 1].loss[v] <= tile[r][v]);
+                for (size_t v = 0; v < tile_vectors; ++v) wanted |= ~(worst(v) <= tile[r][v]);
             if (!any<T>(wanted)) return;
             for (size_t r = 0; r < count; ++r)
                 for (size_t v = 0; v < tile_vectors; ++v)
-                    insert(v, tile[r][v], static_cast<Lane<T>>(first + r));
+                    if (wants(v, tile[r][v]))
+                        insert(v, tile[r][v], static_cast<Lane<T>>(first + r));
         }
 
+        COFACTOR_INLINE Vec<T> worst(size_t v) const { return places[keep - 1].loss[v]; }
+
+        COFACTOR_INLINE bool wants(size_t v, Vec<T> loss) const {
+            return any<T>(~(worst(v) <= loss));
+        }
+
+        // From the first place that holds more, all losses move down one place.
         void insert(size_t v, Vec<T> loss, Lane<T> component) {
-            if (!any<T>(~(places[keep - 1].loss[v] <= loss))) return;
             Int<T> id = splat_int<T>(component);
+            Int<T> moves{};
             for (Place* place = places; place != places + keep; ++place) {
                 const Vec<T> held = place->loss[v];
                 const Int<T> held_id = place->component[v];
-                const Int<T> stays = held <= loss;
-                place->loss[v] = stays ? held : loss;
-                place->component[v] = stays ? held_id : id;
-                loss = stays ? loss : held;
-                id = stays ? id : held_id;
+                moves |= ~(held <= loss);
+                place->loss[v] = moves ? loss : held;
+                place->component[v] = moves ? id : held_id;
+                loss = moves ? held : loss;
+                id = moves ? held_id : id;
             }
         }
     };

@@ -1,0 +1,384 @@
+"""Every implementation of the kernels against the reference, and the laws of the kernels.
+
+Small whole numbers make all sums exact, so that implementations must agree to the last bit
+whatever the order of their sums; rounding is tested apart, against its bounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse, special
+
+from cofactor import kernels
+from cofactor.errors import InputError
+from cofactor.kernels import reference
+
+COMPILED = [name for name in kernels.available() if name != "reference"]
+
+every = pytest.mark.parametrize("name", kernels.available())
+compiled = pytest.mark.parametrize("name", COMPILED)
+quick = settings(max_examples=40, deadline=None)
+
+dtypes = st.sampled_from([np.float32, np.float64])
+index_dtypes = st.sampled_from([np.int32, np.int64])
+rows = st.integers(0, 150)
+columns = st.integers(1, 40)
+components = st.integers(1, 40)
+generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+def whole(rng, dtype, *shape):
+    return rng.integers(-4, 5, size=shape).astype(dtype)
+
+
+def random_csr(rng, dtype, index_dtype, n, d):
+    """Whole counts in CSR form, with empty rows."""
+    dense = rng.poisson(0.7, size=(n, d)) * (rng.random((n, 1)) < 0.8)
+    X = sparse.csr_array(dense.astype(dtype))
+    return X.indptr.astype(index_dtype), X.indices.astype(index_dtype), X.data
+
+
+def top_losses(implementation, data, parts, offsets, keep):
+    n = data[0].shape[0] - (len(data) == 3)
+    index, loss = np.empty((n, keep), np.int32), np.empty((n, keep))
+    kernel = implementation.top_losses_csr if len(data) == 3 else implementation.top_losses
+    kernel(*data, parts, offsets, index, loss)
+    return index, loss
+
+
+def assert_same(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@st.composite
+def offsets_and_keep(draw, k, dtype):
+    values = st.sampled_from([-1.0, 0.0, 2.0, np.inf])
+    offsets = np.array(draw(st.lists(values, min_size=k, max_size=k)), dtype)
+    return offsets, draw(st.one_of(st.just(1), st.just(k), st.integers(1, k)))
+
+
+@every
+@quick
+@given(st.data(), generators, dtypes, rows, columns, components)
+def test_top_losses_breaks_ties_by_component(name, data, rng, dtype, n, d, k):
+    offsets, keep = data.draw(offsets_and_keep(k, dtype))
+    inputs = (whole(rng, dtype, n, d), whole(rng, dtype, d)), whole(rng, dtype, k, d), offsets
+    assert_same(top_losses(kernels.load(name), *inputs, keep), top_losses(reference, *inputs, keep))
+
+
+@every
+@quick
+@given(st.data(), generators, dtypes, index_dtypes, rows, columns, components)
+def test_top_losses_csr_breaks_ties_by_component(name, data, rng, dtype, index, n, d, k):
+    offsets, keep = data.draw(offsets_and_keep(k, dtype))
+    inputs = random_csr(rng, dtype, index, n, d), whole(rng, dtype, d, k), offsets
+    assert_same(top_losses(kernels.load(name), *inputs, keep), top_losses(reference, *inputs, keep))
+
+
+@every
+@quick
+@given(generators, dtypes, rows, columns, components)
+def test_top_losses_rounds_within_its_bound(name, rng, dtype, n, d, k):
+    X, shift = rng.normal(size=(n, d)).astype(dtype), rng.normal(size=d).astype(dtype)
+    E, offsets = rng.normal(size=(k, d)).astype(dtype), rng.normal(size=k).astype(dtype)
+    index, loss = top_losses(kernels.load(name), (X, shift), E, offsets, k)
+    residuals = X.astype(float) - shift
+    exact = np.take_along_axis(offsets - residuals @ E.astype(float).T, index, axis=1)
+    size = np.abs(offsets) + (np.abs(X) + np.abs(shift)) @ np.abs(E).T
+    bound = (d + 3) * np.finfo(dtype).eps * np.take_along_axis(size, index, axis=1)
+    assert (np.abs(loss - exact) <= bound).all()
+    assert (np.diff(loss, axis=1) >= 0).all()
+    np.testing.assert_array_equal(np.sort(index, axis=1), np.broadcast_to(np.arange(k), (n, k)))
+
+
+@every
+@quick
+@given(generators, rows, st.integers(1, 30), st.sampled_from([1e-3, 1.0, 300.0, 1e300]))
+def test_soft_assign_matches_reference(name, rng, n, c, scale):
+    losses = scale * rng.normal(size=(n, c))
+    losses[rng.random((n, c)) < 0.2] = np.inf
+    results = []
+    for implementation in (kernels.load(name), reference):
+        p, log_norm = losses.copy(), np.empty(n)
+        implementation.soft_assign(p, log_norm)
+        results.append((p, log_norm))
+    eps = np.finfo(float).eps
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=(c + 8) * eps, atol=1e-300)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=8 * eps, atol=(c + 8) * eps)
+
+
+@every
+def test_soft_assign_of_an_impossible_row_is_uniform(name):
+    loss, log_norm = np.full((1, 4), np.inf), np.empty(1)
+    kernels.load(name).soft_assign(loss, log_norm)
+    np.testing.assert_array_equal(loss, 0.25)
+    assert log_norm[0] == -np.inf
+
+
+def quarters(rng, n, k, c):
+    """Components and exact weights of every row, some of them zero."""
+    index = rng.integers(0, k, size=(n, c)).astype(np.int32)
+    return index, rng.integers(0, 5, size=(n, c)) / 4.0
+
+
+def statistics(implementation, data, members, k, d):
+    suffix = "_csr" if len(data) == 3 else ""
+    counts, sums, squares = np.ones(k), np.ones((k, d)), np.ones((k, d))
+    getattr(implementation, "weighted_sums" + suffix)(*data, *members, counts, sums)
+    getattr(implementation, "weighted_squares" + suffix)(*data, *members, squares)
+    return counts, sums, squares
+
+
+@every
+@quick
+@given(generators, dtypes, rows, columns, components, st.integers(1, 4))
+def test_weighted_statistics(name, rng, dtype, n, d, k, c):
+    data, members = (whole(rng, dtype, n, d), whole(rng, dtype, d)), quarters(rng, n, k, c)
+    got = statistics(kernels.load(name), data, members, k, d)
+    assert_same(got, statistics(reference, data, members, k, d))
+
+
+@every
+@quick
+@given(generators, dtypes, index_dtypes, rows, columns, components, st.integers(1, 4))
+def test_weighted_statistics_csr(name, rng, dtype, index, n, d, k, c):
+    data, members = random_csr(rng, dtype, index, n, d), quarters(rng, n, k, c)
+    got = statistics(kernels.load(name), data, members, k, d)
+    assert_same(got, statistics(reference, data, members, k, d))
+
+
+@every
+@quick
+@given(generators, dtypes, index_dtypes, rows, columns, components)
+def test_norms_distances_and_products(name, rng, dtype, index_dtype, n, d, k):
+    X, shift, centers = whole(rng, dtype, n, d), whole(rng, dtype, d), whole(rng, float, k, d)
+    index = rng.integers(0, k, size=n).astype(np.int32)
+    indptr, indices, data = random_csr(rng, dtype, index_dtype, n, d)
+    codes, parts = whole(rng, dtype, n, k), whole(rng, dtype, d, k)
+    results = []
+    for implementation in (kernels.load(name), reference):
+        norms, norms_csr, distances, products = (np.empty(s) for s in (n, n, n, data.size))
+        implementation.squared_norms(X, shift, norms)
+        implementation.squared_norms_csr(indptr, indices, data, norms_csr)
+        implementation.squared_distances(X, centers, index, distances)
+        implementation.sampled_products(indptr, indices, codes, parts, products)
+        results.append((norms, norms_csr, distances, products))
+    assert_same(*results)
+
+
+@every
+@quick
+@given(generators, columns)
+def test_squared_distances_keep_their_digits_near_a_center(name, rng, d):
+    centers = 1e6 * rng.normal(size=(1, d))
+    X = centers + 2.0**-10 * rng.integers(1, 5, size=(20, d))
+    out = np.empty(20)
+    kernels.load(name).squared_distances(X, centers, np.zeros(20, np.int32), out)
+    np.testing.assert_allclose(out, ((X - centers) ** 2).sum(axis=1), rtol=1e-14 * d)
+
+
+class PoissonRows:
+    """Counts, components and codes, some of them zero; `fit` and `step` change the codes."""
+
+    def __init__(self, rng, dtype=np.float64, index_dtype=np.int32, n=30, m=25, k=4):
+        self.X = random_csr(rng, dtype, index_dtype, n, m)
+        self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
+        self.totals = self.parts.sum(axis=0, dtype=float)
+        self.codes = (rng.gamma(0.5, size=(n, k)) * (rng.random((n, k)) < 0.8)).astype(dtype)
+        self.l1, self.l2, self.floor = rng.choice([0.0, 0.5]), rng.choice([0.0, 0.5]), 1e-9
+        self.loss = np.empty(n)
+
+    def fit(self, implementation, sweeps=3):
+        implementation.poisson_codes_csr(*self._before, sweeps, *self._after)
+        return self.codes.copy(), self.loss.copy()
+
+    def step(self, implementation):
+        implementation.poisson_multiplicative_csr(*self._before, *self._after)
+        return self.codes.copy(), self.loss.copy()
+
+    def exact_loss(self):
+        """The loss of the codes in float64; `inf` where a count cannot be explained."""
+        x, z = self.dense, self.codes.astype(float)
+        nats = special.xlogy(x, z @ self.parts.T.astype(float))
+        prices = z @ (self.totals + self.l1) + 0.5 * self.l2 * (z**2).sum(axis=1)
+        return np.where(self.counted, prices - nats.sum(axis=1), 0.0)
+
+    @property
+    def dense(self):
+        indptr, indices, data = self.X
+        shape = self.codes.shape[0], self.parts.shape[0]
+        return sparse.csr_array((data, indices, indptr), shape=shape).toarray()
+
+    @property
+    def counted(self):
+        return np.diff(self.X[0]) > 0
+
+    @property
+    def _before(self):
+        return *self.X, self.parts, self.totals, self.codes
+
+    @property
+    def _after(self):
+        return self.l1, self.l2, self.floor, self.loss
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@every
+@quick
+@given(seeds, index_dtypes, rows, columns, st.integers(1, 12))
+def test_poisson_kernels_match_reference(name, seed, index_dtype, n, m, k):
+    def problem():
+        return PoissonRows(np.random.default_rng(seed), np.float64, index_dtype, n, m, k)
+
+    for method in (PoissonRows.fit, PoissonRows.step):
+        got, expected = method(problem(), kernels.load(name)), method(problem(), reference)
+        np.testing.assert_allclose(got[0], expected[0], rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(got[1], expected[1], rtol=1e-9, atol=1e-9)
+
+
+@every
+@quick
+@given(generators, st.sampled_from([PoissonRows.fit, PoissonRows.step]))
+def test_poisson_kernels_never_raise_the_loss(name, rng, update):
+    problem = PoissonRows(rng)
+    for _ in range(5):
+        before = problem.exact_loss()
+        _, loss = update(problem, kernels.load(name))
+        after = problem.exact_loss()
+        np.testing.assert_allclose(loss, after, rtol=1e-12, atol=1e-12)
+        assert (after <= before + 1e-12 * np.abs(after)).all()
+
+
+@every
+@quick
+@given(generators, st.sampled_from([PoissonRows.fit, PoissonRows.step]))
+def test_poisson_loss_belongs_to_the_codes_in_float32(name, rng, update):
+    problem = PoissonRows(rng, np.float32)
+    codes, loss = update(problem, kernels.load(name))
+    assert codes.dtype == np.float32
+    np.testing.assert_allclose(loss, problem.exact_loss(), rtol=1e-4, atol=1e-4)
+
+
+@every
+def test_poisson_codes_satisfy_the_optimality_conditions(name):
+    problem = PoissonRows(np.random.default_rng(1))
+    problem.floor = 0.0
+    problem.codes += 0.1
+    for _ in range(200):
+        problem.fit(kernels.load(name))
+    z, h = problem.codes[problem.counted], problem.parts
+    rates = problem.dense[problem.counted] / (z @ h.T)
+    slope = problem.totals + problem.l1 + problem.l2 * z - rates @ h
+    assert (slope > -1e-6).all()
+    np.testing.assert_allclose(z * slope, 0.0, atol=1e-6)
+
+
+@every
+def test_a_zero_code_can_leave_zero(name):
+    problem = PoissonRows(np.random.default_rng(2))
+    problem.codes[:] = 0.0
+    codes, loss = problem.fit(kernels.load(name))
+    assert np.isfinite(loss).all()
+    assert (codes[problem.counted].max(axis=1) > problem.floor).all()
+    assert (codes[~problem.counted] == 0).all()
+
+
+@every
+def test_an_unreachable_count_has_infinite_loss(name):
+    problem = PoissonRows(np.random.default_rng(3))
+    problem.parts[:] = 0.0
+    for update in (PoissonRows.fit, PoissonRows.step):
+        _, loss = update(problem, kernels.load(name))
+        np.testing.assert_array_equal(loss, np.where(problem.counted, np.inf, 0.0))
+
+
+@compiled
+@quick
+@given(generators, dtypes, st.integers(0, 200), st.integers(1, 6))
+def test_dense_results_do_not_depend_on_the_split(name, rng, dtype, cut, keep):
+    n, d, k = 200, 17, 23
+    native = kernels.load(name)
+    X, shift = rng.normal(size=(n, d)).astype(dtype), rng.normal(size=d).astype(dtype)
+    E, offsets = rng.normal(size=(k, d)).astype(dtype), rng.normal(size=k).astype(dtype)
+
+    def run(pieces):
+        counts, sums, found = np.zeros(k), np.zeros((k, d)), []
+        for piece in pieces:
+            index, loss = top_losses(native, (piece, shift), E, offsets, keep)
+            log_norm = np.empty(len(piece))
+            native.soft_assign(loss, log_norm)
+            native.weighted_sums(piece, shift, index, loss, counts, sums)
+            found.append(np.column_stack([index, loss, log_norm]))
+        return counts, sums, np.concatenate(found)
+
+    assert_same(run([X]), run([X[:cut], X[cut:]]))
+
+
+@compiled
+@quick
+@given(seeds, dtypes, st.integers(0, 30))
+def test_sparse_results_do_not_depend_on_the_split(name, seed, dtype, cut):
+    def problem():
+        return PoissonRows(np.random.default_rng(seed), dtype)
+
+    def run(cuts):
+        whole_problem, found = problem(), []
+        indptr, indices, data = whole_problem.X
+        for begin, end in cuts:
+            part, at = problem(), slice(indptr[begin], indptr[end])
+            part.X = indptr[begin : end + 1] - indptr[begin], indices[at], data[at]
+            part.codes, part.loss = part.codes[begin:end], part.loss[begin:end]
+            codes, loss = part.fit(kernels.load(name))
+            offsets = np.zeros(codes.shape[1], dtype)
+            index, least = top_losses(kernels.load(name), part.X, part.parts, offsets, 2)
+            found.append(np.column_stack([codes, loss, index, least]))
+        return np.concatenate(found)
+
+    np.testing.assert_array_equal(run([(0, 30)]), run([(0, cut), (cut, 30)]))
+
+
+@compiled
+def test_a_wrong_shape_is_named(name):
+    X, index, loss = np.zeros((5, 3)), np.empty((5, 1), np.int32), np.empty((5, 1))
+    with pytest.raises(ValueError, match=r"shift has shape \(2,\), expected \(3,\)"):
+        kernels.load(name).top_losses(X, np.zeros(2), np.zeros((2, 3)), np.zeros(2), index, loss)
+
+
+@compiled
+def test_too_many_kept_components_are_named(name):
+    X, index, loss = np.zeros((5, 3)), np.empty((5, 4), np.int32), np.empty((5, 4))
+    with pytest.raises(ValueError, match=r"index has 4 columns, expected .* the 2 components"):
+        kernels.load(name).top_losses(X, np.zeros(3), np.zeros((2, 3)), np.zeros(2), index, loss)
+
+
+@compiled
+def test_an_array_is_never_converted(name):
+    with pytest.raises(TypeError, match="order='C'"):
+        kernels.load(name).squared_norms(np.zeros((5, 3)).T, np.zeros(5), np.empty(3))
+    with pytest.raises(TypeError, match="dtype=float32"):
+        kernels.load(name).squared_norms(np.zeros((5, 3), int), np.zeros(3), np.empty(5))
+
+
+@every
+def test_the_environment_chooses_the_implementation(name, monkeypatch):
+    monkeypatch.setenv("COFACTOR_ISA", name)
+    assert kernels.implementation.__wrapped__() == name
+
+
+def test_an_unknown_implementation_is_refused(monkeypatch):
+    monkeypatch.setenv("COFACTOR_ISA", "abacus")
+    with pytest.raises(InputError, match=r"'abacus' on this machine; choose one of: .*reference"):
+        kernels.implementation.__wrapped__()
+
+
+def test_the_package_offers_every_kernel_of_every_implementation():
+    for name in kernels.available():
+        for kernel in reference.__all__:
+            assert callable(getattr(kernels.load(name), kernel))
+            assert hasattr(kernels, kernel)
