@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data import RowBlock, Rows
+from cofactor.data import RowBlock, Rows, split
 from cofactor.data.base import Floats
 from cofactor.engine import Engine
 from cofactor.model import Model
@@ -70,8 +70,7 @@ def first_rows(
     columns : sequence of RowBlock, optional
         The blocks of the transposed data, for codes with ``needs_columns``.
     """
-    edges = np.cumsum([0, *(block.n_rows for block in blocks)])
-    parts = [None if codes is None else codes[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [None] * len(blocks) if codes is None else split(codes, blocks)
     pairs = list(zip(blocks, parts, strict=True))
     states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)
     return Rows(blocks, states, engine, columns)

@@ -27,7 +27,7 @@ class Model:
     """
 
     noise: Noise
-    codes: Codes
+    codes: Codes[Any]
 
     def __post_init__(self) -> None:
         missing = [name for name in self.codes.requires if not hasattr(self.noise, name)]

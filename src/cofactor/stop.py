@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from cofactor.trace import Trace
@@ -66,7 +67,7 @@ class SmallChange:
         if len(recent) <= self.patience:
             return False
         scale = trace[0].objective - trace[-1].objective if self.relative else 1.0
-        changes = [abs(before - after) for before, after in zip(recent, recent[1:], strict=False)]
+        changes = [abs(before - after) for before, after in pairwise(recent)]
         return max(changes) <= self.tolerance * max(scale, 0.0)
 
 

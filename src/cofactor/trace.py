@@ -65,7 +65,7 @@ class Trace:
         return [iteration.seconds for iteration in self.iterations]
 
     def __len__(self) -> int:
-        """Number of iterations."""
+        """Return the number of iterations."""
         return len(self.iterations)
 
     def __getitem__(self, number: int) -> Iteration:

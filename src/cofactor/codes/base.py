@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from cofactor.data import RowBlock, Rows
 from cofactor.noise.base import Noise, Params
 
+N = TypeVar("N", bound=Noise)
+
 Step = Callable[[RowBlock, Any], tuple[Any, Any]]
 
 
-class Codes(ABC):
+class Codes(ABC, Generic[N]):
     """What a row's code may be.
 
     Attributes
@@ -34,7 +36,7 @@ class Codes(ABC):
     tag: ClassVar[str]
 
     @abstractmethod
-    def first_state(self, noise: Noise, block: RowBlock, params: Params, codes: Any) -> Any:
+    def first_state(self, noise: N, block: RowBlock, params: Params, codes: Any) -> Any:
         """Return the row state that goes with a block before the first sweep.
 
         Parameters
@@ -48,13 +50,13 @@ class Codes(ABC):
         """
 
     @abstractmethod
-    def e_step(self, noise: Noise, params: Params) -> Step:
+    def e_step(self, noise: N, params: Params) -> Step:
         """Return ``step(block, state) -> (statistics, new state)`` under fixed parameters."""
 
     @abstractmethod
-    def m_step(self, noise: Noise, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
+    def m_step(self, noise: N, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
         """Return the parameters that lower the objective most, given the rows' codes."""
 
     @abstractmethod
-    def objective(self, noise: Noise, statistics: Any, params: Params) -> float:
+    def objective(self, noise: N, statistics: Any, params: Params) -> float:
         """Return the loss in nats, all constants included: what a fit never raises."""

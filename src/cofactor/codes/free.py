@@ -15,7 +15,7 @@ from cofactor.noise.linear import Encoded
 
 
 @dataclass(frozen=True)
-class Free(LinearCodes):
+class Free(LinearCodes[Gaussian]):
     """Codes and components without constraint: alternating least squares.
 
     The best solution is the truncated singular value decomposition, from which a fit starts.

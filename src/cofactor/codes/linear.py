@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from cofactor.codes.base import Codes, Step
 from cofactor.data import RowBlock, Rows
@@ -12,6 +12,8 @@ from cofactor.data.base import Floats
 from cofactor.engine import Additive
 from cofactor.noise.base import Params
 from cofactor.noise.linear import Encoded, LinearNoise, Penalty
+
+L = TypeVar("L", bound=LinearNoise)
 
 
 @dataclass(frozen=True)
@@ -51,35 +53,29 @@ class LinearStatistics(Additive):
     constants: Floats
 
 
-class LinearCodes(Codes):
+class LinearCodes(Codes[L], Generic[L]):
     """Codes with mean ``z_n W``: each sweep improves the codes, each M-step the components."""
 
     tag: ClassVar[str] = "conditional"
     penalty: ClassVar[Penalty] = Penalty()
 
     @abstractmethod
-    def encode(
-        self, noise: LinearNoise, block: RowBlock, components: Floats, codes: Floats
-    ) -> Encoded:
+    def encode(self, noise: L, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
         """Return codes of the block that fit it better, or as well."""
 
     @abstractmethod
-    def improved_components(
-        self, noise: LinearNoise, params: Params, rows: Rows[LinearState]
-    ) -> Floats:
+    def improved_components(self, noise: L, params: Params, rows: Rows[LinearState]) -> Floats:
         """Return components of shape (k, d) that fit better, or as well, given the codes."""
 
     def components_penalty(self, components: Floats) -> float:
         """Return the penalty on the components; none unless overridden."""
         return 0.0
 
-    def first_state(
-        self, noise: LinearNoise, block: RowBlock, params: Params, codes: Any
-    ) -> LinearState:
+    def first_state(self, noise: L, block: RowBlock, params: Params, codes: Any) -> LinearState:
         """See :class:`Codes`; codes must be given."""
         return LinearState(codes, noise.row_constant(block), noise.constants(block))
 
-    def e_step(self, noise: LinearNoise, params: Params) -> Step:
+    def e_step(self, noise: L, params: Params) -> Step:
         """See :class:`Codes`."""
 
         def step(block: RowBlock, state: LinearState) -> tuple[LinearStatistics, LinearState]:
@@ -93,7 +89,7 @@ class LinearCodes(Codes):
 
     def m_step(
         self,
-        noise: LinearNoise,
+        noise: L,
         statistics: LinearStatistics,
         params: Params,
         rows: Rows[LinearState],
@@ -105,7 +101,7 @@ class LinearCodes(Codes):
             dispersion=noise.linear_dispersion(statistics.divergence, statistics.constants),
         )
 
-    def objective(self, noise: LinearNoise, statistics: LinearStatistics, params: Params) -> float:
+    def objective(self, noise: L, statistics: LinearStatistics, params: Params) -> float:
         """Return minus the (penalised) conditional log-likelihood, in nats."""
         penalty = statistics.penalty + self.components_penalty(params.components)
         return noise.nats(statistics.divergence + penalty, statistics.constants)

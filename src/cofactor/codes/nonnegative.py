@@ -13,7 +13,7 @@ from cofactor.noise.linear import Encoded, LinearNoise, Penalty, transposed_step
 
 
 @dataclass(frozen=True)
-class Nonnegative(LinearCodes):
+class Nonnegative(LinearCodes[LinearNoise]):
     """``z_n ≥ 0`` and ``W ≥ 0``; each half-step is the best that the noise has.
 
     The components are updated by encoding the transposed data with the codes as components, so

@@ -10,6 +10,7 @@ from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor.codes.base import Codes, Step
 from cofactor.codes.posterior import Full, Kept, soft_assign
@@ -67,7 +68,7 @@ class OneHotStatistics(Additive):
 
 
 @dataclass(frozen=True)
-class OneHot(Codes):
+class OneHot(Codes[MixtureNoise]):
     """Each row is one component: ``z_n = e_c`` with prior ``π_c``.
 
     Parameters
@@ -145,7 +146,7 @@ def maximize(noise: MixtureNoise, moments: Moments, params: Params, learn_weight
     return replace(new, dispersion=noise.dispersion(moments, new))
 
 
-def _log_weights(counts: Floats, filled: Floats) -> Floats:
+def _log_weights(counts: Floats, filled: NDArray[np.bool_]) -> Floats:
     with np.errstate(divide="ignore"):
         return np.where(filled, np.log(counts / counts.sum()), -np.inf)
 

@@ -38,7 +38,8 @@ class Kept:
     def totals(self, values: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
         weighted = (self.weight * values[:, None]).ravel()
-        return np.bincount(self.index.ravel(), weighted, minlength=self.n_components)
+        totals = np.bincount(self.index.ravel(), weighted, minlength=self.n_components)
+        return totals.astype(float)
 
     def of_component(self, component: int) -> tuple[RowSelection, Floats]:
         """See :class:`cofactor.noise.base.Assignment`."""

@@ -71,7 +71,12 @@ def _worst(noise: MixtureNoise, params: Params, rows: Rows[Any], how_many: int) 
         deviance = block.weights * (state.loss - saturated)
         order = np.argsort(-deviance, kind="stable")[:how_many]
         return [
-            Candidate(float(deviance[n]), int(state.labels[n]), block.take([n]), state.cached[[n]])
+            Candidate(
+                float(deviance[n]),
+                int(state.labels[n]),
+                block.take(slice(n, n + 1)),
+                state.cached[n : n + 1],
+            )
             for n in order
         ]
 

@@ -58,7 +58,7 @@ class ScaledStatistics(Additive):
 
 
 @dataclass(frozen=True)
-class ScaledOneHot(Codes):
+class ScaledOneHot(Codes[MultipleNoise]):
     """Each row is a multiple of one component: ``z_n = s_n e_c``.
 
     With Poisson noise this is information-theoretic clustering of the rows' profiles; with
@@ -116,7 +116,7 @@ def _sweep(
     statistics = ScaledStatistics(
         divergence=float(block.weights @ divergence),
         moved=int(np.count_nonzero(labels != state.labels)),
-        masses=np.bincount(labels, block.weights * mass, minlength=k),
+        masses=np.bincount(labels, block.weights * mass, minlength=k).astype(float),
         sums=sums,
         constants=state.constants,
     )

@@ -13,7 +13,7 @@ from cofactor.noise.linear import Encoded, SimplexNoise
 
 
 @dataclass(frozen=True)
-class Simplex(LinearCodes):
+class Simplex(LinearCodes[SimplexNoise]):
     """``z_n ≥ 0`` with ``Σ_c z_nc = 1``.
 
     With multinomial noise this is PLSA [Hofmann 1999], with Gaussian noise a convex mixture.

@@ -1,7 +1,7 @@
 """Where rows come from: blocks of dense or sparse rows with weights and a mask."""
 
 from cofactor.data.base import RowBlock
-from cofactor.data.blocks import Rows, mean_row, open_blocks, open_columns
+from cofactor.data.blocks import Rows, mean_row, open_blocks, open_columns, split
 from cofactor.data.dense import DenseRows
 from cofactor.data.masked import MaskedRows
 from cofactor.data.sparse import SparseRows
@@ -15,4 +15,5 @@ __all__ = [
     "mean_row",
     "open_blocks",
     "open_columns",
+    "split",
 ]

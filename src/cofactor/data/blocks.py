@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -63,8 +64,12 @@ def open_blocks(
     """
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
     whole = _whole(X, weights, observed)
-    edges = block_edges(X.shape[0])
-    return [whole.take(slice(*pair)) for pair in zip(edges[:-1], edges[1:], strict=True)]
+    return [whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0]))]
+
+
+def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
+    """Cut an array with one entry (or row) per row of the data as the blocks are cut."""
+    return np.split(array, np.cumsum([block.n_rows for block in blocks])[:-1])
 
 
 def open_columns(X: Any, observed: Array | None = None) -> list[RowBlock]:

@@ -80,7 +80,7 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
 
 
 def resolve_threads(n_threads: int | None) -> int:
-    """Number of threads meant by ``n_threads``: None is every core the process may use.
+    """Return the number of threads meant: None is every core the process may use.
 
     Raises
     ------

@@ -47,5 +47,5 @@ def _(value: Any) -> list[Any]:
 
 
 @_plain.register
-def _(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]
+def _(value: Mapping) -> dict[str, Any]:
     return {str(key): _plain(item) for key, item in value.items()}

@@ -71,19 +71,19 @@ def _(value: np.random.Generator | np.random.RandomState, name: str, tensors: Te
 
 
 @encode.register
-def _(value: list, name: str, tensors: Tensors) -> Tree:  # type: ignore[type-arg]
+def _(value: list, name: str, tensors: Tensors) -> Tree:
     return [encode(item, f"{name}.{i}", tensors) for i, item in enumerate(value)]
 
 
 @encode.register
-def _(value: tuple, name: str, tensors: Tensors) -> Tree:  # type: ignore[type-arg]
+def _(value: tuple, name: str, tensors: Tensors) -> Tree:
     if hasattr(value, "_fields"):
         return _encode_record(value, list(value._fields), name, tensors)
     return {"kind": "tuple", "items": encode(list(value), name, tensors)}
 
 
 @encode.register
-def _(value: dict, name: str, tensors: Tensors) -> Tree:  # type: ignore[type-arg]
+def _(value: dict, name: str, tensors: Tensors) -> Tree:
     items = [
         [encode(k, name, tensors), encode(v, f"{name}.{k}", tensors)] for k, v in value.items()
     ]

@@ -118,7 +118,7 @@ class Gamma(MixtureNoise, LinearNoise):
 
 
 def best_shape(mean_deviance: float) -> float:
-    """Solve ``log ν − ψ(ν) = D`` for the mean unit deviance ``D`` by Newton's method in ``log ν``."""
+    """Solve ``log ν − ψ(ν) = D`` for the mean unit deviance ``D``, by Newton steps in log ν."""
     deviance = max(mean_deviance, LOWEST_DEVIANCE)
     shape = (3.0 - deviance + np.sqrt((deviance - 3.0) ** 2 + 24.0 * deviance)) / (12.0 * deviance)
     for _ in range(NEWTON_STEPS):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data import Rows
+from cofactor.data import Rows, split
 from cofactor.data.base import Floats, RowBlock
 from cofactor.noise.base import Noise, Params
 
@@ -154,8 +154,7 @@ def transposed_step(
     ndarray of shape (k, d)
     """
     codes = np.ascontiguousarray(np.vstack([state.codes for state in rows.states]).T)
-    edges = np.cumsum([0, *(block.n_rows for block in rows.columns)])
-    starts = [components.T[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    starts = split(components.T, rows.columns)
 
     def of_block(pair: tuple[RowBlock, Floats]) -> Floats:
         columns, start = pair

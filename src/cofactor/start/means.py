@@ -11,7 +11,7 @@ import numpy as np
 from cofactor.codes.onehot import maximize
 from cofactor.codes.posterior import Full
 from cofactor.codes.refill import moments_of
-from cofactor.data import RowBlock, mean_row
+from cofactor.data import RowBlock, mean_row, split
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine
 from cofactor.noise.base import MixtureNoise, Moments, Params
@@ -58,8 +58,7 @@ def from_responsibilities(
     engine : Engine
     """
     start = from_means(noise, blocks, np.ones((responsibilities.shape[1], blocks[0].n_columns)))
-    edges = np.cumsum([0, *(block.n_rows for block in blocks)])
-    parts = [responsibilities[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = split(responsibilities, blocks)
     moments, _ = engine.map_reduce(partial(_moments, noise, start), blocks, parts)
     return maximize(noise, moments, start, learn_weights)
 
