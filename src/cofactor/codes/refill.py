@@ -70,14 +70,15 @@ def _worst(noise: MixtureNoise, params: Params, rows: Rows[Any], how_many: int) 
         saturated = noise.saturated_loss(block, params) - params.log_weights[state.labels]
         deviance = block.weights * (state.loss - saturated)
         order = np.argsort(-deviance, kind="stable")[:how_many]
+        ones = [slice(n, n + 1) for n in order]
         return [
             Candidate(
-                float(deviance[n]),
-                int(state.labels[n]),
-                block.take(slice(n, n + 1)),
-                state.cached[n : n + 1],
+                float(deviance[one][0]),
+                int(state.labels[one][0]),
+                block.take(one),
+                state.cached[one],
             )
-            for n in order
+            for one in ones
         ]
 
     candidates = [c for block in rows.gather(of_block) for c in block]
