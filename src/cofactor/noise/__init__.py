@@ -12,10 +12,12 @@ from cofactor.noise.gamma import Gamma
 from cofactor.noise.gaussian import Gaussian
 from cofactor.noise.linear import LinearNoise, Penalty
 from cofactor.noise.multinomial import Multinomial
+from cofactor.noise.names import NOISES, noise_named
 from cofactor.noise.negative_binomial import NegativeBinomial
 from cofactor.noise.poisson import Poisson
 
 __all__ = [
+    "NOISES",
     "Bernoulli",
     "DiagonalGaussian",
     "FullGaussian",
@@ -32,4 +34,5 @@ __all__ = [
     "Poisson",
     "SphericalGaussian",
     "TiedGaussian",
+    "noise_named",
 ]

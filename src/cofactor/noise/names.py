@@ -1,0 +1,56 @@
+"""Noises by name."""
+
+from __future__ import annotations
+
+from cofactor.errors import InputError
+from cofactor.noise.base import Noise
+from cofactor.noise.bernoulli import Bernoulli
+from cofactor.noise.covariances import (
+    DiagonalGaussian,
+    FullGaussian,
+    SphericalGaussian,
+    TiedGaussian,
+)
+from cofactor.noise.gamma import Gamma
+from cofactor.noise.gaussian import Gaussian
+from cofactor.noise.multinomial import Multinomial
+from cofactor.noise.negative_binomial import NegativeBinomial
+from cofactor.noise.poisson import Poisson
+
+NOISES: dict[str, type[Noise]] = {
+    noise.name.replace(" ", "_"): noise
+    for noise in (
+        Gaussian,
+        SphericalGaussian,
+        DiagonalGaussian,
+        TiedGaussian,
+        FullGaussian,
+        Poisson,
+        NegativeBinomial,
+        Multinomial,
+        Bernoulli,
+        Gamma,
+    )
+}
+
+
+def noise_named(noise: str | Noise) -> Noise:
+    """Return the noise of this name with its default settings; a noise is returned as it is.
+
+    Parameters
+    ----------
+    noise : str or Noise
+        A key of ``NOISES``, such as ``"negative_binomial"``.
+
+    Raises
+    ------
+    InputError
+        If there is no noise of this name.
+    """
+    if isinstance(noise, Noise):
+        return noise
+    if noise not in NOISES:
+        raise InputError(
+            f"noise is {noise!r}; expected one of {', '.join(sorted(NOISES))}, or a Noise object."
+        )
+    return NOISES[noise]()
