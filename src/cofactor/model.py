@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cofactor.codes import EVERY_CODES
 from cofactor.codes.base import Codes, Step
 from cofactor.data import RowBlock, Rows
 from cofactor.errors import ImpossibleCellError
@@ -30,11 +31,11 @@ class Model:
     codes: Codes[Any]
 
     def __post_init__(self) -> None:
-        missing = [name for name in self.codes.requires if not hasattr(self.noise, name)]
-        if missing:
+        if not self.codes.suit(self.noise):
+            suitable = [codes.name for codes in EVERY_CODES if codes.suit(self.noise)]
             raise ImpossibleCellError(
-                f"{self.codes.name} codes need a noise with {', '.join(missing)}; "
-                f"{self.noise.name} noise has none: see `cofactor lattice` for the cells there are."
+                f"{self.codes.name.capitalize()} codes need a noise that {self.codes.needs}; "
+                f"{self.noise.name} noise does not: use {' or '.join(suitable)} codes."
             )
 
     def first_state(self, block: RowBlock, params: Params, codes: Any) -> Any:

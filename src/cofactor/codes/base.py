@@ -23,6 +23,8 @@ class Codes(ABC, Generic[N]):
         What users call it.
     requires : tuple of str
         The methods that a noise must have to be combined with these codes.
+    needs : str
+        What ``requires`` means, in words that follow "a noise that".
     needs_columns : bool
         Whether the M-step encodes the transposed data.
     tag : str
@@ -32,8 +34,14 @@ class Codes(ABC, Generic[N]):
 
     name: ClassVar[str]
     requires: ClassVar[tuple[str, ...]]
+    needs: ClassVar[str]
     needs_columns: ClassVar[bool] = False
     tag: ClassVar[str]
+
+    @classmethod
+    def suit(cls, noise: Noise) -> bool:
+        """Return whether the noise has what these codes require."""
+        return all(hasattr(noise, name) for name in cls.requires)
 
     @abstractmethod
     def first_state(self, noise: N, block: RowBlock, params: Params, codes: Any) -> Any:

@@ -23,6 +23,7 @@ class Free(LinearCodes[Gaussian]):
 
     name: ClassVar[str] = "free"
     requires: ClassVar[tuple[str, ...]] = ("free_codes", "nats")
+    needs: ClassVar[str] = "knows the best sums of components without constraint"
 
     def encode(
         self, noise: Gaussian, block: RowBlock, components: Floats, codes: Floats

@@ -9,11 +9,11 @@ from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, LinearNoise, Penalty, transposed_step
+from cofactor.noise.linear import Encoded, NonnegativeNoise, Penalty, transposed_step
 
 
 @dataclass(frozen=True)
-class Nonnegative(LinearCodes[LinearNoise]):
+class Nonnegative(LinearCodes[NonnegativeNoise]):
     """``z_n ≥ 0`` and ``W ≥ 0``; each half-step is the best that the noise has.
 
     The components are updated by encoding the transposed data with the codes as components, so
@@ -32,28 +32,29 @@ class Nonnegative(LinearCodes[LinearNoise]):
 
     name: ClassVar[str] = "nonnegative"
     requires: ClassVar[tuple[str, ...]] = ("nonnegative_codes", "nats")
+    needs: ClassVar[str] = "knows how to improve sums of nonnegative components"
     needs_columns: ClassVar[bool] = True
 
     def half_step(
         self,
-        noise: LinearNoise,
+        noise: NonnegativeNoise,
         block: RowBlock,
         components: Floats,
         codes: Floats,
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """Improve one factor with the other fixed; see `LinearNoise.nonnegative_codes`."""
+        """Improve one factor with the other fixed; see `NonnegativeNoise.nonnegative_codes`."""
         return noise.nonnegative_codes(block, components, codes, penalty, column_weights)
 
     def encode(
-        self, noise: LinearNoise, block: RowBlock, components: Floats, codes: Floats
+        self, noise: NonnegativeNoise, block: RowBlock, components: Floats, codes: Floats
     ) -> Encoded:
         """See :class:`LinearCodes`."""
         return self.half_step(noise, block, components, codes, self.penalty)
 
     def improved_components(
-        self, noise: LinearNoise, params: Params, rows: Rows[LinearState]
+        self, noise: NonnegativeNoise, params: Params, rows: Rows[LinearState]
     ) -> Floats:
         """See :class:`LinearCodes`."""
 
@@ -76,12 +77,12 @@ class MultiplicativeNonnegative(Nonnegative):
 
     def half_step(
         self,
-        noise: LinearNoise,
+        noise: NonnegativeNoise,
         block: RowBlock,
         components: Floats,
         codes: Floats,
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """See `LinearNoise.multiplicative_codes`."""
+        """See `NonnegativeNoise.multiplicative_codes`."""
         return noise.multiplicative_codes(block, components, codes, penalty, column_weights)

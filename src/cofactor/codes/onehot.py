@@ -85,6 +85,7 @@ class OneHot(Codes[MixtureNoise]):
 
     name: ClassVar[str] = "one-hot"
     requires: ClassVar[tuple[str, ...]] = ("scorer", "saturated_loss")
+    needs: ClassVar[str] = "scores rows under components"
     tag: ClassVar[str] = "free energy"
 
     def __post_init__(self) -> None:

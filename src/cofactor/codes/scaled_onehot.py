@@ -67,6 +67,7 @@ class ScaledOneHot(Codes[MultipleNoise]):
 
     name: ClassVar[str] = "scaled one-hot"
     requires: ClassVar[tuple[str, ...]] = ("best_multiple", "multiple_weights", "nats")
+    needs: ClassVar[str] = "knows the best multiple of a component"
     tag: ClassVar[str] = "conditional"
 
     def first_state(

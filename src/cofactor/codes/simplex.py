@@ -21,6 +21,7 @@ class Simplex(LinearCodes[SimplexNoise]):
 
     name: ClassVar[str] = "simplex"
     requires: ClassVar[tuple[str, ...]] = ("simplex_codes", "simplex_components", "nats")
+    needs: ClassVar[str] = "knows how to improve weighted averages of components"
     needs_columns: ClassVar[bool] = True
 
     def encode(

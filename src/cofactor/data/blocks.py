@@ -87,7 +87,8 @@ def mean_row(blocks: Sequence[RowBlock]) -> Floats:
 def _whole(X: Any, weights: Floats, observed: Array | None) -> RowBlock:
     if observed is not None:
         values = X.toarray() if sp.issparse(X) else X
-        return MaskedRows(np.ascontiguousarray(values), weights, np.asarray(observed, float))
+        held = np.where(observed, values, values.dtype.type(0))
+        return MaskedRows(held, weights, np.asarray(observed, float))
     if sp.issparse(X):
         return SparseRows(sp.csr_array(X), weights)
     return DenseRows(np.ascontiguousarray(X), weights)

@@ -155,6 +155,44 @@ class MixtureNoise(Noise):
         """Return the means, moved off the border of the domain where losses are infinite."""
         return means
 
+    def first_means(self, rows: Floats, mean: Floats) -> Floats:
+        """Return means to start from near some rows of the data: the rows themselves.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (k, d)
+        mean : ndarray of shape (d,)
+            The mean of all rows.
+        """
+        return rows
+
+    def start_noise(self) -> MixtureNoise:
+        """Return the noise whose hard clustering starts a mixture of this one: itself."""
+        return self
+
+    def distances(self, block: RowBlock, params: Params) -> Floats:
+        """Return how far rows are from components: nats above a perfect fit, shape (n, k)."""
+        scorer = self.scorer(params)
+        own = scorer.row_loss(block, self.row_statistic(block, params.reference))
+        own -= self.saturated_loss(block, params)
+        return scorer.all(block) + params.log_weights + own[:, None]
+
+    def distortion(self, block: RowBlock, params: Params, labels: Labels) -> Floats:
+        """Return what hard clustering adds up: nats above a perfect fit, shape (n,).
+
+        Parameters
+        ----------
+        block : RowBlock
+        params : Params
+        labels : ndarray of shape (n,), int32
+            The best component of each row.
+        """
+        scorer = self.scorer(params)
+        _, loss = scorer.top(block, 1)
+        own = scorer.row_loss(block, self.row_statistic(block, params.reference))
+        own -= self.saturated_loss(block, params)
+        return loss[:, 0] + params.log_weights[labels] + own
+
     def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
         """Return the number of free parameters besides means and mixing weights."""
         return 0

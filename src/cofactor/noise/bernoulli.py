@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
-from cofactor.noise.domain import check_binary
+from cofactor.noise.domain import check_binary, halfway
 
 PROBABILITY_FLOOR = 1e-10
 
 
+@dataclass(frozen=True)
 class Bernoulli(MixtureNoise):
     """``p(x|μ) = μˣ (1 − μ)^{1−x}`` for ``x`` of 0 or 1."""
 
@@ -33,6 +35,10 @@ class Bernoulli(MixtureNoise):
         log_off = np.log1p(-params.components)
         offsets = -log_off.sum(axis=1) - params.log_weights
         return AffineScorer(Affine(np.log(params.components) - log_off, offsets, params.reference))
+
+    def first_means(self, rows: Floats, mean: Floats) -> Floats:
+        """See :func:`cofactor.noise.domain.halfway`."""
+        return halfway(rows, mean)
 
     def legal_means(self, means: Floats) -> Floats:
         """Return probabilities at least 1e-10 away from 0 and 1."""

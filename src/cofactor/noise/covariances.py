@@ -14,7 +14,7 @@ from cofactor.data.dense import DenseRows
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
 from cofactor.noise.domain import check_finite
-from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR
+from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
 
 CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
 
@@ -48,6 +48,10 @@ class CovarianceNoise(MixtureNoise):
     def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
         """Return zeros: no covariance belongs to a row by itself."""
         return np.zeros(block.n_rows)
+
+    def start_noise(self) -> MixtureNoise:
+        """See :class:`MixtureNoise`: k-means, which needs no covariances to begin with."""
+        return Gaussian()
 
     def _lifted(self, variances: Floats, mean_square: float) -> Floats:
         """Return variances above a sliver of the data's own, plus the regularization."""

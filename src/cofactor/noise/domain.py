@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.data.base import RowBlock
+from cofactor.data.base import Floats, RowBlock
 from cofactor.errors import InputError
 
 
@@ -32,7 +32,7 @@ def check_nonnegative(block: RowBlock, noise: str) -> None:
 def check_positive(block: RowBlock, noise: str) -> None:
     """Raise InputError unless every entry is finite and above 0."""
     check_nonnegative(block, noise)
-    zeros = block.n_rows * block.n_columns - int(np.count_nonzero(block.stored))
+    zeros = int(block.row_entries().sum()) - int(np.count_nonzero(block.stored))
     if zeros:
         raise InputError(
             f"The data hold {zeros} zeros; {noise} noise expects entries above 0: add a small "
@@ -50,3 +50,11 @@ def check_binary(block: RowBlock, noise: str) -> None:
             f"The data hold {other.size} entries other than 0 and 1 (first: {float(other[0]):g}); "
             f"{noise} noise expects binary data: threshold them, or use noise='poisson'."
         )
+
+
+def halfway(rows: Floats, mean: Floats) -> Floats:
+    """Return points between rows and the mean: inside the domain where a row is on its border.
+
+    A mean of zero forbids a count for ever, so a row of counts makes a bad first mean.
+    """
+    return 0.5 * (rows + mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,13 +12,14 @@ from scipy.special import digamma, gammaln, polygamma
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
 from cofactor.noise.domain import check_positive
-from cofactor.noise.linear import TINY, LinearNoise, Penalty
+from cofactor.noise.linear import TINY, NonnegativeNoise, Penalty
 
 LOWEST_DEVIANCE = 1e-12  # per entry: keeps the shape of a perfect fit finite
 NEWTON_STEPS = 12
 
 
-class Gamma(MixtureNoise, LinearNoise):
+@dataclass(frozen=True)
+class Gamma(MixtureNoise, NonnegativeNoise):
     """``p(x|μ) = (ν/μ)^ν x^{ν−1} e^{−νx/μ} / Γ(ν)`` with one shape ``ν`` for everything.
 
     The dispersion is ``ν``; ``−log p = ν (x/μ − log(x/μ) − 1) + const(ν, x)``.

@@ -18,7 +18,7 @@ from cofactor.noise.least_squares import (
     projected_gradient,
     row_losses,
 )
-from cofactor.noise.linear import TINY, Encoded, Penalty, SimplexNoise
+from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise, Penalty, SimplexNoise
 from cofactor.noise.multiples import MultipleNoise
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -26,7 +26,7 @@ VARIANCE_FLOOR = 1e-12  # of the variance about the reference: keeps a perfect f
 
 
 @dataclass(frozen=True)
-class Gaussian(MixtureNoise, SimplexNoise, MultipleNoise):
+class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     """``p(x|μ) = N(x; μ, σ²I)`` with one ``σ²`` shared by all components and columns.
 
     Parameters
@@ -89,6 +89,18 @@ class Gaussian(MixtureNoise, SimplexNoise, MultipleNoise):
         within = max(float(moments.spread) - between, floor)
         return np.array(within / entries + self.regularization)
 
+    def distances(self, block: RowBlock, params: Params) -> Floats:
+        """Return ``‖x_n − μ_c‖``, shape (n, k)."""
+        means = params.components - params.reference
+        half_norms = 0.5 * np.einsum("cd,cd->c", means, means)
+        squares = 2.0 * block.losses(Affine(means, half_norms, params.reference))
+        squares += block.squared_norms(params.reference)[:, None]
+        return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
+
+    def distortion(self, block: RowBlock, params: Params, labels: Labels) -> Floats:
+        """Return ``‖x_n − μ_c‖²`` of each row's component, shape (n,)."""
+        return block.squared_distances(params.components, labels)
+
     def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
         """See :class:`MixtureNoise`."""
         return 0 if self.fixed_variance is not None else 1
@@ -146,7 +158,7 @@ class Gaussian(MixtureNoise, SimplexNoise, MultipleNoise):
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """See :class:`LinearNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
+        """See :class:`NonnegativeNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
         if not block.complete:
             return super().multiplicative_codes(block, components, codes, penalty, column_weights)
         gram, products = _normal_equations(block, components, column_weights)
@@ -161,7 +173,7 @@ class Gaussian(MixtureNoise, SimplexNoise, MultipleNoise):
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """See :class:`LinearNoise`: one cyclic coordinate sweep [Cichocki & Phan 2009]."""
+        """See :class:`NonnegativeNoise`: one cyclic coordinate sweep [Cichocki & Phan 2009]."""
         if not block.complete:
             return super().nonnegative_codes(block, components, codes, penalty, column_weights)
         gram, products = _normal_equations(block, components, column_weights)

@@ -45,18 +45,10 @@ class Encoded:
 
 
 class LinearNoise(Noise):
-    """A noise that linear codes can use: it splits the gradient of its divergence.
+    """A noise that linear codes can use: it completes a divergence to a likelihood.
 
-    ``d(x, a)`` is the unit divergence, zero at ``a = x``, with ``−log p = d/φ + const``.
+    The divergence of a row is zero where its mean is the row itself; ``−log p = d/φ + const``.
     """
-
-    @abstractmethod
-    def divergence(self, x: Floats, mean: Floats) -> Floats:
-        """Return ``d(x, a)`` entry by entry."""
-
-    @abstractmethod
-    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
-        """Return ``p, m ≥ 0`` with ``∂d/∂a = p − m``, entry by entry: ``m`` first, then ``p``."""
 
     @abstractmethod
     def constants(self, block: RowBlock) -> Floats:
@@ -73,6 +65,21 @@ class LinearNoise(Noise):
     def row_constant(self, block: RowBlock) -> Floats:
         """Return the part of each row's divergence that :class:`Encoded` leaves out, (n,)."""
         return np.zeros(block.n_rows)
+
+
+class NonnegativeNoise(LinearNoise):
+    """A noise that nonnegative codes can use: it splits the gradient of its divergence.
+
+    ``d(x, a)`` is the unit divergence of one entry.
+    """
+
+    @abstractmethod
+    def divergence(self, x: Floats, mean: Floats) -> Floats:
+        """Return ``d(x, a)`` entry by entry."""
+
+    @abstractmethod
+    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Return ``m, p ≥ 0`` with ``∂d/∂a = p − m``, entry by entry."""
 
     def surrogate_minimum(
         self, codes: Floats, down: Floats, up: Floats, penalty: Penalty
@@ -165,7 +172,7 @@ def transposed_step(
 
 
 def multiplicative_step(
-    noise: LinearNoise,
+    noise: NonnegativeNoise,
     block: RowBlock,
     components: Floats,
     codes: Floats,
@@ -185,15 +192,16 @@ def multiplicative_step(
 
 
 def _multiplicative_chunk(
-    noise: LinearNoise,
+    noise: NonnegativeNoise,
     block: RowBlock,
     components: Floats,
     codes: Floats,
     penalty: Penalty,
     column_weights: Floats,
 ) -> Encoded:
-    x, weights = block.dense(), block.observed * column_weights
-    down, up = noise.gradient_parts(x, codes @ components)
+    weights, mean = block.observed * column_weights, codes @ components
+    x = np.where(block.observed > 0, block.dense(), mean)  # of the noise's domain everywhere
+    down, up = noise.gradient_parts(x, mean)
     new = noise.surrogate_minimum(
         codes, (weights * down) @ components.T, (weights * up) @ components.T, penalty
     )

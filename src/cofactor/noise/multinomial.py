@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,13 +12,14 @@ from scipy.special import gammaln, xlogy
 from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
-from cofactor.noise.domain import check_nonnegative
+from cofactor.noise.domain import check_nonnegative, halfway
 from cofactor.noise.linear import TINY, Encoded, Penalty, SimplexNoise, transposed_step
 from cofactor.noise.poisson import Poisson, log_factorial, profiles
 
 NO_PENALTY = Penalty()
 
 
+@dataclass(frozen=True)
 class Multinomial(MixtureNoise, SimplexNoise):
     """``p(x|p) = t!/Πx! · Πpˣ`` with the total ``t = Σx`` of each row given."""
 
@@ -41,6 +43,10 @@ class Multinomial(MixtureNoise, SimplexNoise):
         log_probabilities = np.log(params.components)
         return AffineScorer(Affine(log_probabilities, -params.log_weights, params.reference))
 
+    def first_means(self, rows: Floats, mean: Floats) -> Floats:
+        """See :func:`cofactor.noise.domain.halfway`."""
+        return halfway(rows, mean)
+
     def legal_means(self, means: Floats) -> Floats:
         """Return rows of positive probabilities that sum to 1."""
         return profiles(means)
@@ -58,14 +64,6 @@ class Multinomial(MixtureNoise, SimplexNoise):
     def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
         """Draw rows of one trial each."""
         return np.stack([rng.multinomial(1, probabilities) for probabilities in mean]).astype(float)
-
-    def divergence(self, x: Floats, mean: Floats) -> Floats:
-        """Return ``x log(x/a)`` for ``a = t·p``; its sum over a row is the row's divergence."""
-        return xlogy(x, x / np.maximum(mean, TINY))
-
-    def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
-        """Return ``x/a`` and 1."""
-        return x / np.maximum(mean, TINY), np.ones_like(mean)
 
     def row_constant(self, block: RowBlock) -> Floats:
         """Return ``Σ_l x log(x/t)``."""

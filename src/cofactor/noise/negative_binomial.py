@@ -12,13 +12,13 @@ from scipy.special import gammaln, xlogy
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
-from cofactor.noise.domain import check_nonnegative
-from cofactor.noise.linear import TINY, LinearNoise
+from cofactor.noise.domain import check_nonnegative, halfway
+from cofactor.noise.linear import TINY, NonnegativeNoise
 from cofactor.noise.poisson import Poisson, log_factorial
 
 
 @dataclass(frozen=True)
-class NegativeBinomial(MixtureNoise, LinearNoise):
+class NegativeBinomial(MixtureNoise, NonnegativeNoise):
     """``p(x|μ) = Γ(x+r)/(x! Γ(r)) · (μ/(μ+r))ˣ (r/(μ+r))ʳ``: variance ``μ + μ²/r``.
 
     Parameters
@@ -60,6 +60,10 @@ class NegativeBinomial(MixtureNoise, LinearNoise):
         slopes = np.log(means) - np.log(means + self.size)
         return AffineScorer(Affine(slopes, offsets, params.reference))
 
+    def first_means(self, rows: Floats, mean: Floats) -> Floats:
+        """See :func:`cofactor.noise.domain.halfway`."""
+        return halfway(rows, mean)
+
     def legal_means(self, means: Floats) -> Floats:
         """Return means of at least 1e-10 of the overall mean."""
         return Poisson().legal_means(means)
@@ -87,7 +91,7 @@ class NegativeBinomial(MixtureNoise, LinearNoise):
         return np.array([block.weights @ rows])
 
     def nats(self, divergence: float, constants: Floats) -> float:
-        """See :class:`LinearNoise`."""
+        """See :class:`NonnegativeNoise`."""
         return divergence + float(constants[0])
 
     def _log_counting(self, x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +13,8 @@ from scipy.special import gammaln, xlogy
 from cofactor import kernels
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
-from cofactor.noise.domain import check_nonnegative
-from cofactor.noise.linear import TINY, Encoded, Penalty
+from cofactor.noise.domain import check_nonnegative, halfway
+from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise, Penalty
 from cofactor.noise.multiples import MultipleNoise
 
 RATE_FLOOR = 1e-10  # of the mean rate: a count under a rate of 0 would cost infinitely much
@@ -21,7 +22,8 @@ CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always le
 INNER_SWEEPS = 4
 
 
-class Poisson(MixtureNoise, MultipleNoise):
+@dataclass(frozen=True)
+class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
     """``p(x|λ) = λˣ e^{−λ} / x!``; fractional ``x`` use ``Γ(x + 1)`` (a quasi-likelihood)."""
 
     name: ClassVar[str] = "poisson"
@@ -44,6 +46,10 @@ class Poisson(MixtureNoise, MultipleNoise):
         rates = params.components
         offsets = rates.sum(axis=1) - params.log_weights
         return AffineScorer(Affine(np.log(rates), offsets, params.reference))
+
+    def first_means(self, rows: Floats, mean: Floats) -> Floats:
+        """See :func:`cofactor.noise.domain.halfway`."""
+        return halfway(rows, mean)
 
     def legal_means(self, means: Floats) -> Floats:
         """Return rates of at least 1e-10 of the mean rate."""
@@ -85,7 +91,7 @@ class Poisson(MixtureNoise, MultipleNoise):
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """See :class:`LinearNoise`: EM with ``z ← z·((x/a) Wᵀ)/(Σ_l w_l)`` [Lee & Seung 2001]."""
+        """See :class:`NonnegativeNoise`: ``z ← z·((x/a)Wᵀ)/(Σ_l w_l)`` [Lee & Seung 2001]."""
         if not block.complete:
             return super().multiplicative_codes(block, components, codes, penalty, column_weights)
         return _encode(
@@ -105,7 +111,7 @@ class Poisson(MixtureNoise, MultipleNoise):
         penalty: Penalty,
         column_weights: Floats | None = None,
     ) -> Encoded:
-        """See :class:`LinearNoise`: coordinate Newton sweeps [Hsieh & Dhillon 2011]."""
+        """See :class:`NonnegativeNoise`: coordinate Newton sweeps [Hsieh & Dhillon 2011]."""
         if not block.complete:
             return super().nonnegative_codes(block, components, codes, penalty, column_weights)
         return _encode(
