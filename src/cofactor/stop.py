@@ -10,15 +10,12 @@ from cofactor.trace import Trace
 
 
 class Rule(Protocol):
-    """One reason to stop.
+    """One reason to stop."""
 
-    Attributes
-    ----------
-    converged : bool
-        Whether stopping for this reason counts as convergence.
-    """
-
-    converged: bool
+    @property
+    def converged(self) -> bool:
+        """Whether stopping for this reason counts as convergence."""
+        ...
 
     def __call__(self, trace: Trace) -> bool:
         """Return whether to stop after the trace's last iteration."""

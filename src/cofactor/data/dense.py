@@ -153,8 +153,8 @@ class DenseRows:
         return DenseRows(np.hstack([self._centred(shift), norms]), self.weights)
 
     def reference(self, mean: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        return mean
+        """See :class:`RowBlock`; rounded to what the kernels can subtract."""
+        return self._cast(mean).astype(np.float64)
 
     def as_sparse(self) -> SparseRows:
         """See :class:`RowBlock`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine, engine_for
 from cofactor.fit import Fit
 from cofactor.noise import Noise
+from cofactor.stop import TimeLimit
+
+ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,18 @@ class OpenData:
     blocks: list[RowBlock]
     engine: Engine
 
+    def rowwise(self, function: Callable[[RowBlock], Array]) -> Array:
+        """Return ``function`` of every block, one array for all rows."""
+        return np.concatenate(self.engine.map(function, self.blocks))
+
 
 class FamilyEstimator(BaseEstimator):
     """Base of all estimators."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's."""
@@ -80,6 +94,31 @@ def warn_unless_converged(fit: Fit, name: str, advice: str) -> None:
         )
 
 
-def best(fits: Sequence[Fit]) -> Fit:
-    """Return the fit with the lowest objective, the first of equals."""
-    return min(fits, key=lambda fit: fit.objective)
+def best(fits: Iterable[Fit]) -> Fit:
+    """Return the fit with the lowest objective; the first of those equal up to rounding."""
+    return reduce(_better, fits)
+
+
+def _better(first: Fit, second: Fit) -> Fit:
+    margin = ROUNDING * abs(first.objective)
+    return second if second.objective < first.objective - margin else first
+
+
+def runs(n_init: int, time_limit: float | None) -> Iterator[TimeLimit]:
+    """Yield, for each of ``n_init`` starts, the rule that stops its fit when the time is up.
+
+    The limit is on all of them together; when it is used up, no further start is made.
+
+    Parameters
+    ----------
+    n_init : int
+        At least 1.
+    time_limit : float or None
+        In seconds; None is no limit.
+    """
+    deadline = np.inf if time_limit is None else time.perf_counter() + time_limit
+    for run in range(n_init):
+        left = deadline - time.perf_counter()
+        if run and left <= 0:
+            return
+        yield TimeLimit(left)

@@ -1,6 +1,25 @@
 """Where fits begin: first components, and first codes where they are needed."""
 
 from cofactor.start.factors import first_factors, singular_vectors
-from cofactor.start.means import from_means, from_responsibilities, one_hot
+from cofactor.start.means import (
+    from_labels,
+    from_means,
+    from_responsibilities,
+    one_hot,
+    with_hard_dispersion,
+)
+from cofactor.start.seeds import Seeds, plus_plus, random_rows, seeds_for
 
-__all__ = ["first_factors", "from_means", "from_responsibilities", "one_hot", "singular_vectors"]
+__all__ = [
+    "Seeds",
+    "first_factors",
+    "from_labels",
+    "from_means",
+    "from_responsibilities",
+    "one_hot",
+    "plus_plus",
+    "random_rows",
+    "seeds_for",
+    "singular_vectors",
+    "with_hard_dispersion",
+]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from cofactor.codes.onehot import maximize
-from cofactor.codes.posterior import Full
+from cofactor.codes.posterior import Full, Kept
 from cofactor.codes.refill import moments_of
-from cofactor.data import RowBlock, mean_row, split
-from cofactor.data.base import Array, Floats
+from cofactor.data import RowBlock, Rows, mean_row
+from cofactor.data.base import Array, Floats, Labels
 from cofactor.engine import Engine
-from cofactor.noise.base import MixtureNoise, Moments, Params
+from cofactor.model import Model
+from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params
 
 
 def from_means(noise: MixtureNoise, blocks: Sequence[RowBlock], means: Array) -> Params:
@@ -52,15 +54,57 @@ def from_responsibilities(
     blocks : sequence of RowBlock
         The data.
     responsibilities : ndarray of shape (n, k)
-        ``q_nc``; one-hot for labels.
+        ``q_nc``.
     learn_weights : bool
         Whether to estimate mixing weights.
     engine : Engine
     """
-    start = from_means(noise, blocks, np.ones((responsibilities.shape[1], blocks[0].n_columns)))
-    parts = split(responsibilities, blocks)
-    moments, _ = engine.map_reduce(partial(_moments, noise, start), blocks, parts)
-    return maximize(noise, moments, start, learn_weights)
+
+    def posterior(block: RowBlock, part: Floats) -> Assignment:
+        return Full(part * block.weights[:, None])
+
+    k = responsibilities.shape[1]
+    return _fitted(noise, blocks, responsibilities, posterior, k, learn_weights, engine)
+
+
+def from_labels(
+    noise: MixtureNoise,
+    blocks: Sequence[RowBlock],
+    labels: Labels,
+    n_components: int,
+    learn_weights: bool,
+    engine: Engine,
+) -> Params:
+    """Return the parameters that fit given labels best; see :func:`from_responsibilities`.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        The component of each row; −1 for rows that start in none.
+    """
+
+    def posterior(block: RowBlock, part: Labels) -> Assignment:
+        index = np.maximum(part, 0).astype(np.int32)[:, None]
+        return Kept(index, np.where(part < 0, 0.0, block.weights)[:, None], n_components)
+
+    return _fitted(noise, blocks, labels, posterior, n_components, learn_weights, engine)
+
+
+def with_hard_dispersion(model: Model, rows: Rows[Any], params: Params) -> Params:
+    """Return the parameters with the dispersion that fits their hard assignment best.
+
+    A posterior needs a scale before its first E-step [Lücke & Forster 2019, Algorithm 1].
+
+    Parameters
+    ----------
+    model : Model
+        With hard one-hot codes.
+    rows : Rows
+        With their first row state.
+    params : Params
+    """
+    statistics, assigned = rows.sweep(model.e_step(params))
+    return replace(params, dispersion=model.m_step(statistics, params, assigned).dispersion)
 
 
 def one_hot(labels: Array, n_components: int) -> Floats:
@@ -68,9 +112,23 @@ def one_hot(labels: Array, n_components: int) -> Floats:
     return np.eye(n_components)[labels]
 
 
-def _moments(
-    noise: MixtureNoise, params: Params, block: RowBlock, responsibilities: Floats
-) -> tuple[Moments, Any]:
-    cached = noise.row_statistic(block, params.reference)
-    posterior = Full(responsibilities * block.weights[:, None])
-    return moments_of(noise, params, block, posterior, cached), None
+def _fitted(
+    noise: MixtureNoise,
+    blocks: Sequence[RowBlock],
+    whole: Array,
+    posterior: Callable[[RowBlock, Array], Assignment],
+    n_components: int,
+    learn_weights: bool,
+    engine: Engine,
+) -> Params:
+    """Take one M-step from posteriors made of each block's part of ``whole``."""
+    start = from_means(noise, blocks, np.ones((n_components, blocks[0].n_columns)))
+
+    def step(block: RowBlock, part: Array) -> tuple[Moments, Array]:
+        cached = noise.row_statistic(block, start.reference)
+        return moments_of(noise, start, block, posterior(block, part), cached), part
+
+    edges = np.cumsum([0, *(block.n_rows for block in blocks)])
+    parts = [whole[a:b] for a, b in pairwise(edges)]
+    moments, _ = engine.map_reduce(step, blocks, parts)
+    return maximize(noise, moments, start, learn_weights)

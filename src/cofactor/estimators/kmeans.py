@@ -1,0 +1,319 @@
+"""k-means, k-means-C' and their Bregman relatives, with scikit-learn's face."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from cofactor.codes import OneHot
+from cofactor.data import mean_row
+from cofactor.data.base import Array, Floats, Labels
+from cofactor.errors import InputError
+from cofactor.estimators.base import FamilyEstimator, OpenData, best, runs
+from cofactor.estimators.predict import Predictor
+from cofactor.fit import Fit, first_rows, fit
+from cofactor.model import Model
+from cofactor.noise import MixtureNoise, Noise, Params, noise_named
+from cofactor.start import Seeds, from_means, seeds_for, with_hard_dispersion
+from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
+from cofactor.trace import Callback, Iteration, Trace
+
+
+class KMeans(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    FamilyEstimator,
+):
+    """k-means clustering, hard or with the best few clusters of each row kept.
+
+    Minimises ``Σ_n w_n d(x_n, μ_c(n))`` over centers and labels, where ``d`` is the squared
+    distance, or another noise's divergence [Banerjee et al. 2005]. With ``n_closest`` above 1 it
+    maximises the free energy of an isotropic mixture of equal weights whose posterior is cut to
+    the ``n_closest`` best components [Lücke & Forster 2019]. Same parameters, results and
+    random numbers as :class:`sklearn.cluster.KMeans`.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+    init : {'k-means++', 'random'}, array-like of shape (n_clusters, d) or callable
+        Where to start; a callable gets ``(X, n_clusters, random_state)``. For noises of counts or
+        binary data, drawn rows are moved halfway to the mean.
+    n_init : int or 'auto', default 'auto'
+        Number of starts, of which the best is kept; 'auto' is 10 for 'random' and callables,
+        else 1.
+    max_iter : int, default 300
+    tol : float, default 1e-4
+        Converged when the squared shift of all centers is below this fraction of the data's mean
+        variance by column; hard clusters also converge when no row moves.
+    verbose : int, default 0
+        Above 0, print each iteration.
+    random_state : int, RandomState or None
+    copy_x : bool, default True
+        For scikit-learn's sake; the data are never written to.
+    algorithm : {'lloyd', 'elkan'}, default 'lloyd'
+        For scikit-learn's sake; both names mean the same exact iterations.
+    n_closest : int or None, default 1
+        How many clusters each row's posterior keeps: 1 is k-means, C' is k-means-C', None keeps
+        all.
+    noise : str or Noise, default 'gaussian'
+        A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means.
+    n_threads : int or None, default None
+        None uses every core; results have the same bits for any number.
+    callbacks : sequence of callable, default ()
+        Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    time_limit : float or None, default None
+        In seconds, for all starts together.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, d)
+        In the data's precision; multinomial noise gives rows of probabilities.
+    labels_ : ndarray of shape (n,), int32
+    inertia_ : float
+        ``Σ_n w_n ‖x_n − μ_c(n)‖²``; for other noises nats above a perfect fit: half the deviance.
+    n_iter_ : int
+    converged_ : bool
+    free_energy_ : float
+        In nats for all rows, constants included: ``log L`` or a lower bound of it.
+    trace_ : Trace
+        ``objective`` (minus the free energy) and ``seconds`` of every iteration.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only if the data have names of columns.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "n_closest": [Interval(Integral, 1, None, closed="left"), None],
+        "noise": [str, Noise],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, tuple],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: int | str = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
+        n_closest: int | None = 1,
+        noise: str | Noise = "gaussian",
+        n_threads: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        time_limit: float | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+        self.n_closest = n_closest
+        self.noise = noise
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.time_limit = time_limit
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> KMeans:
+        """Find centers and labels.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+
+        Raises
+        ------
+        InputError
+            If the noise cannot produce such data, or there are fewer rows than clusters.
+        """
+        X = self._validated(X, reset=True)
+        if X.shape[0] < self.n_clusters:
+            raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        seeds = seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
+        rng = check_random_state(self.random_state)
+        with self._open(X, self._mixture_noise, sample_weight) as data:
+            tolerance = self.tol * column_variance(data) if self.tol else 0.0
+            limits = runs(self._starts(seeds), self.time_limit)
+            fits = (self._run(data, seeds, rng, tolerance, limit) for limit in limits)
+            self._remember(best(fits), data, tolerance)
+        self._warn_if_few_clusters()
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Fit, and return the label of each row, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and return distances; see :meth:`transform`."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def predict(self, X: Any) -> Labels:
+        """Return the best cluster of each row, shape (n,), int32."""
+        with self._reopen(X) as data:
+            return data.rowwise(self._predictor.labels)
+
+    def transform(self, X: Any) -> Array:
+        """Return the distance ``‖x_n − μ_c‖`` of each row to each center, shape (n, n_clusters).
+
+        Other noises than Gaussian give the loss of each center in nats above a perfect fit:
+        half the deviance.
+        """
+        with self._reopen(X) as data:
+            distances = data.rowwise(
+                lambda block: self._mixture_noise.distances(block, self._params)
+            )
+            return distances.astype(data.X.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the inertia of these rows: the higher the better.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+        """
+        with self._reopen(X, sample_weight) as data:
+            return -self._inertia(data, data.engine.map(self._predictor.labels, data.blocks))
+
+    @property
+    def variance_(self) -> float:
+        """``σ²`` of Gaussian noise: the mean squared residual of an entry."""
+        if self._mixture_noise.name != "gaussian":
+            raise AttributeError(f"{self._mixture_noise.name} noise has no variance of its own.")
+        return float(self._params.dispersion)
+
+    @property
+    def _mixture_noise(self) -> MixtureNoise:
+        return cast(MixtureNoise, Model(noise_named(self.noise), OneHot()).noise)
+
+    @property
+    def _predictor(self) -> Predictor:
+        return Predictor(self._mixture_noise, self._params)
+
+    def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
+        """Open rows to be judged by the fitted model."""
+        check_is_fitted(self)
+        return self._open(self._validated(X, reset=False), self._mixture_noise, sample_weight)
+
+    def _starts(self, seeds: Seeds) -> int:
+        wanted = seeds.n_init if self.n_init == "auto" else int(self.n_init)
+        if wanted > 1 and not (callable(self.init) or isinstance(self.init, str)):
+            warnings.warn(
+                "Explicit initial center position passed: performing only one init in KMeans "
+                f"instead of n_init={wanted}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return 1
+        return wanted
+
+    def _run(
+        self,
+        data: OpenData,
+        seeds: Seeds,
+        rng: np.random.RandomState,
+        tolerance: float,
+        limit: TimeLimit,
+    ) -> Fit:
+        """Fit from one start."""
+        noise, model = self._mixture_noise, Model(self._mixture_noise, OneHot(self.n_closest))
+        means = seeds.draw(data.X, self.n_clusters, data.weights, rng)
+        if seeds.are_rows:
+            means = noise.first_means(means, mean_row(data.blocks))
+        params = from_means(noise, data.blocks, means)
+        rows = first_rows(model, data.blocks, params, data.engine)
+        rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
+        if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
+            params = with_hard_dispersion(Model(noise, OneHot()), rows, params)
+            rules = (SmallShift(tolerance), limit)
+        if self.verbose:
+            print("Initialization complete")
+        return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
+
+    def _all_callbacks(self) -> list[Callback]:
+        return [*self.callbacks, *([_print_iteration] if self.verbose else [])]
+
+    def _remember(self, chosen: Fit, data: OpenData, tolerance: float) -> None:
+        self._params: Params = chosen.params
+        self.trace_: Trace = chosen.trace
+        self.free_energy_: float = -chosen.objective
+        self.converged_: bool = chosen.converged
+        # A sweep that only confirms a small shift is not an iteration of Lloyd's.
+        confirmed = chosen.trace[-1].shift <= tolerance
+        self.n_iter_: int = min(self.max_iter, len(chosen.trace) - confirmed)
+        labels = [state.labels for state in chosen.rows.states]
+        self.labels_: Labels = np.concatenate(labels)
+        self.inertia_: float = self._inertia(data, labels)
+        self.cluster_centers_: Array = chosen.params.components.astype(data.X.dtype)
+        self._n_features_out: int = self.n_clusters
+
+    def _inertia(self, data: OpenData, labels: Sequence[Labels]) -> float:
+        """Return the weighted distortion of labelled rows."""
+
+        def of_block(pair: Any) -> float:
+            block, own = pair
+            distortion = self._mixture_noise.distortion(block, self._params, own)
+            return float(block.weights @ distortion)
+
+        return sum(data.engine.map(of_block, list(zip(data.blocks, labels, strict=True))))
+
+    def _warn_if_few_clusters(self) -> None:
+        found = len(np.unique(self.labels_))
+        if found < self.n_clusters:
+            warnings.warn(
+                f"Number of distinct clusters ({found}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+
+def column_variance(data: OpenData) -> float:
+    """Return the mean over columns of the data's variance, weights aside."""
+    plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
+    mean = mean_row(plain)
+    squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
+    return float(np.concatenate(squares).mean() / len(mean))
+
+
+def _print_iteration(iteration: Iteration) -> None:
+    moved = "" if iteration.moved is None else f", {iteration.moved} rows moved"
+    print(f"Iteration {iteration.number}, objective {iteration.objective:.8g} nats{moved}.")

@@ -1,0 +1,117 @@
+"""First means of clusterings: rows of the data, or what the caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import kmeans_plusplus
+from sklearn.utils import check_array
+
+from cofactor.data.base import Array, Floats
+from cofactor.errors import InputError
+
+Draw = Callable[[Any, int, Floats, np.random.RandomState], Array]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """A way to find first means.
+
+    Attributes
+    ----------
+    draw : callable
+        ``draw(X, k, sample_weight, rng)`` returns means of shape (k, d).
+    n_init : int
+        How many starts it takes to be safe.
+    are_rows : bool
+        Whether the means are rows of the data, which a noise may have to move inside its domain.
+    """
+
+    draw: Draw
+    n_init: int
+    are_rows: bool
+
+
+def plus_plus(X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+    """Return rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], shape (k, d)."""
+    centred, _ = _centred(X)
+    _, chosen = kmeans_plusplus(centred, k, sample_weight=weights, random_state=rng)
+    return _dense(X[chosen])
+
+
+def random_rows(X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+    """Return different rows drawn in proportion to their weights, shape (k, d)."""
+    share = weights.astype(X.dtype)
+    return _dense(X[rng.choice(X.shape[0], size=k, replace=False, p=share / share.sum())])
+
+
+SEEDS = {"k-means++": Seeds(plus_plus, 1, True), "random": Seeds(random_rows, 10, True)}
+
+
+def seeds_for(init: Any, shape: tuple[int, int], dtype: Any) -> Seeds:
+    """Return the way to find first means that ``init`` asks for.
+
+    Parameters
+    ----------
+    init : str, callable or array-like of shape (k, d)
+        A key of ``SEEDS``; ``init(X, k, random_state=rng)``, which gets dense data centred and
+        returns means of it; or the means themselves.
+    shape : tuple of int
+        ``(k, d)``, the shape the means must have.
+    dtype : dtype
+        Of the data.
+
+    Raises
+    ------
+    InputError
+        If an array has another shape, or a string is not known.
+    """
+    if isinstance(init, str):
+        return _named(init)
+    if callable(init):
+        return Seeds(partial(_called, init), 10, False)
+    given = _checked(init, shape, dtype)
+    return Seeds(lambda X, k, weights, rng: given, 1, False)
+
+
+def _named(init: str) -> Seeds:
+    if init not in SEEDS:
+        raise InputError(
+            f"init is {init!r}; expected one of {', '.join(SEEDS)}, an array or a callable."
+        )
+    return SEEDS[init]
+
+
+def _called(init: Any, X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+    centred, mean = _centred(X)
+    return _checked(init(centred, k, random_state=rng), (k, X.shape[1]), X.dtype) + mean
+
+
+def _checked(means: Any, shape: tuple[int, int], dtype: Any) -> Array:
+    means = _dense(check_array(means, accept_sparse="csr", dtype=dtype, order="C"))
+    if means.shape[0] != shape[0]:
+        raise InputError(
+            f"The shape of the initial centers {means.shape} does not match the number of "
+            f"clusters {shape[0]}."
+        )
+    if means.shape[1] != shape[1]:
+        raise InputError(
+            f"The shape of the initial centers {means.shape} does not match the number of "
+            f"features of the data {shape[1]}."
+        )
+    return means
+
+
+def _centred(X: Any) -> tuple[Any, Array]:
+    """Return dense data about their mean, whose distances keep more digits, and the mean."""
+    mean = np.zeros(X.shape[1], X.dtype) if sp.issparse(X) else X.mean(axis=0)
+    return (X, mean) if sp.issparse(X) else (X - mean, mean)
+
+
+def _dense(rows: Any) -> Array:
+    return np.asarray(rows.toarray() if sp.issparse(rows) else rows)
