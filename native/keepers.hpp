@@ -3,7 +3,8 @@
 // A keeper holds the state of every panel of a block of rows. `visit(panel)` gives the state of
 // one panel, which is offered the losses of one group of components after another; then
 // `write(panel, lane, ...)` puts a row's result in place. A lower component wins a tie because
-// components are offered in ascending order.
+// components are offered in ascending order. The longer offers are not inlined, so that they take
+// no registers from the products.
 #pragma once
 
 #include "simd.hpp"
@@ -91,7 +92,7 @@ public:
         Place* places;
         size_t keep;
 
-        COFACTOR_INLINE void offer(size_t first, size_t count, const Tile<T>& tile) {
+        [[gnu::noinline]] void offer(size_t first, size_t count, const Tile<T>& tile) {
             Int<T> wanted{};
             for (size_t r = 0; r < tile_components; ++r)
                 for (size_t v = 0; v < tile_vectors; ++v) wanted |= ~(worst(v) <= tile[r][v]);
@@ -191,7 +192,7 @@ public:
     struct State {
         T* losses;
 
-        COFACTOR_INLINE void offer(size_t first, size_t count, const Tile<T>& tile) {
+        [[gnu::noinline]] void offer(size_t first, size_t count, const Tile<T>& tile) {
             for (size_t r = 0; r < count; ++r)
                 for (size_t v = 0; v < tile_vectors; ++v)
                     store<T>(losses + (first + r) * tile_rows<T> + v * lanes<T>, tile[r][v]);

@@ -84,11 +84,18 @@ COFACTOR_INLINE V at_least(V value, V limit) {
 
 template <class T>
 COFACTOR_INLINE bool any(Int<T> mask) {
-    Simd<double>::Int words;
-    __builtin_memcpy(&words, &mask, sizeof words);
-    std::int64_t seen = 0;
-    for (size_t i = 0; i < lanes<double>; ++i) seen |= words[i];
+#if defined(__AVX2__)
+    typedef long long Half __attribute__((vector_size(32)));
+    Half parts[vector_bytes / sizeof(Half)], seen{};
+    __builtin_memcpy(parts, &mask, sizeof parts);
+    for (const Half part : parts) seen |= part;
+    return !__builtin_ia32_ptestz256(seen, seen);
+#else
+    std::int64_t parts[vector_bytes / sizeof(std::int64_t)], seen = 0;
+    __builtin_memcpy(parts, &mask, sizeof parts);
+    for (const std::int64_t part : parts) seen |= part;
     return seen != 0;
+#endif
 }
 
 template <class T>
