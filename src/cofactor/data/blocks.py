@@ -21,25 +21,29 @@ S = TypeVar("S")
 T = TypeVar("T")
 A = TypeVar("A", bound=Addable)
 
-MIN_BLOCK_ROWS = 4096
+MIN_BLOCK_ROWS = 256
+MIN_BLOCK_ENTRIES = 1 << 17
 MAX_BLOCKS = 64
 
 
-def block_edges(n_rows: int) -> Array:
-    """Return where blocks begin and end: a function of the number of rows alone.
+def block_edges(n_rows: int, n_entries: int) -> Array:
+    """Return where blocks begin and end: a function of the data's size alone.
 
     Parameters
     ----------
     n_rows : int
         Number of rows of the whole data.
+    n_entries : int
+        Number of stored entries of the whole data.
 
     Returns
     -------
     ndarray of shape (n_blocks + 1,)
-        Ascending, from 0 to ``n_rows``; at most 64 blocks, of at least 4,096 rows where there are
-        so many.
+        Ascending, from 0 to ``n_rows``: at most 64 blocks, of at least 256 rows and about 131,072
+        entries where there are so many.
     """
-    rows = max(MIN_BLOCK_ROWS, -(-n_rows // MAX_BLOCKS))
+    filling = -(-MIN_BLOCK_ENTRIES * n_rows // max(n_entries, 1))
+    rows = max(MIN_BLOCK_ROWS, filling, -(-n_rows // MAX_BLOCKS))
     return np.append(np.arange(0, max(n_rows, 1), rows), n_rows)
 
 
@@ -64,7 +68,7 @@ def open_blocks(
     """
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
     whole = _whole(X, weights, observed)
-    return [whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0]))]
+    return [whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0], whole.stored.size))]
 
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
