@@ -69,6 +69,30 @@ class SmallChange:
 
 
 @dataclass(frozen=True)
+class SmallGain:
+    """Stop when the M-step before the last changed the objective by less than ``tolerance`` nats.
+
+    This is where scikit-learn's mixtures stop: the change is judged before an M-step, whose
+    parameters are then kept.
+
+    Attributes
+    ----------
+    tolerance : float
+    before : float
+        The objective that the first is compared with; that of an earlier fit, if it goes on.
+    """
+
+    tolerance: float
+    before: float = float("inf")
+    converged: bool = True
+
+    def __call__(self, trace: Trace) -> bool:
+        """See :class:`Rule`."""
+        *_, earlier, judged = [float("nan"), self.before, *trace.objective[:-1]]
+        return abs(earlier - judged) < self.tolerance
+
+
+@dataclass(frozen=True)
 class TimeLimit:
     """Stop when the fit has taken this many seconds; not a sign of convergence."""
 

@@ -1,5 +1,7 @@
 """Estimators with scikit-learn's face."""
 
+from cofactor.estimators.gaussian_mixture import GaussianMixture
 from cofactor.estimators.kmeans import KMeans
+from cofactor.estimators.mixture import Mixture
 
-__all__ = ["KMeans"]
+__all__ = ["GaussianMixture", "KMeans", "Mixture"]

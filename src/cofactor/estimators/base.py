@@ -21,6 +21,7 @@ from cofactor.engine import Engine, engine_for
 from cofactor.fit import Fit
 from cofactor.noise import Noise
 from cofactor.stop import TimeLimit
+from cofactor.trace import Callback, Iteration
 
 ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
@@ -35,12 +36,15 @@ class OpenData:
     weights : ndarray of shape (n,)
     blocks : list of RowBlock
     engine : Engine
+    n_threads : int or None
+        What the engine was asked for.
     """
 
     X: Any
     weights: Floats
     blocks: list[RowBlock]
     engine: Engine
+    n_threads: int | None
 
     def rowwise(self, function: Callable[[RowBlock], Array]) -> Array:
         """Return ``function`` of every block, one array for all rows."""
@@ -55,7 +59,7 @@ class FamilyEstimator(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _validated(self, X: Any, *, reset: bool) -> Any:
+    def _validated(self, X: Any, *, reset: bool, min_rows: int = 1) -> Any:
         """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's."""
         X = validate_data(
             self,
@@ -65,6 +69,7 @@ class FamilyEstimator(BaseEstimator):
             accept_large_sparse=True,
             dtype=[np.float64, np.float32],
             order="C",
+            ensure_min_samples=min_rows,
         )
         if hasattr(X, "sum_duplicates"):
             X = X if X.has_canonical_format else X.copy()
@@ -80,8 +85,9 @@ class FamilyEstimator(BaseEstimator):
         blocks = open_blocks(X, weights, observed)
         for block in blocks:
             noise.check(block)
-        with engine_for(getattr(self, "n_threads", None), len(blocks)) as engine:
-            yield OpenData(X, weights, blocks, engine)
+        n_threads = getattr(self, "n_threads", None)
+        with engine_for(n_threads, len(blocks)) as engine:
+            yield OpenData(X, weights, blocks, engine, n_threads)
 
 
 def warn_unless_converged(fit: Fit, name: str, advice: str) -> None:
@@ -122,3 +128,17 @@ def runs(n_init: int, time_limit: float | None) -> Iterator[TimeLimit]:
         if run and left <= 0:
             return
         yield TimeLimit(left)
+
+
+def narrator(interval: int) -> Callback:
+    """Return a callback that prints every ``interval``-th iteration."""
+
+    def narrate(iteration: Iteration) -> None:
+        if iteration.number % interval == 0:
+            moved = "" if iteration.moved is None else f", {iteration.moved} rows moved"
+            print(
+                f"  Iteration {iteration.number}: objective {iteration.objective:.10g} nats"
+                f"{moved}, {iteration.seconds:.3f} s."
+            )
+
+    return narrate

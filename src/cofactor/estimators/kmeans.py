@@ -23,14 +23,14 @@ from cofactor.codes import OneHot
 from cofactor.data import mean_row
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData, best, runs
+from cofactor.estimators.base import FamilyEstimator, OpenData, best, narrator, runs
 from cofactor.estimators.predict import Predictor
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Noise, Params, noise_named
 from cofactor.start import Seeds, from_means, seeds_for, with_hard_dispersion
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
-from cofactor.trace import Callback, Iteration, Trace
+from cofactor.trace import Callback, Trace
 
 
 class KMeans(
@@ -169,7 +169,7 @@ class KMeans(
         seeds = seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
         rng = check_random_state(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
-            tolerance = self.tol * column_variance(data) if self.tol else 0.0
+            tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)
             fits = (self._run(data, seeds, rng, tolerance, limit) for limit in limits)
             self._remember(best(fits), data, tolerance)
@@ -245,6 +245,14 @@ class KMeans(
             return 1
         return wanted
 
+    def _tolerance(self, data: OpenData) -> float:
+        """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
+        plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
+        mean = mean_row(plain)
+        squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
+        variance = np.concatenate(squares).mean() / len(mean)
+        return float(self.tol * variance / self._mixture_noise.unit(mean) ** 2)
+
     def _run(
         self,
         data: OpenData,
@@ -269,7 +277,7 @@ class KMeans(
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
 
     def _all_callbacks(self) -> list[Callback]:
-        return [*self.callbacks, *([_print_iteration] if self.verbose else [])]
+        return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
 
     def _remember(self, chosen: Fit, data: OpenData, tolerance: float) -> None:
         self._params: Params = chosen.params
@@ -279,7 +287,7 @@ class KMeans(
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
         confirmed = chosen.trace[-1].shift <= tolerance
         self.n_iter_: int = min(self.max_iter, len(chosen.trace) - confirmed)
-        labels = [state.labels for state in chosen.rows.states]
+        labels = [np.ascontiguousarray(state.labels) for state in chosen.rows.states]
         self.labels_: Labels = np.concatenate(labels)
         self.inertia_: float = self._inertia(data, labels)
         self.cluster_centers_: Array = chosen.params.components.astype(data.X.dtype)
@@ -304,16 +312,3 @@ class KMeans(
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def column_variance(data: OpenData) -> float:
-    """Return the mean over columns of the data's variance, weights aside."""
-    plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
-    mean = mean_row(plain)
-    squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
-    return float(np.concatenate(squares).mean() / len(mean))
-
-
-def _print_iteration(iteration: Iteration) -> None:
-    moved = "" if iteration.moved is None else f", {iteration.moved} rows moved"
-    print(f"Iteration {iteration.number}, objective {iteration.objective:.8g} nats{moved}.")

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from cofactor.data.base import Affine, Floats, Labels, RowBlock, RowSelection
 from cofactor.engine import Additive
 
+EMPTY = 1e-12  # of all rows: a component with less of the posterior counts as empty
+
 
 @dataclass(frozen=True)
 class Params:
@@ -62,6 +64,11 @@ class Moments(Additive):
     counts: Floats
     sums: Floats
     spread: Floats
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which components have rows enough to be re-estimated, shape (k,)."""
+        return self.counts > EMPTY * self.counts.sum()
 
 
 class Assignment(Protocol):
@@ -165,6 +172,10 @@ class MixtureNoise(Noise):
             The mean of all rows.
         """
         return rows
+
+    def unit(self, mean: Floats) -> float:
+        """Return what components are multiplied by to be in the data's unit, given their mean."""
+        return 1.0
 
     def start_noise(self) -> MixtureNoise:
         """Return the noise whose hard clustering starts a mixture of this one: itself."""

@@ -47,6 +47,10 @@ class Multinomial(MixtureNoise, SimplexNoise):
         """See :func:`cofactor.noise.domain.halfway`."""
         return halfway(rows, mean)
 
+    def unit(self, mean: Floats) -> float:
+        """See :class:`MixtureNoise`: the mean total of a row."""
+        return max(float(mean.sum()), TINY)
+
     def legal_means(self, means: Floats) -> Floats:
         """Return rows of positive probabilities that sum to 1."""
         return profiles(means)

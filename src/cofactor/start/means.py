@@ -60,8 +60,8 @@ def from_responsibilities(
     engine : Engine
     """
 
-    def posterior(block: RowBlock, part: Floats) -> Assignment:
-        return Full(part * block.weights[:, None])
+    def posterior(block: RowBlock, part: Floats) -> tuple[RowBlock, Assignment]:
+        return block, Full(part * block.weights[:, None])
 
     k = responsibilities.shape[1]
     return _fitted(noise, blocks, responsibilities, posterior, k, learn_weights, engine)
@@ -83,9 +83,10 @@ def from_labels(
         The component of each row; −1 for rows that start in none.
     """
 
-    def posterior(block: RowBlock, part: Labels) -> Assignment:
+    def posterior(block: RowBlock, part: Labels) -> tuple[RowBlock, Assignment]:
+        weights = np.where(part < 0, 0.0, block.weights)
         index = np.maximum(part, 0).astype(np.int32)[:, None]
-        return Kept(index, np.where(part < 0, 0.0, block.weights)[:, None], n_components)
+        return block.reweighted(weights), Kept(index, weights[:, None], n_components)
 
     return _fitted(noise, blocks, labels, posterior, n_components, learn_weights, engine)
 
@@ -116,7 +117,7 @@ def _fitted(
     noise: MixtureNoise,
     blocks: Sequence[RowBlock],
     whole: Array,
-    posterior: Callable[[RowBlock, Array], Assignment],
+    posterior: Callable[[RowBlock, Array], tuple[RowBlock, Assignment]],
     n_components: int,
     learn_weights: bool,
     engine: Engine,
@@ -126,7 +127,7 @@ def _fitted(
 
     def step(block: RowBlock, part: Array) -> tuple[Moments, Array]:
         cached = noise.row_statistic(block, start.reference)
-        return moments_of(noise, start, block, posterior(block, part), cached), part
+        return moments_of(noise, start, *posterior(block, part), cached), part
 
     edges = np.cumsum([0, *(block.n_rows for block in blocks)])
     parts = [whole[a:b] for a, b in pairwise(edges)]

@@ -1,0 +1,280 @@
+"""What every mixture does: fit by EM, judge rows, draw new ones."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from cofactor.codes import OneHot
+from cofactor.data import mean_row
+from cofactor.data.base import Array, Floats, Labels
+from cofactor.errors import InputError
+from cofactor.estimators.base import FamilyEstimator, OpenData, best, narrator, runs
+from cofactor.estimators.given import given_array, given_weights
+from cofactor.estimators.mixture_starts import MIXTURE_STARTS, MixtureStart
+from cofactor.estimators.predict import Predictor
+from cofactor.fit import Fit, first_rows, fit
+from cofactor.model import Model
+from cofactor.noise import MixtureNoise, Params
+from cofactor.start import from_means
+from cofactor.stop import SmallGain, Stop, TimeLimit
+from cofactor.trace import Callback, Trace
+
+PARAMS = {"components", "log_weights", "dispersion"}
+
+
+class BaseMixture(DensityMixin, FamilyEstimator):
+    """Base of mixtures: EM over one-hot codes, whose posterior may be truncated.
+
+    Subclasses say which noise they mean, and have the parameters named below.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_closest": [Interval(Integral, 1, None, closed="left"), None],
+        "learn_weights": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(MIXTURE_STARTS))],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, tuple],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    n_components: int
+    n_closest: int | None
+    learn_weights: bool
+    tol: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    weights_init: Any
+    means_init: Any
+    random_state: Any
+    warm_start: bool
+    verbose: int
+    verbose_interval: int
+    n_threads: int | None
+    callbacks: Sequence[Callback]
+    time_limit: float | None
+
+    @property
+    @abstractmethod
+    def _mixture_noise(self) -> MixtureNoise:
+        """The noise that the parameters ask for."""
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Estimate the parameters by EM.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+
+        Raises
+        ------
+        InputError
+            If the noise cannot produce such data, there are fewer rows than components, or a
+            covariance becomes singular.
+        """
+        X = self._validated(X, reset=True, min_rows=2)
+        if X.shape[0] < self.n_components:
+            raise InputError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {X.shape[0]}"
+            )
+        rng = check_random_state(self.random_state)
+        goes_on = self.warm_start and hasattr(self, "converged_")
+        start = self._continued if goes_on else self._first_params
+        with self._open(X, self._mixture_noise, sample_weight) as data:
+            before = -self.lower_bound_ * data.weights.sum() if goes_on else np.inf
+            limits = runs(1 if goes_on else self.n_init, self.time_limit)
+            fits = (self._run(data, start(data, rng), before, limit) for limit in limits)
+            self._remember(best(fits), float(data.weights.sum()))
+        self._warn_unless_converged()
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Fit, and return the most probable component of each row, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
+
+    def predict(self, X: Any) -> Labels:
+        """Return the most probable component of each row, over all components, shape (n,)."""
+        with self._reopen(X) as data:
+            return data.rowwise(self._predictor.labels)
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the posterior probability of every component, shape (n, n_components)."""
+        with self._reopen(X) as data:
+            return data.rowwise(self._predictor.probabilities)
+
+    def score_samples(self, X: Any) -> Floats:
+        """Return ``log p(x_n)`` of each row in nats, exact, constants included, shape (n,)."""
+        with self._reopen(X) as data:
+            return data.rowwise(self._predictor.log_likelihood)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the weighted mean of ``log p(x_n)``, in nats per row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+        """
+        with self._reopen(X, sample_weight) as data:
+            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
+            return float(total / data.weights.sum())
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return ``−2 log L + p log N``; lower is better [Schwarz 1978].
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        sample_weight : array-like of shape (n,), optional
+            ``N`` is their sum.
+        """
+        with self._reopen(X, sample_weight) as data:
+            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
+            return float(-2.0 * total + self.n_parameters_ * np.log(data.weights.sum()))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return ``−2 log L + 2 p``; lower is better [Akaike 1974]. Arguments as :meth:`bic`."""
+        with self._reopen(X, sample_weight) as data:
+            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
+            return float(-2.0 * total + 2.0 * self.n_parameters_)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Return :meth:`bic` plus twice the entropy of the labels [Biernacki et al. 2000].
+
+        Lower is better: components that overlap are held against the model. Arguments as
+        :meth:`bic`.
+        """
+        with self._reopen(X, sample_weight) as data:
+            entropy = data.weights @ data.rowwise(self._predictor.entropy)
+        return self.bic(X, sample_weight) + 2.0 * float(entropy)
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, Array]:
+        """Draw new rows from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, d)
+            Sorted by component.
+        y : ndarray of shape (n_samples,)
+            The component of each row.
+
+        Raises
+        ------
+        InputError
+            If ``n_samples`` is below 1.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise InputError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least "
+                "one sample."
+            )
+        rng = check_random_state(self.random_state)
+        counts = rng.multinomial(n_samples, self.weights_)
+        labels = np.repeat(np.arange(len(counts)), counts)
+        means = self._params.components[labels]
+        return self._mixture_noise.sample(means, labels.astype(np.int32), self._params, rng), labels
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of free parameters: means, dispersions and mixing weights."""
+        k, d = self._params.components.shape
+        weights = k - 1 if self.learn_weights else 0
+        return k * d + weights + self._mixture_noise.n_dispersion_parameters(k, d)
+
+    @property
+    def _predictor(self) -> Predictor:
+        return Predictor(self._mixture_noise, self._params)
+
+    def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
+        """Open rows to be judged by the fitted model."""
+        check_is_fitted(self)
+        return self._open(self._validated(X, reset=False), self._mixture_noise, sample_weight)
+
+    def _given(self, n_columns: int) -> dict[str, Floats]:
+        """Return the parameters that the caller gives, by their names in Params."""
+        given: dict[str, Floats] = {}
+        if self.weights_init is not None:
+            with np.errstate(divide="ignore"):
+                given["log_weights"] = np.log(given_weights(self.weights_init, self.n_components))
+        if self.means_init is not None:
+            means = given_array(self.means_init, (self.n_components, n_columns), "means")
+            given["components"] = self._mixture_noise.legal_means(means)
+        return given
+
+    def _first_params(self, data: OpenData, rng: np.random.RandomState) -> Params:
+        noise, given = self._mixture_noise, self._given(data.X.shape[1])
+        if given.keys() == PARAMS:
+            return replace(from_means(noise, data.blocks, given["components"]), **given)
+        start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng)
+        return replace(MIXTURE_STARTS[self.init_params](start), **given)
+
+    def _continued(self, data: OpenData, rng: np.random.RandomState) -> Params:
+        """Return the fitted parameters, about the reference of the new data."""
+        reference = self._mixture_noise.reference(mean_row(data.blocks), data.blocks)
+        return replace(self._params, reference=reference)
+
+    def _run(self, data: OpenData, params: Params, before: float, limit: TimeLimit) -> Fit:
+        """Fit from one start."""
+        model = Model(self._mixture_noise, OneHot(self.n_closest, self.learn_weights))
+        rows = first_rows(model, data.blocks, params, data.engine)
+        gain = SmallGain(self.tol * float(data.weights.sum()), before)
+        callbacks = [*self.callbacks]
+        if self.verbose:
+            print("Initialization complete")
+            callbacks.append(narrator(self.verbose_interval))
+        return fit(model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
+
+    def _remember(self, chosen: Fit, total_weight: float) -> None:
+        self._params: Params = chosen.params
+        self.weights_: Floats = np.exp(chosen.params.log_weights)
+        self.means_: Floats = chosen.params.components
+        self.trace_: Trace = chosen.trace
+        self.free_energy_: float = -chosen.objective
+        self.converged_: bool = chosen.converged
+        self.n_iter_: int = len(chosen.trace) - 1
+        self.lower_bounds_: list[float] = [
+            -objective / total_weight for objective in chosen.trace.objective[:-1]
+        ]
+        self.lower_bound_: float = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
+
+    def _warn_unless_converged(self) -> None:
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,95 @@
+"""First parameters of mixtures, by name, with scikit-learn's use of random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+
+from cofactor.data import mean_row
+from cofactor.data.base import Array, Labels
+from cofactor.estimators.base import OpenData
+from cofactor.estimators.kmeans import KMeans
+from cofactor.noise import MixtureNoise, Params
+from cofactor.start import from_labels, from_responsibilities
+
+
+@dataclass(frozen=True)
+class MixtureStart:
+    """One start of a mixture.
+
+    Attributes
+    ----------
+    noise : MixtureNoise
+    n_components : int
+    learn_weights : bool
+    data : OpenData
+    rng : RandomState
+    """
+
+    noise: MixtureNoise
+    n_components: int
+    learn_weights: bool
+    data: OpenData
+    rng: np.random.RandomState
+
+    def kmeans(self) -> Params:
+        """Return the parameters that fit one hard clustering."""
+        clustering = KMeans(
+            self.n_components,
+            n_init=1,
+            noise=self.noise.start_noise(),
+            random_state=self.rng,
+            n_threads=self.data.n_threads,
+        )
+        return self._from_labels(clustering.fit_predict(self.data.X, None, self.data.weights))
+
+    def random(self) -> Params:
+        """Return the parameters that fit random posterior probabilities."""
+        weight = self.rng.uniform(size=(self.data.X.shape[0], self.n_components))
+        weight /= weight.sum(axis=1, keepdims=True)
+        return from_responsibilities(
+            self.noise, self.data.blocks, weight, self.learn_weights, self.data.engine
+        )
+
+    def plus_plus(self) -> Params:
+        """Return parameters about rows drawn by k-means++."""
+        _, chosen = kmeans_plusplus(
+            self.data.X,
+            self.n_components,
+            sample_weight=self.data.weights,
+            random_state=self.rng,
+        )
+        return self._about_rows(chosen)
+
+    def random_from_data(self) -> Params:
+        """Return parameters about rows drawn at random, all of positive weight."""
+        rows = np.flatnonzero(self.data.weights > 0)
+        drawn = self.rng.choice(len(rows), size=self.n_components, replace=False)
+        return self._about_rows(rows[drawn])
+
+    def _about_rows(self, chosen: Array) -> Params:
+        labels = np.full(self.data.X.shape[0], -1)
+        labels[chosen] = np.arange(self.n_components)
+        params = self._from_labels(labels)
+        means = self.noise.first_means(params.components, mean_row(self.data.blocks))
+        return replace(params, components=self.noise.legal_means(means))
+
+    def _from_labels(self, labels: Labels) -> Params:
+        return from_labels(
+            self.noise,
+            self.data.blocks,
+            labels,
+            self.n_components,
+            self.learn_weights,
+            self.data.engine,
+        )
+
+
+MIXTURE_STARTS = {
+    "kmeans": MixtureStart.kmeans,
+    "k-means++": MixtureStart.plus_plus,
+    "random": MixtureStart.random,
+    "random_from_data": MixtureStart.random_from_data,
+}
