@@ -99,7 +99,7 @@ def fit(
     callbacks : sequence of callable
         Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     """
-    trace, shift = Trace(), np.inf
+    trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
     for iteration in range(stop.max_iter + 1):
         statistics, rows = rows.sweep(model.e_step(params))
         record = trace.record(
@@ -113,3 +113,8 @@ def fit(
         shift = float(np.square(params.components - previous.components).sum())
     converged = reason is not None and reason.converged
     return Fit(model, params, rows, statistics, trace, converged)
+
+
+def n_entries(blocks: Sequence[RowBlock]) -> float:
+    """Return the number of observed entries, rows counted with their weights."""
+    return float(sum(block.weights @ block.row_entries() for block in blocks))

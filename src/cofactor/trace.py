@@ -42,9 +42,13 @@ class Trace:
     Attributes
     ----------
     iterations : list of Iteration
+    n_entries : float
+        Observed entries of the data, rows counted with their weights: the objective by entry can
+        be compared between data of different sizes.
     """
 
     iterations: list[Iteration] = field(default_factory=list)
+    n_entries: float = 1.0
     started: float = field(default_factory=time.perf_counter, repr=False)
 
     def record(self, objective: float, moved: int | None, shift: float) -> Iteration:
