@@ -1,10 +1,10 @@
 // What remains of a row's losses: its smallest one, its few smallest, or any number, sorted.
 //
-// A keeper holds the state of every panel of a block of rows. `visit(panel)` gives the state of
-// one panel, which is offered the losses of one group of components after another; then
-// `write(panel, lane, ...)` puts a row's result in place. A lower component wins a tie because
-// components are offered in ascending order. The longer offers are not inlined, so that they take
-// no registers from the products.
+// A keeper holds the state of every panel of a block of rows. `take(panel)` gives the state of
+// one panel, which is offered the losses of one group of components after another before
+// `put(panel, state)`; in the end `write(panel, lane, ...)` puts a row's result in place. A lower
+// component wins a tie because components are offered in ascending order. The longer offers are
+// not inlined, so that they take no registers from the products.
 #pragma once
 
 #include "simd.hpp"

@@ -90,7 +90,7 @@ auto named(const char* name) { return nb::arg(name).noconvert(); }
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 
 template <class T>
-void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
+void bind_top_losses(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "top_losses",
         [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
@@ -105,6 +105,10 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
         },
         named("X"), named("shift"), named("components"), named("offsets"), named("index"),
         named("loss"), Unlocked());
+}
+
+template <class T>
+void bind_statistics(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "weighted_sums",
         [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
@@ -129,6 +133,10 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
         },
         named("X"), named("shift"), named("index"), named("weight"), named("squares"),
         Unlocked());
+}
+
+template <class T>
+void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "squared_norms",
         [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
@@ -151,7 +159,7 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
 }
 
 template <class T, class I>
-void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
+void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;
     using Values = const Array1<const T>&;
     module.def(
@@ -167,6 +175,12 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         },
         named("indptr"), named("indices"), named("data"), named("components_t"),
         named("offsets"), named("index"), named("loss"), Unlocked());
+}
+
+template <class T, class I>
+void bind_statistics_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
     module.def(
         "weighted_sums_csr",
         [&kernels](Pointers indptr, Pointers indices, Values data,
@@ -189,6 +203,12 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         },
         named("indptr"), named("indices"), named("data"), named("index"), named("weight"),
         named("squares"), Unlocked());
+}
+
+template <class T, class I>
+void bind_products_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
     module.def(
         "squared_norms_csr",
         [&kernels](Pointers indptr, Pointers indices, Values data, const Array1<double>& out) {
@@ -264,9 +284,18 @@ void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
         named("loss"), named("log_norm"), Unlocked());
 }
 
+template <class T>
+void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
+    bind_top_losses(module, kernels);
+    bind_statistics(module, kernels);
+    bind_norms(module, kernels);
+}
+
 template <class T, class I>
-void bind_all_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
-    bind_sparse(module, kernels);
+void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    bind_top_losses_csr(module, kernels);
+    bind_statistics_csr(module, kernels);
+    bind_products_csr(module, kernels);
     bind_poisson(module, kernels);
 }
 
@@ -274,10 +303,10 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     nb::module_ module = parent.def_submodule(name);
     bind_dense(module, kernels.dense_f32);
     bind_dense(module, kernels.dense_f64);
-    bind_all_sparse(module, kernels.sparse_f32_i32);
-    bind_all_sparse(module, kernels.sparse_f32_i64);
-    bind_all_sparse(module, kernels.sparse_f64_i32);
-    bind_all_sparse(module, kernels.sparse_f64_i64);
+    bind_sparse(module, kernels.sparse_f32_i32);
+    bind_sparse(module, kernels.sparse_f32_i64);
+    bind_sparse(module, kernels.sparse_f64_i32);
+    bind_sparse(module, kernels.sparse_f64_i64);
     bind_soft_assign(module, kernels);
     names.append(name);
 }

@@ -19,16 +19,23 @@ constexpr double least_divisor = 1e-300;
 template <class T>
 constexpr T least_fitted = sizeof(T) == sizeof(float) ? 1e-30 : 1e-300;
 
+// From one component of a panel to the next: an odd number of cache lines, so that components do
+// not compete for the same places in the cache.
+template <class T>
+constexpr size_t panel_stride(size_t size) {
+    constexpr size_t line = 64 / sizeof(T);
+    return ((size + line - 1) / line | 1) * line;
+}
+
 template <class T>
 class PoissonRow {
 public:
     PoissonRow(PoissonModel<T> model, size_t longest)
         : model_(model),
           k_(model.columns.columns),
-          room_(round_up(longest, lanes<T>)),
-          panel_(room_ * k_),
-          counts_(room_),
-          fitted_(room_),
+          panel_(panel_stride<T>(longest) * k_),
+          counts_(panel_stride<T>(longest)),
+          fitted_(panel_stride<T>(longest)),
           zeros_(round_up(k_, lanes<T>)),
           saved_(k_) {
         __builtin_memset(zeros_, 0, k_ * sizeof(T));
@@ -38,6 +45,7 @@ public:
     template <class I>
     bool open(const I* columns, const T* counts, size_t size) {
         size_ = round_up(size, lanes<T>);
+        stride_ = panel_stride<T>(size);
         __builtin_memcpy(counts_, counts, size * sizeof(T));
         for (size_t p = size; p < size_; ++p) counts_[p] = 0;
         bool counted = false;
@@ -87,7 +95,7 @@ private:
         return at_least(fitted, splat(least_fitted<T>));
     }
 
-    const T* component(size_t c) const { return panel_ + c * size_; }
+    const T* component(size_t c) const { return panel_ + c * stride_; }
 
     template <class I>
     void gather(const I* columns, size_t size) {
@@ -95,7 +103,7 @@ private:
         for (; p + 4 <= size; p += 4) {
             const T* const four[] = {column(columns[p]), column(columns[p + 1]),
                                      column(columns[p + 2]), column(columns[p + 3])};
-            transpose_four<T>(four, zeros_, k_, panel_ + p, size_);
+            transpose_four<T>(four, zeros_, k_, panel_ + p, stride_);
         }
         for (; p < size; ++p) scatter(column(columns[p]), p);
         for (; p < size_; ++p) scatter(zeros_, p);
@@ -104,7 +112,7 @@ private:
     COFACTOR_INLINE const T* column(size_t j) const { return model_.columns.data + j * k_; }
 
     COFACTOR_INLINE void scatter(const T* values, size_t p) {
-        for (size_t c = 0; c < k_; ++c) panel_[c * size_ + p] = values[c];
+        for (size_t c = 0; c < k_; ++c) panel_[c * stride_ + p] = values[c];
     }
 
     void fit(const T* z) {
@@ -172,9 +180,10 @@ private:
     }
 
     const PoissonModel<T> model_;
-    const size_t k_, room_;
+    const size_t k_;
     const Scratch<T> panel_, counts_, fitted_, zeros_, saved_;
-    size_t size_ = 0;
+    size_t size_ = 0;    // of the row at hand, padded to whole vectors
+    size_t stride_ = 0;  // of its panel
 };
 
 template <class T, class I>

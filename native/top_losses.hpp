@@ -91,31 +91,41 @@ void scan_panel(const T* panel, const PackedComponents<T>& components, size_t be
     keeper.put(place, state);
 }
 
+// How many panels and groups are worked on at once: what the budgets hold, and at least one.
+template <class T, class Keeper>
+struct Blocking {
+    Blocking(const PackedComponents<T>& components, size_t rows, size_t keep)
+        : all_panels((rows + tile_rows<T> - 1) / tile_rows<T>),
+          panel_size(tile_rows<T> * components.d) {
+        const size_t panel_bytes =
+            panel_size * sizeof(T) + Keeper::bytes_per_panel(keep, components.k);
+        const size_t group_bytes = larger<size_t>(1, tile_components * components.d * sizeof(T));
+        panels = smaller(larger<size_t>(1, panels_budget / panel_bytes), all_panels);
+        groups = larger<size_t>(1, components_budget / group_bytes);
+    }
+
+    const size_t all_panels, panel_size;
+    size_t panels, groups;
+};
+
 // A block of panels stays in the cache while blocks of components pass by.
 template <class T, class Keeper>
 void scan(Matrix<const T> X, const T* shift, const PackedComponents<T>& components,
           Matrix<Label> index, double* loss) {
-    const size_t d = components.d, keep = index.columns;
-    const size_t panel_bytes =
-        tile_rows<T> * d * sizeof(T) + Keeper::bytes_per_panel(keep, components.k);
-    const size_t most = larger<size_t>(1, panels_budget / larger<size_t>(1, panel_bytes));
-    const size_t group_bytes = larger<size_t>(1, tile_components * d * sizeof(T));
-    const size_t groups_at_once = larger<size_t>(1, components_budget / group_bytes);
-    const size_t needed = (X.rows + tile_rows<T> - 1) / tile_rows<T>;
-    const size_t panels_at_once = smaller(most, needed);
-
-    const Scratch<T> panels(panels_at_once * tile_rows<T> * d);
-    Keeper keeper(keep, components.k, panels_at_once);
-    for (size_t first = 0; first < needed; first += panels_at_once) {
-        const size_t count = smaller(panels_at_once, needed - first);
+    const size_t keep = index.columns;
+    const Blocking<T, Keeper> blocking(components, X.rows, keep);
+    const Scratch<T> panels(blocking.panels * blocking.panel_size);
+    Keeper keeper(keep, components.k, blocking.panels);
+    for (size_t first = 0; first < blocking.all_panels; first += blocking.panels) {
+        const size_t count = smaller(blocking.panels, blocking.all_panels - first);
         for (size_t p = 0; p < count; ++p) {
-            pack_panel(X, shift, (first + p) * tile_rows<T>, panels + p * tile_rows<T> * d);
+            pack_panel(X, shift, (first + p) * tile_rows<T>, panels + p * blocking.panel_size);
             keeper.start(p);
         }
-        for (size_t g = 0; g < components.groups; g += groups_at_once)
+        for (size_t g = 0; g < components.groups; g += blocking.groups)
             for (size_t p = 0; p < count; ++p)
-                scan_panel<T>(panels + p * tile_rows<T> * d, components, g,
-                              smaller(g + groups_at_once, components.groups), keeper, p);
+                scan_panel<T>(panels + p * blocking.panel_size, components, g,
+                              smaller(g + blocking.groups, components.groups), keeper, p);
         const size_t end = smaller((first + count) * tile_rows<T>, X.rows);
         for (size_t row = first * tile_rows<T>, i = 0; row < end; ++row, ++i)
             keeper.write(i / tile_rows<T>, i % tile_rows<T>, index.data + row * keep,
