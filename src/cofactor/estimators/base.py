@@ -100,14 +100,19 @@ def warn_unless_converged(fit: Fit, name: str, advice: str) -> None:
         )
 
 
-def best(fits: Iterable[Fit]) -> Fit:
-    """Return the fit with the lowest objective; the first of those equal up to rounding."""
-    return reduce(_better, fits)
+def final_objective(fit: Fit) -> float:
+    """Return the objective of the parameters that a fit ended with."""
+    return fit.objective
 
 
-def _better(first: Fit, second: Fit) -> Fit:
-    margin = ROUNDING * abs(first.objective)
-    return second if second.objective < first.objective - margin else first
+def best(fits: Iterable[Fit], judged: Callable[[Fit], float] = final_objective) -> Fit:
+    """Return the fit that is judged lowest; the first of those equal up to rounding."""
+
+    def better(first: Fit, second: Fit) -> Fit:
+        bar = judged(first) - ROUNDING * abs(judged(first))
+        return second if judged(second) < bar else first
+
+    return reduce(better, fits)
 
 
 def runs(n_init: int, time_limit: float | None) -> Iterator[TimeLimit]:

@@ -111,7 +111,7 @@ class BaseMixture(DensityMixin, FamilyEstimator):
             before = -self.lower_bound_ * data.weights.sum() if goes_on else np.inf
             limits = runs(1 if goes_on else self.n_init, self.time_limit)
             fits = (self._run(data, start(data, rng), before, limit) for limit in limits)
-            self._remember(best(fits), float(data.weights.sum()))
+            self._remember(best(fits, judged_objective), float(data.weights.sum()))
         self._warn_unless_converged()
         return self
 
@@ -278,3 +278,8 @@ class BaseMixture(DensityMixin, FamilyEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+def judged_objective(fit: Fit) -> float:
+    """Return the objective before the last M-step, by which scikit-learn chooses among starts."""
+    return fit.trace.objective[-2:][0]

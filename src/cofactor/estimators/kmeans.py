@@ -166,6 +166,7 @@ class KMeans(
         X = self._validated(X, reset=True)
         if X.shape[0] < self.n_clusters:
             raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        self._warn_if_one_cluster()
         seeds = seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
         rng = check_random_state(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
@@ -302,6 +303,14 @@ class KMeans(
             return float(block.weights @ distortion)
 
         return sum(data.engine.map(of_block, list(zip(data.blocks, labels, strict=True))))
+
+    def _warn_if_one_cluster(self) -> None:
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _warn_if_few_clusters(self) -> None:
         found = len(np.unique(self.labels_))

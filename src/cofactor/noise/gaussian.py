@@ -22,7 +22,7 @@ from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise, Penalty, Simp
 from cofactor.noise.multiples import MultipleNoise
 
 LOG_2PI = float(np.log(2.0 * np.pi))
-VARIANCE_FLOOR = 1e-12  # of the variance about the reference: keeps a perfect fit finite
+VARIANCE_FLOOR = 1e-10  # of the data's: a perfect fit stays finite, its rounding below 1e-6 nats
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,13 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         return np.array(within / entries + self.regularization)
 
     def distances(self, block: RowBlock, params: Params) -> Floats:
-        """Return ``‖x_n − μ_c‖``, shape (n, k)."""
+        """Return ``‖x_n − μ_c‖``, shape (n, k); the least of each row without cancellation."""
         means = params.components - params.reference
         half_norms = 0.5 * np.einsum("cd,cd->c", means, means)
         squares = 2.0 * block.losses(Affine(means, half_norms, params.reference))
         squares += block.squared_norms(params.reference)[:, None]
+        nearest = squares.argmin(axis=1).astype(np.int32)
+        squares[np.arange(len(squares)), nearest] = self.distortion(block, params, nearest)
         return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
 
     def distortion(self, block: RowBlock, params: Params, labels: Labels) -> Floats:
@@ -140,9 +142,8 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def nats(self, divergence: float, constants: Floats) -> float:
         """Return ``½N log(2πe·σ²)`` with ``σ² = 2·divergence/N`` the best variance."""
-        entries = float(constants[0])
         variance = float(self.linear_dispersion(divergence, constants))
-        return 0.5 * entries * (LOG_2PI + np.log(variance)) + divergence / variance
+        return 0.5 * float(constants[0]) * (LOG_2PI + np.log(variance) + 1.0)
 
     def linear_dispersion(self, divergence: float, constants: Floats) -> Floats:
         """Return ``σ² = 2·divergence/N``."""
