@@ -13,7 +13,9 @@ COFACTOR_INLINE Vec<double> exp_nonpositive(Vec<double> x) {
     const Vec<double> magic = splat(6755399441055744.0);
     const Vec<double> shifted = inside * 1.4426950408889634 + magic;
     const Vec<double> power = shifted - magic;
-    const Vec<double> r = (inside - power * 0.693147180369123816490) - power * 1.90821492927058770002e-10;
+    // log(2) in two parts, the first short enough for exact products
+    const Vec<double> r =
+        (inside - power * 0.693147180369123816490) - power * 1.90821492927058770002e-10;
     // Taylor's series: the remainder at |r| <= log(2) / 2 is below 1e-17.
     constexpr double inverse_factorial[] = {
         1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
@@ -69,7 +71,8 @@ COFACTOR_INLINE Vec<T> log_positive(Vec<T> x) {
     const Vec<T> s = fraction / (fraction + T{2});
     const Vec<T> square = s * s;
     Vec<T> series = splat(B::atanh[0]);
-    for (size_t i = 1; i < sizeof(B::atanh) / sizeof(T); ++i) series = series * square + B::atanh[i];
+    for (size_t i = 1; i < sizeof(B::atanh) / sizeof(T); ++i)
+        series = series * square + B::atanh[i];
     const Vec<T> natural = s * T{2} + s * square * series;
     return exponent * static_cast<T>(0.693147180559945309417) + natural;
 }

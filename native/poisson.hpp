@@ -13,6 +13,7 @@ namespace cofactor::COFACTOR_ISA {
 // by more than ten, and updating the fitted values costs one digit at most.
 constexpr double least_part = 0.1;
 
+// Stands in for a zero that would divide zero.
 constexpr double least_divisor = 1e-300;
 
 // A fitted value below this explains no count: its reciprocal has no room to work in.
@@ -162,8 +163,9 @@ private:
         }
         const double slope = model_.totals[c] + model_.l1 + model_.l2 * code - sum<T>(gained);
         const double curvature = larger(sum<T>(curved) + model_.l2, least_divisor);
+        const double limit = larger(model_.floor, least_part * code);
         const T old = code;
-        code = static_cast<T>(larger(code - slope / curvature, larger(model_.floor, least_part * code)));
+        code = static_cast<T>(larger(code - slope / curvature, limit));
         return {h, code - old};
     }
 

@@ -115,7 +115,8 @@ COFACTOR_INLINE double sum_of(size_t n, Term term) {
     for (; i + width <= n; i += width)
         for (size_t j = 0; j < width; ++j) part[j] += term(i + j);
     for (; i < n; ++i) part[i % width] += term(i);
-    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+    return ((part[0] + part[4]) + (part[2] + part[6])) +
+           ((part[1] + part[5]) + (part[3] + part[7]));
 }
 
 COFACTOR_INLINE constexpr size_t round_up(size_t n, size_t step) {

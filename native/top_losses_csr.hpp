@@ -10,7 +10,9 @@ template <class T, class I>
 void subtract_products(const I* columns, const T* x, size_t count, Matrix<const T> components_t,
                        T* __restrict losses) {
     const size_t k = components_t.columns;
-    const auto at = [&](size_t p) { return components_t.data + static_cast<size_t>(columns[p]) * k; };
+    const auto at = [&](size_t p) {
+        return components_t.data + static_cast<size_t>(columns[p]) * k;
+    };
     size_t p = 0;
     for (; p + 4 <= count; p += 4) {
         const T *const a = at(p), *const b = at(p + 1), *const c = at(p + 2), *const e = at(p + 3);
