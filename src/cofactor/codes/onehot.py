@@ -22,7 +22,6 @@ from cofactor.errors import InputError
 from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params, Scorer
 
 CHUNK_ENTRIES = 1 << 20  # posterior probabilities held at a time when all are kept
-EMPTY = 1e-12  # posterior rows below which a component counts as empty
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class OneHot(Codes[MixtureNoise]):
         """
         moments = statistics.moments
         if self.keep == 1:
-            moments = refill(noise, moments, params, rows)
+            moments = refill(noise, moments, params, rows, self.learn_weights)
         return maximize(noise, moments, params, self.learn_weights)
 
     def objective(self, noise: MixtureNoise, statistics: OneHotStatistics, params: Params) -> float:
@@ -136,7 +135,7 @@ class OneHot(Codes[MixtureNoise]):
 
 def maximize(noise: MixtureNoise, moments: Moments, params: Params, learn_weights: bool) -> Params:
     """Return the parameters that maximise the free energy, given the posterior's moments."""
-    filled = moments.counts > EMPTY
+    filled = moments.filled
     counts = np.where(filled, moments.counts, 1.0)[:, None]
     means = np.where(filled[:, None], params.reference + moments.sums / counts, params.components)
     new = replace(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
 from cofactor.codes.posterior import Kept
 from cofactor.data import RowBlock, Rows
@@ -35,19 +36,22 @@ class Candidate:
     cached: Floats
 
 
-def refill(noise: MixtureNoise, moments: Moments, params: Params, rows: Rows[Any]) -> Moments:
+def refill(
+    noise: MixtureNoise, moments: Moments, params: Params, rows: Rows[Any], learn_weights: bool
+) -> Moments:
     """Move the worst-fitted rows to the empty components, which lowers the loss of hard codes.
 
     The contribution of a moved row falls to that of a perfect fit, and re-averaging the component
-    that it left can only help. Rows that are alone in theirs, or fitted perfectly, stay: with
-    fewer distinct rows than components some must remain empty.
+    that it left can only help. Where mixing weights are learned, small components cost more, and
+    a row moves only if it wins more than that. Rows that are alone in theirs, or fitted perfectly,
+    stay: with fewer distinct rows than components some must remain empty.
     """
     empty = np.flatnonzero(moments.counts == 0)
     if not empty.size:
         return moments
     for component, candidate in zip(empty, _worst(noise, params, rows, empty.size), strict=False):
-        weight = float(candidate.row.weights[0])
-        if candidate.deviance <= 0 or moments.counts[candidate.label] <= weight:
+        weight, count = float(candidate.row.weights[0]), float(moments.counts[candidate.label])
+        if count <= weight or candidate.deviance <= learn_weights * split_price(count, weight):
             continue
         moments = (
             moments
@@ -55,6 +59,16 @@ def refill(noise: MixtureNoise, moments: Moments, params: Params, rows: Rows[Any
             + _moment(noise, params, candidate, candidate.label, -weight)
         )
     return moments
+
+
+def split_price(count: float, weight: float) -> float:
+    """Return the rise of ``−Σ_c N_c log N_c`` when ``weight`` leaves ``N_c = count`` to be alone.
+
+    In nats, at least 0.
+    """
+    return float(xlogy(count, count) - xlogy(count - weight, count - weight)) - float(
+        xlogy(weight, weight)
+    )
 
 
 def moments_of(

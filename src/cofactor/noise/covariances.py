@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -46,8 +47,13 @@ class CovarianceNoise(MixtureNoise):
         return np.full(block.n_rows, 0.5 * block.n_columns * LOG_2PI)
 
     def saturated_loss(self, block: RowBlock, params: Params) -> Floats:
-        """Return zeros: no covariance belongs to a row by itself."""
-        return np.zeros(block.n_rows)
+        """Return ``½ d log 2π + ½ min_c log det Σ_c``: of the tightest component's mean."""
+        least = float(np.min(self.log_determinants(params.dispersion, block.n_columns)))
+        return np.full(block.n_rows, 0.5 * (block.n_columns * LOG_2PI + least))
+
+    @abstractmethod
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """Return ``log det Σ_c``: one for each component, or one for all."""
 
     def start_noise(self) -> MixtureNoise:
         """See :class:`MixtureNoise`: k-means, which needs no covariances to begin with."""
@@ -88,6 +94,10 @@ class SphericalGaussian(CovarianceNoise):
         constants += 0.5 * means.shape[1] * np.log(params.dispersion) - params.log_weights
         return SphericalScorer(_about_zero(slopes, constants), reference=params.reference)
 
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """See :class:`CovarianceNoise`."""
+        return n_columns * np.log(dispersion)
+
     def spread(
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
     ) -> Floats:
@@ -99,7 +109,8 @@ class SphericalGaussian(CovarianceNoise):
         means = params.components - params.reference
         entries = _safe(moments.counts) * means.shape[1]
         variances = moments.spread / entries - (means**2).mean(axis=1)
-        return self._lifted(variances, float(moments.spread.sum() / entries.sum()))
+        lifted = self._lifted(variances, float(moments.spread.sum() / entries.sum()))
+        return np.where(moments.filled, lifted, params.dispersion)
 
     def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
         """See :class:`MixtureNoise`."""
@@ -140,6 +151,10 @@ class DiagonalGaussian(CovarianceNoise):
         constants -= params.log_weights
         return DiagonalScorer(_about_zero(slopes, constants), reference=params.reference)
 
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """See :class:`CovarianceNoise`."""
+        return np.log(dispersion).sum(axis=1)
+
     def spread(
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
     ) -> Floats:
@@ -150,7 +165,8 @@ class DiagonalGaussian(CovarianceNoise):
         """Return ``σ_cl² = Σ_n w_n q_nc (x_nl − μ_cl)² / N_c``."""
         means, counts = params.components - params.reference, _safe(moments.counts)
         variances = moments.spread / counts[:, None] - means**2
-        return self._lifted(variances, float(moments.spread.mean(axis=1).sum() / counts.sum()))
+        lifted = self._lifted(variances, float(moments.spread.mean(axis=1).sum() / counts.sum()))
+        return np.where(moments.filled[:, None], lifted, params.dispersion)
 
     def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
         """See :class:`MixtureNoise`."""
@@ -201,6 +217,10 @@ class TiedGaussian(CovarianceNoise):
         return TiedScorer(
             _about_zero(means, constants), reference=params.reference, whitening=whitening
         )
+
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """See :class:`CovarianceNoise`."""
+        return np.linalg.slogdet(dispersion).logabsdet
 
     def spread(
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
@@ -284,6 +304,10 @@ class FullGaussian(CovarianceNoise):
         log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         return FullScorer(params.components, factors, -params.log_weights - log_determinants)
 
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """See :class:`CovarianceNoise`."""
+        return np.linalg.slogdet(dispersion).logabsdet
+
     def spread(
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
     ) -> Floats:
@@ -299,7 +323,8 @@ class FullGaussian(CovarianceNoise):
         means, counts = params.components - params.reference, _safe(moments.counts)
         between = np.einsum("ci,cj->cij", means, means)
         ridge = np.eye(means.shape[1]) * self._ridge(moments)
-        return moments.spread / counts[:, None, None] - between + ridge
+        covariances = moments.spread / counts[:, None, None] - between + ridge
+        return np.where(moments.filled[:, None, None], covariances, params.dispersion)
 
     def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
         """See :class:`MixtureNoise`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -199,13 +200,15 @@ def _multiplicative_chunk(
     penalty: Penalty,
     column_weights: Floats,
 ) -> Encoded:
-    weights, mean = block.observed * column_weights, codes @ components
-    x = np.where(block.observed > 0, block.dense(), mean)  # of the noise's domain everywhere
-    down, up = noise.gradient_parts(x, mean)
+    weights = block.observed * column_weights
+    filled = partial(np.where, block.observed > 0, block.dense())  # entries not observed fit
+    mean = codes @ components
+    down, up = noise.gradient_parts(filled(mean), mean)
     new = noise.surrogate_minimum(
         codes, (weights * down) @ components.T, (weights * up) @ components.T, penalty
     )
-    divergence = (weights * noise.divergence(x, new @ components)).sum(axis=1)
+    mean = new @ components
+    divergence = (weights * noise.divergence(filled(mean), mean)).sum(axis=1)
     return Encoded(new, divergence - noise.row_constant(block))
 
 
