@@ -1,0 +1,52 @@
+"""scikit-learn's own checks of estimators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from cofactor import GaussianMixture, KMeans, Mixture
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+# Seeds are drawn by row number, as scikit-learn draws them, so shuffled rows begin elsewhere;
+# with one cluster, where the start does not matter, the checks are run.
+ORDER_OF_ROWS = "check_sample_weight_equivalence"
+# The check takes every estimator with `predict_proba` for a classifier of `y`.
+CLASSIFIERS_ONLY = "check_estimator_sparse"
+
+
+def checks_of(estimator, unfit):
+    for instance, check in estimator_checks_generator(estimator):
+        name = check.func.__name__
+        if not name.startswith(unfit) or name.endswith("tag"):
+            yield pytest.param(instance, check, id=f"{type(estimator).__name__}-{name}")
+
+
+@parametrize_with_checks([KMeans(n_clusters=1)])
+def test_one_cluster_passes_every_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # the checks use few rows
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [
+        *checks_of(KMeans(), ORDER_OF_ROWS),
+        *checks_of(KMeans(n_clusters=3, n_closest=2), ORDER_OF_ROWS),
+        *checks_of(GaussianMixture(), CLASSIFIERS_ONLY),
+        *checks_of(Mixture(), CLASSIFIERS_ONLY),
+    ],
+)
+def test_passes_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixture(2), Mixture(2)])
+@pytest.mark.parametrize("storage", ["csr", "csc", "coo", "lil", "dok", "dia", "bsr"])
+@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csr_array])
+def test_mixtures_take_every_sparse_format(estimator, container, storage):
+    rng = np.random.RandomState(0)
+    dense = np.where(rng.uniform(size=(40, 3)) < 0.6, 0.0, rng.uniform(size=(40, 3)))
+    X = container(dense).asformat(storage)
+    expected = estimator.set_params(random_state=0).fit(dense).predict_proba(dense)
+    np.testing.assert_allclose(estimator.fit(X).predict_proba(X), expected, atol=1e-6)
