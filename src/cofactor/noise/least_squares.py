@@ -54,6 +54,7 @@ def projected_gradient(codes: Floats, gram: Floats, products: Floats) -> Floats:
 
 def onto_simplex(points: Floats) -> Floats:
     """Return the nearest points with ``z ≥ 0, Σz = 1`` of each row [Held, Wolfe & Crowder 1974]."""
+    points = points - points.max(axis=1, keepdims=True)  # keeps the digits of large coordinates
     descending = -np.sort(-points, axis=1)
     excess = (np.cumsum(descending, axis=1) - 1.0) / np.arange(1, points.shape[1] + 1)
     support = np.count_nonzero(descending > excess, axis=1)

@@ -1,0 +1,169 @@
+"""Every product of every storage against plain NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import generators
+
+from cofactor.data import DenseRows, MaskedRows, SparseRows, mean_row, open_blocks, open_columns
+from cofactor.data.base import Affine
+from cofactor.data.blocks import MAX_BLOCKS, MIN_BLOCK_ROWS, block_edges
+
+STORAGES = {
+    "dense": lambda X, w: DenseRows(X, w),
+    "sparse": lambda X, w: SparseRows(sp.csr_array(X), w),
+    "masked": lambda X, w: MaskedRows(X, w, np.ones(X.shape)),
+}
+close = np.testing.assert_allclose
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(name="X")
+def data(rng):
+    return rng.poisson(0.8, (17, 5)) * rng.uniform(0.5, 2.0, (17, 5))
+
+
+@pytest.fixture(params=[0.0, 3.0], ids=["no shift", "shift"])
+def shift(request, rng):
+    return request.param * rng.standard_normal(5)
+
+
+@pytest.fixture(params=STORAGES.values(), ids=STORAGES)
+def block(request, X):
+    return request.param(X, np.linspace(0.0, 2.0, len(X)))
+
+
+@pytest.fixture
+def kept(rng):
+    index = np.array([rng.permutation(4)[:2] for _ in range(17)], dtype=np.int32)
+    weight = rng.uniform(size=(17, 2))
+    posterior = np.zeros((17, 4))
+    np.put_along_axis(posterior, index, weight, axis=1)
+    return index, weight, posterior
+
+
+def test_shape_and_entries(block, X):
+    assert (block.n_rows, block.n_columns) == X.shape
+    close(block.dense(), X)
+    close(np.broadcast_to(block.observed, X.shape), 1.0)
+    close(block.row_entries(), 5.0)
+    assert np.isin(block.stored, X).all()
+
+
+def test_take_and_reweight(block, X):
+    part = block.take(np.array([4, 2])).reweighted(np.array([5.0, 6.0]))
+    close(part.dense(), X[[4, 2]])
+    close(part.weights, [5.0, 6.0])
+    close(block.take(slice(3, 6)).weights, block.weights[3:6])
+
+
+def test_sums(block, X):
+    close(block.weighted_total(), block.weights @ X)
+    close(block.row_sums(np.square), np.square(X).sum(axis=1))
+
+
+def test_squared_norms_and_distances(block, X, shift, rng):
+    close(block.squared_norms(shift), np.square(X - shift).sum(axis=1), rtol=1e-12)
+    centers, index = rng.uniform(size=(3, 5)), rng.integers(3, size=17).astype(np.int32)
+    close(block.squared_distances(centers, index), np.square(X - centers[index]).sum(axis=1))
+
+
+def test_products(block, X, shift, rng):
+    B, R = rng.standard_normal((5, 3)), rng.uniform(size=(17, 3))
+    close(block.times(B), X @ B, atol=1e-12)
+    close(block.transpose_times(R, shift), R.T @ (X - shift), atol=1e-12)
+    close(block.squares_transpose_times(R, shift), R.T @ np.square(X - shift), atol=1e-11)
+
+
+def test_gram(block, X, shift, rng):
+    weight = rng.uniform(size=17)
+    close(block.gram(weight, shift), (X - shift).T @ np.diag(weight) @ (X - shift), atol=1e-11)
+
+
+def test_losses(block, X, shift, rng):
+    affine = Affine(rng.standard_normal((4, 5)), rng.standard_normal(4), shift)
+    expected = affine.offsets - (X - shift) @ affine.components.T
+    close(block.losses(affine), expected, atol=1e-12)
+    index, loss = block.top_losses(affine, 3)
+    np.testing.assert_array_equal(index, np.argsort(expected, axis=1)[:, :3])
+    close(loss, np.sort(expected, axis=1)[:, :3], atol=1e-12)
+
+
+def test_infinite_offsets_are_never_chosen(block, rng):
+    offsets = np.array([np.inf, 0.0, np.inf, 1.0])
+    index, _ = block.top_losses(Affine(rng.standard_normal((4, 5)), offsets, np.zeros(5)), 2)
+    assert set(index.ravel()) == {1, 3}
+
+
+def test_scatter(block, X, shift, kept):
+    index, weight, posterior = kept
+    counts, sums = block.scatter_sums(index, weight, 4, shift)
+    close(counts, posterior.sum(axis=0))
+    close(sums, posterior.T @ (X - shift), atol=1e-12)
+    squares = block.scatter_squares(index, weight, 4, shift)
+    close(squares, posterior.T @ np.square(X - shift), atol=1e-11)
+
+
+def test_features(block, X, shift):
+    centred = X - shift
+    close(block.with_squares(shift).dense(), np.hstack([centred, centred**2]), atol=1e-12)
+    norms = np.square(centred).sum(axis=1, keepdims=True)
+    close(block.with_squared_norm(shift).dense(), np.hstack([centred, norms]), atol=1e-12)
+
+
+def test_sparse_twin(block, X):
+    close(block.as_sparse().dense(), X)
+    close(block.as_sparse().weights, block.weights)
+
+
+def test_reference_is_free_for_dense_rows_alone(X):
+    mean = X.mean(axis=0)
+    close(STORAGES["dense"](X, np.ones(17)).reference(mean), mean)
+    close(STORAGES["sparse"](X, np.ones(17)).reference(mean), 0.0)
+
+
+def test_masked_rows_count_observed_entries(X, rng):
+    mask = rng.uniform(size=X.shape) < 0.6
+    (block,) = open_blocks(np.where(mask, X, np.nan), observed=mask)
+    assert not block.complete
+    close(block.row_entries(), mask.sum(axis=1))
+    close(block.row_sums(np.exp), np.where(mask, np.exp(X), 0).sum(axis=1))
+    close(block.dense(), np.where(mask, X, 0))
+
+
+@given(n_rows=st.integers(0, 10**8), row_entries=st.integers(0, 10**5))
+def test_block_edges(n_rows, row_entries):
+    edges = block_edges(n_rows, n_rows * row_entries)
+    sizes = np.diff(edges)
+    assert edges[0] == 0
+    assert edges[-1] == n_rows
+    assert 1 <= len(sizes) <= MAX_BLOCKS
+    assert (sizes[:-1] >= MIN_BLOCK_ROWS).all()
+    assert (sizes > 0).all() or n_rows == 0
+
+
+@given(rng=generators, n_rows=st.integers(1, 2000))
+def test_blocks_depend_on_the_shape_alone(rng, n_rows):
+    one, other = rng.standard_normal((2, n_rows, 200))
+    blocks, others = open_blocks(one), open_blocks(np.asfortranarray(other), rng.random(n_rows))
+    assert [b.n_rows for b in blocks] == [b.n_rows for b in others]
+    np.testing.assert_array_equal(np.vstack([b.dense() for b in blocks]), one)
+
+
+def test_columns_are_rows_of_the_transpose(X):
+    for data in (X, sp.csr_matrix(X)):
+        (columns,) = open_columns(data)
+        close(columns.dense(), X.T)
+
+
+def test_mean_row_is_weighted(X, rng):
+    weights = rng.uniform(size=len(X))
+    close(mean_row(open_blocks(X, weights)), np.average(X, axis=0, weights=weights))
