@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from cofactor import GaussianMixture, KMeans, Mixture
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from cofactor import GaussianMixture, KMeans, Mixture
 
 # Seeds are drawn by row number, as scikit-learn draws them, so shuffled rows begin elsewhere;
 # with one cluster, where the start does not matter, the checks are run.

@@ -8,14 +8,15 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from cofactor import KMeans, Mixture
-from cofactor.errors import ImpossibleCellError, InputError
-from cofactor.noise import DiagonalGaussian, Poisson
 from scipy.special import kl_div
 from sklearn import cluster
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from cofactor import KMeans, Mixture
+from cofactor.errors import ImpossibleCellError, InputError
+from cofactor.noise import DiagonalGaussian, Poisson
 
 
 @cache

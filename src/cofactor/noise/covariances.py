@@ -27,7 +27,8 @@ class CovarianceNoise(MixtureNoise):
     Parameters
     ----------
     regularization : float, default 0
-        Added to every variance, in squared units of the data.
+        Added to every variance, in squared units of the data; without any, a sliver of the
+        data's own variance keeps a perfect fit finite.
     """
 
     regularization: float = 0.0
@@ -59,10 +60,13 @@ class CovarianceNoise(MixtureNoise):
         """See :class:`MixtureNoise`: k-means, which needs no covariances to begin with."""
         return Gaussian()
 
+    def _floor(self, mean_square: float) -> float:
+        """Return the least variance before regularization, given the data's."""
+        return 0.0 if self.regularization else VARIANCE_FLOOR * mean_square + np.finfo(float).tiny
+
     def _lifted(self, variances: Floats, mean_square: float) -> Floats:
-        """Return variances above a sliver of the data's own, plus the regularization."""
-        floor = VARIANCE_FLOOR * mean_square + np.finfo(float).tiny
-        return np.maximum(variances, floor) + self.regularization
+        """Return variances above the least, plus the regularization."""
+        return np.maximum(variances, self._floor(mean_square)) + self.regularization
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,7 @@ class TiedGaussian(CovarianceNoise):
         return mean + rng.standard_normal(mean.shape) @ factor.T
 
     def _ridge(self, spread: Floats, weight: float) -> Floats:
-        floor = VARIANCE_FLOOR * np.trace(spread) / (weight * len(spread)) + np.finfo(float).tiny
+        floor = self._floor(float(np.trace(spread)) / (weight * len(spread)))
         return np.eye(len(spread)) * (floor + self.regularization)
 
 
@@ -332,15 +336,16 @@ class FullGaussian(CovarianceNoise):
 
     def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
         """See :class:`MixtureNoise`."""
-        factors = np.linalg.cholesky(params.dispersion)[component]
-        return mean + np.einsum("nij,nj->ni", factors, rng.standard_normal(mean.shape))
+        rows = rng.standard_normal(mean.shape)
+        for c, covariance in enumerate(params.dispersion):
+            own = component == c
+            rows[own] = rows[own] @ cholesky(covariance, lower=True).T
+        return mean + rows
 
     def _ridge(self, moments: Moments) -> float:
         traces = np.trace(moments.spread, axis1=1, axis2=2)
         entries = moments.counts.sum() * moments.sums.shape[1]
-        return float(VARIANCE_FLOOR * traces.sum() / entries + np.finfo(float).tiny) + (
-            self.regularization
-        )
+        return self._floor(float(traces.sum() / entries)) + self.regularization
 
 
 def precision_factor(covariance: Floats) -> Floats:
