@@ -47,6 +47,12 @@ def test_ticks_lie_on_the_axis(low, high):
     assert 1 <= len(places) <= 12
 
 
+def test_infinite_losses_are_not_drawn(results):
+    first = replace(results[0], objective=(np.inf, *results[0].objective[1:]))
+    before, after = (chart.convergence([r])[0].lines[0] for r in (results[0], first))
+    assert len(points(after)) == len(points(before)) - 1
+
+
 def test_excess_does_not_depend_on_the_zero_of_the_loss(results):
     moved = replace(results[0], objective=tuple(v + 1e3 for v in results[0].objective))
     np.testing.assert_allclose(moved.excess(), results[0].excess(), atol=1e-12)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor.data.base import Floats
 from cofactor.report.result import Result
@@ -85,7 +86,8 @@ Curve = tuple[int, Floats, Floats]
 def convergence(results: Sequence[Result]) -> list[Chart]:
     """Return the loss above each model's best over sweeps and over seconds.
 
-    Sweeps within ``FLOOR`` nats per entry of the best are left out: 0 has no logarithm.
+    Sweeps within ``FLOOR`` nats per entry of the best are left out, since 0 has no
+    logarithm, and so are those of infinite loss.
     """
     return [
         _chart(
@@ -95,6 +97,11 @@ def convergence(results: Sequence[Result]) -> list[Chart]:
         ),
         _chart("seconds", results, lambda result: np.asarray(result.seconds)),
     ]
+
+
+def visible(excess: Floats) -> NDArray[np.bool_]:
+    """Return which sweeps a logarithmic axis can show."""
+    return (excess > FLOOR) & np.isfinite(excess)
 
 
 def _chart(label: str, results: Sequence[Result], abscissa: Callable[[Result], Floats]) -> Chart:
@@ -107,7 +114,7 @@ def _chart(label: str, results: Sequence[Result], abscissa: Callable[[Result], F
 
 
 def _curve(series: int, x: Floats, excess: Floats) -> Curve:
-    shown = excess > FLOOR
+    shown = visible(excess)
     return series, np.maximum(x[shown], np.finfo(float).tiny), excess[shown]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.report.chart import FLOOR
+from cofactor.report.chart import visible
 from cofactor.report.extras import report_module
 from cofactor.report.order import arranged
 from cofactor.report.palette import series
@@ -82,7 +82,7 @@ def _draw_convergence(figure: Any, results: Sequence[Result]) -> None:
     by_sweeps, by_seconds = figure.subplots(2, 1)
     for i, result in enumerate(results):
         excess, look = result.excess(), series(i)
-        shown = excess > FLOOR
+        shown = visible(excess)
         style = {"color": look.light, "dashes": look.dashes or (None, None), "linewidth": 1.2}
         by_sweeps.loglog(1 + np.flatnonzero(shown), excess[shown], **style)
         by_seconds.loglog(np.asarray(result.seconds)[shown], excess[shown], **style)
