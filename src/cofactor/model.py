@@ -35,7 +35,7 @@ class Model:
             suitable = [codes.name for codes in EVERY_CODES if codes.suit(self.noise)]
             raise ImpossibleCellError(
                 f"{self.codes.name.capitalize()} codes need a noise that {self.codes.needs}; "
-                f"{self.noise.name} noise does not: use {' or '.join(suitable)} codes."
+                f"{self.noise.name} noise does not: use {_listed(suitable)} codes."
             )
 
     def first_state(self, block: RowBlock, params: Params, codes: Any) -> Any:
@@ -53,3 +53,8 @@ class Model:
     def objective(self, statistics: Any, params: Params) -> float:
         """Return the loss in nats, all constants included."""
         return self.codes.objective(self.noise, statistics, params)
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -7,7 +7,7 @@ from cofactor.codes.onehot import OneHot
 from cofactor.codes.scaled_onehot import ScaledOneHot
 from cofactor.codes.simplex import Simplex
 
-EVERY_CODES = (OneHot, ScaledOneHot, Simplex, Nonnegative, MultiplicativeNonnegative, Free)
+EVERY_CODES = (OneHot, ScaledOneHot, Simplex, Nonnegative, Free)
 
 __all__ = [
     "EVERY_CODES",
