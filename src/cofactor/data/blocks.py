@@ -68,7 +68,9 @@ def open_blocks(
     """
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
     whole = _whole(X, weights, observed)
-    return [whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0], whole.stored.size))]
+    return [
+        whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0], whole.stored.size))
+    ]
 
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:

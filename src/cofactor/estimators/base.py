@@ -11,12 +11,14 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cofactor.data import RowBlock, open_blocks
 from cofactor.data.base import Array, Floats
+from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
 from cofactor.fit import Fit
 from cofactor.noise import Noise
@@ -61,7 +63,9 @@ class FamilyEstimator(BaseEstimator):
 
     def _validated(self, X: Any, *, reset: bool, min_rows: int = 1) -> Any:
         """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's."""
-        X = validate_data(
+        if sp.issparse(X):
+            X = canonical_csr(X, "The sparse matrix")
+        return validate_data(
             self,
             X,
             reset=reset,
@@ -71,10 +75,6 @@ class FamilyEstimator(BaseEstimator):
             order="C",
             ensure_min_samples=min_rows,
         )
-        if hasattr(X, "sum_duplicates"):
-            X = X if X.has_canonical_format else X.copy()
-            X.sum_duplicates()
-        return X
 
     @contextmanager
     def _open(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cofactor.data.csr import canonical_csr
 from cofactor.errors import InputError
 
 Matrix: TypeAlias = "NDArray[np.floating[Any]] | sparse.csr_array"
@@ -94,32 +95,5 @@ def _contiguous(path: Path, array: Any, dtype: np.dtype[Any]) -> NDArray[np.floa
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-_INDEXED_AXIS = {"csr": 1, "csc": 0}
-
-
 def _canonical_csr(path: Path, matrix: Any, dtype: np.dtype[Any]) -> sparse.csr_array:
-    if matrix.format in _INDEXED_AXIS:
-        _check_pointers(path, matrix.indptr)
-        _check_indices(path, matrix.indices, matrix.shape[_INDEXED_AXIS[matrix.format]])
-    csr = sparse.csr_array(matrix.tocsr(), dtype=dtype)
-    csr.sum_duplicates()  # sorts as well
-    return csr
-
-
-def _check_pointers(path: Path, indptr: NDArray[np.integer[Any]]) -> None:
-    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
-    if falls.size:
-        at = int(falls[0])
-        raise InputError(
-            f"{path} has indptr falling from {indptr[at]} to {indptr[at + 1]} at position "
-            f"{at + 1}; expected indptr never to fall, so build the matrix anew with SciPy."
-        )
-
-
-def _check_indices(path: Path, indices: NDArray[np.integer[Any]], size: int) -> None:
-    outside = np.flatnonzero((indices < 0) | (indices >= size))
-    if outside.size:
-        raise InputError(
-            f"{path} has the sparse index {indices[outside[0]]} in its entry {outside[0]}; "
-            f"expected indices from 0 to {size - 1}, so correct the indices or the shape."
-        )
+    return canonical_csr(matrix, str(path), dtype)
