@@ -3,5 +3,6 @@
 from cofactor.estimators.gaussian_mixture import GaussianMixture
 from cofactor.estimators.kmeans import KMeans
 from cofactor.estimators.mixture import Mixture
+from cofactor.estimators.nmf import NMF
 
-__all__ = ["GaussianMixture", "KMeans", "Mixture"]
+__all__ = ["NMF", "GaussianMixture", "KMeans", "Mixture"]

@@ -1,0 +1,57 @@
+"""Codes under components that do not change: folding in new rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.codes.linear import LinearCodes
+from cofactor.data import RowBlock
+from cofactor.data.base import Floats
+from cofactor.noise.linear import LinearNoise
+
+TOLERANCE = 1e-10  # of a row's loss
+MAX_STEPS = 300
+
+
+def fold_in(
+    codes: LinearCodes[Any],
+    noise: LinearNoise,
+    block: RowBlock,
+    components: Floats,
+    start: Floats,
+) -> Floats:
+    """Return the best codes of rows under fixed components, each row as if it were alone.
+
+    A row takes steps until one lowers its own loss by a negligible part, so that its codes do not
+    depend on the rows beside it.
+
+    Parameters
+    ----------
+    codes : LinearCodes
+        What a code may be, and its penalty.
+    noise : LinearNoise
+    block : RowBlock
+    components : ndarray of shape (k, d)
+    start : ndarray of shape (n, k)
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+    """
+
+    def losses(rows: RowBlock, at: Floats) -> tuple[Floats, Floats]:
+        encoded = codes.encode(noise, rows, components, at)
+        return encoded.codes, encoded.loss + codes.penalty.of(encoded.codes)
+
+    found, last = losses(block, start)
+    active = np.arange(block.n_rows)
+    for _ in range(MAX_STEPS):
+        found[active], loss = losses(block.take(active), found[active])
+        falling = last[active] - loss > TOLERANCE * np.abs(loss)
+        last[active] = loss
+        active = active[falling]
+        if not active.size:
+            break
+    return found

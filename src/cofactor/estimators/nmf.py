@@ -1,0 +1,386 @@
+"""Nonnegative matrix factorization under any noise, with scikit-learn's face."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+
+from cofactor.codes import MultiplicativeNonnegative, Nonnegative
+from cofactor.codes.fixed import fold_in
+from cofactor.codes.linear import LinearState, LinearStatistics
+from cofactor.codes.shuffled import ShuffledNonnegative
+from cofactor.data import RowBlock, Rows, open_columns
+from cofactor.data.base import Array, Floats
+from cofactor.errors import InputError
+from cofactor.estimators.base import FamilyEstimator, OpenData, narrator, runs
+from cofactor.estimators.factor_starts import (
+    drawn_factors,
+    given_factors,
+    observed_means,
+    warn_of_ignored,
+)
+from cofactor.fit import Fit, first_rows, fit
+from cofactor.model import Model
+from cofactor.noise import Gamma, Gaussian, Noise, Params, Penalty, Poisson, noise_named
+from cofactor.noise.beta import Beta
+from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.start.factors import Factors
+from cofactor.stop import Rule, SmallChange, Stop
+from cofactor.trace import Callback, Trace
+
+PATIENCE = 10  # iterations in which the objective must fall by tol
+BETA_OF: dict[Any, float] = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+NOISE_OF: dict[float, NonnegativeNoise] = {2.0: Gaussian(), 1.0: Poisson(), 0.0: Gamma()}
+
+
+class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
+    """Nonnegative matrix factorization: ``X ≈ WH`` with ``W ≥ 0`` and ``H ≥ 0``.
+
+    Minimises ``Σ_n w_n d(x_n, (WH)_n)`` plus the penalties
+
+    ``α_W d (r Σ|W| + ½(1−r) ΣW²) + α_H n (r Σ|H| + ½(1−r) ΣH²)`` with ``r = l1_ratio``,
+
+    where ``d`` is a beta-divergence, or what a noise makes of it: the maximum of the (penalised)
+    likelihood of Gaussian, Poisson, Gamma or negative binomial data [Lee & Seung 2001; Févotte &
+    Idier 2011]. Parameters, results and random numbers are those of
+    :class:`sklearn.decomposition.NMF`; components after any number of iterations are the same.
+
+    Parameters
+    ----------
+    n_components : int, 'auto' or None, default 'auto'
+        'auto' takes it from a given ``H``, else from the number of columns, as None does.
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'custom'} or None
+        Where to start; None is 'nndsvda' where there are so many components, else 'random'.
+    solver : {'cd', 'mu'}, default 'cd'
+        'cd' takes the best step that the noise has: coordinate descent for Gaussian [Cichocki &
+        Phan 2009], coordinate Newton for Poisson noise [Hsieh & Dhillon 2011]; 'mu' takes
+        multiplicative steps.
+    beta_loss : float or {'frobenius', 'kullback-leibler', 'itakura-saito'}, default 'frobenius'
+        Other losses than 'frobenius' need ``solver='mu'``, or rather ``noise``.
+    tol : float, default 1e-4
+        Converged when ten iterations at the present pace would lower the objective by less than
+        this part of its whole fall; 0 takes all iterations.
+    max_iter : int, default 200
+    random_state : int, RandomState or None
+    alpha_W : float, default 0
+        Penalty of the codes.
+    alpha_H : float or 'same', default 'same'
+        Penalty of the components; 'same' is ``alpha_W``.
+    l1_ratio : float, default 0
+        The share of absolute values in the penalties, between 0 and 1.
+    verbose : int, default 0
+        Above 0, print each iteration.
+    shuffle : bool, default False
+        Visit the coordinates in random order; of 'cd' only.
+    noise : str, Noise or None, default None
+        Takes the place of ``beta_loss``: 'gaussian', 'poisson', 'gamma', 'negative_binomial', or
+        a Noise object.
+    n_threads : int or None, default None
+        None uses every core; results have the same bits for any number.
+    callbacks : sequence of callable, default ()
+        Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    time_limit : float or None, default None
+        In seconds.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, d)
+        ``H``, in the data's precision.
+    n_components_ : int
+    reconstruction_err_ : float
+        ``√(2 Σ_n w_n d(x_n, (WH)_n))``: the Frobenius norm for Gaussian noise.
+    n_iter_ : int
+        Number of updates of the components, after which the codes get the last word: they are the
+        best for these components.
+    converged_ : bool
+    log_likelihood_ : float
+        ``log p(X | WH)`` in nats for all rows, constants included, without penalties; of a free
+        ``beta_loss``, which is no likelihood, minus the divergence.
+    dispersion_ : float or None
+        The noise's: ``σ²`` of Gaussian, the shape of Gamma noise; None where there is none.
+    trace_ : Trace
+        ``objective`` (minus the penalised log-likelihood) and ``seconds`` of every iteration.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only if the data have names of columns.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
+        "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}), None],
+        "solver": [StrOptions({"mu", "cd"})],
+        "beta_loss": [StrOptions({"frobenius", "kullback-leibler", "itakura-saito"}), Real],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "alpha_W": [Interval(Real, 0, None, closed="left")],
+        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "verbose": ["verbose"],
+        "shuffle": ["boolean"],
+        "noise": [str, Noise, None],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, tuple],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        n_components: int | str | None = "auto",
+        *,
+        init: str | None = None,
+        solver: str = "cd",
+        beta_loss: float | str = "frobenius",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        random_state: Any = None,
+        alpha_W: float = 0.0,
+        alpha_H: float | str = "same",
+        l1_ratio: float = 0.0,
+        verbose: int = 0,
+        shuffle: bool = False,
+        noise: str | Noise | None = None,
+        n_threads: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        time_limit: float | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.init = init
+        self.solver = solver
+        self.beta_loss = beta_loss
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.shuffle = shuffle
+        self.noise = noise
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.time_limit = time_limit
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> NMF:
+        """Find the factors.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        **params
+            ``W``, ``H``, ``sample_weight`` and ``mask``; see :meth:`fit_transform`.
+        """
+        self.fit_transform(X, **params)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit_transform(
+        self,
+        X: Any,
+        y: Any = None,
+        W: Any = None,
+        H: Any = None,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+    ) -> Array:
+        """Find the factors and return the codes ``W``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            At least 0.
+        y : ignored
+        W, H : array-like of shape (n, k) and (k, d), optional
+            Where to start, with ``init='custom'``.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+        mask : array-like of shape (n, d), optional
+            True where an entry of dense X was observed; others may be NaN.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+
+        Raises
+        ------
+        InputError
+            If the noise cannot produce such data, or start and data do not fit together.
+        """
+        if self.solver == "mu" and self.init == "nndsvd":
+            warnings.warn(
+                "The multiplicative update ('mu') solver cannot update zeros present in the "
+                "initialization, and so leads to poorer results when used jointly with "
+                "init='nndsvd'. You may try init='nndsvda' or init='nndsvdar' instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        noise = self._nonnegative_noise
+        X, observed = self._checked(X, mask)
+        with self._open(X, noise, sample_weight, observed) as data:
+            codes = self._penalised(float(data.weights.sum()), X.shape[1])
+            start = self._start(data.X, observed, W, H, data.weights)
+            found = self._run(Model(noise, codes), data, observed, start)
+            statistics, rows = self._settled(found)
+        self._remember(found, statistics, X.dtype)
+        self._warn_unless_converged()
+        return np.vstack([state.codes for state in rows.states]).astype(X.dtype, copy=False)
+
+    def transform(self, X: Any) -> Array:
+        """Return the best codes of rows under the fitted components, shape (n, n_components).
+
+        Each row is treated as if it were alone; those of the fit get their codes of the fit, unless
+        weights, a mask or several equally good codes part them.
+        """
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        check_non_negative(X, "NMF.transform (input X)")
+        noise, components = self._nonnegative_noise, self.components_.astype(float)
+        codes = Nonnegative(self._penalty(self.alpha_W, X.shape[1]))
+
+        def of_block(block: RowBlock) -> Floats:
+            level = block.row_sums(lambda x: x) / max(float(components.sum()), TINY)
+            start = np.repeat(level[:, None], len(components), axis=1)
+            return fold_in(codes, noise, block, components, start)
+
+        with self._open(X, noise) as data:
+            return data.rowwise(of_block).astype(X.dtype, copy=False)
+
+    def inverse_transform(self, X: Any) -> Array:
+        """Return the data that codes stand for: ``WH``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_components)
+            Codes.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+        """
+        check_is_fitted(self)
+        codes = check_array(X, accept_sparse=True, dtype=[np.float64, np.float32])
+        return np.asarray(codes @ self.components_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.components_.shape[0]
+
+    @property
+    def _nonnegative_noise(self) -> NonnegativeNoise:
+        if self.noise is not None:
+            return cast(NonnegativeNoise, Model(noise_named(self.noise), Nonnegative()).noise)
+        beta = float(BETA_OF.get(self.beta_loss, self.beta_loss))
+        if self.solver != "mu" and beta != 2.0:
+            raise InputError(
+                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = "
+                f"{self.beta_loss!r}: use solver='mu', or noise instead of beta_loss."
+            )
+        return NOISE_OF.get(beta) or Beta(beta)
+
+    def _penalised(self, n_rows: float, n_columns: int) -> Nonnegative:
+        """Return the codes, with penalties that grow with the data as scikit-learn's do."""
+        alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
+        penalties = self._penalty(self.alpha_W, n_columns), self._penalty(float(alpha_H), n_rows)
+        if self.solver == "mu":
+            return MultiplicativeNonnegative(*penalties)
+        if self.shuffle:
+            return ShuffledNonnegative(*penalties, rng=check_random_state(self.random_state))
+        return Nonnegative(*penalties)
+
+    def _penalty(self, alpha: float, size: float) -> Penalty:
+        return Penalty(size * alpha * self.l1_ratio, size * alpha * (1.0 - self.l1_ratio))
+
+    def _checked(self, X: Any, mask: Any) -> tuple[Any, Array | None]:
+        """Return valid data, and what was observed of them if not all."""
+        if mask is None:
+            X = self._validated(X, reset=True)
+            check_non_negative(X, "NMF (input X)")
+            return X, None
+        X = validate_data(
+            self, X, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
+        )
+        observed = np.asarray(mask, dtype=bool)
+        if observed.shape != X.shape:
+            raise InputError(
+                f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
+                "where an entry was observed."
+            )
+        check_non_negative(np.where(observed, X, 0.0), "NMF (input X)")
+        return X, observed
+
+    def _start(self, X: Any, observed: Array | None, W: Any, H: Any, weights: Floats) -> Factors:
+        k = X.shape[1] if self.n_components in (None, "auto") else int(cast(int, self.n_components))
+        if self.init == "custom":
+            return given_factors(X, None if self.n_components == "auto" else k, W, H)
+        warn_of_ignored(W, H)
+        filled = X if observed is None else observed_means(X, observed)
+        return drawn_factors(filled, k, self.init, self.random_state, weights)
+
+    def _run(self, model: Model, data: OpenData, observed: Array | None, start: Factors) -> Fit:
+        codes, components = start
+        k, d = components.shape
+        params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
+        rows = first_rows(
+            model, data.blocks, params, data.engine, codes, open_columns(data.X, observed)
+        )
+        slow = SmallChange(self.tol / PATIENCE, relative=True)
+        rules: tuple[Rule, ...] = (slow,) if self.tol > 0 else ()
+        (limit,) = runs(1, self.time_limit)
+        callbacks = [*self.callbacks, *([narrator(1)] if self.verbose else [])]
+        return fit(model, rows, params, Stop(self.max_iter, (*rules, limit)), callbacks)
+
+    def _settled(self, found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
+        """Return the rows with the best codes under the last components, and their statistics."""
+        model, components = found.model, found.params.components
+        noise = cast(NonnegativeNoise, model.noise)
+        codes = Nonnegative(cast(Nonnegative, model.codes).penalty)
+
+        def settle(block: RowBlock, state: LinearState) -> LinearState:
+            best = fold_in(codes, noise, block, components, state.codes)
+            return replace(state, codes=best)
+
+        rows = replace(found.rows, states=found.rows.gather(settle))
+        return rows.sweep(codes.e_step(noise, found.params))
+
+    def _remember(self, found: Fit, statistics: LinearStatistics, dtype: Any) -> None:
+        noise = cast(NonnegativeNoise, found.model.noise)
+        dispersion = noise.linear_dispersion(statistics.divergence, statistics.constants)
+        self.components_: Array = found.params.components.astype(dtype)
+        self.n_components_: int = found.params.n_components
+        self.reconstruction_err_: float = float(np.sqrt(2.0 * max(statistics.divergence, 0.0)))
+        self.n_iter_: int = len(found.trace) - 1
+        self.converged_: bool = found.converged
+        self.log_likelihood_: float = -noise.nats(statistics.divergence, statistics.constants)
+        self.dispersion_: float | None = float(dispersion) if dispersion.size else None
+        self.trace_: Trace = found.trace
+
+    def _warn_unless_converged(self) -> None:
+        if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
+            warnings.warn(
+                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
+                "convergence.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
