@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(shell git ls-files native src 2>/dev/null)
 
-.PHONY: demo test lint check clean
+.PHONY: demo test lint check bench clean
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.installed ## fit eight models to real data, print the table, write demo-report/
+demo: $(VENV)/.installed ## fit ten models to real data, print the table, write demo-report/
 	$(BIN)/python -m cofactor.demo
 
 test: $(VENV)/.installed-test ## run every test against the installed package
@@ -18,6 +18,9 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_structure.py
+
+bench: $(VENV)/.installed-bench ## time cofactor against its peers: all, or ONLY=name, or QUICK=1
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 clean: ## forget everything built
 	rm -rf $(VENV) build dist demo-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -38,3 +41,7 @@ $(VENV)/.installed-test: $(VENV)/.created $(SOURCES)
 $(VENV)/.installed-dev: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet '.[dev]'
 	touch $@ $(VENV)/.installed-test $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(VENV)/.created $(SOURCES)
+	$(BIN)/pip install --quiet '.[bench]'
+	touch $@ $(VENV)/.installed

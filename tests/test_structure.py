@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import cofactor
@@ -66,11 +68,13 @@ def test_files_fit_in_the_head(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-def test_importing_the_package_leaves_heavy_libraries_alone() -> None:
-    import subprocess
-    import sys
-
-    heavy = {"matplotlib", "jinja2", "pyarrow", "anndata", "pandas", "typer", "rich"}
-    code = f"import sys, cofactor; print(*({heavy!r} & set(sys.modules)))"
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == []
+    return set(run.stdout.split())
+
+
+def test_importing_the_package_loads_no_extra() -> None:
+    extras = {"matplotlib", "jinja2", "pyarrow", "anndata", "pandas", "typer", "rich"}
+    with_scikit_learn = modules_after("import sklearn.cluster, sklearn.decomposition")
+    assert not extras & (modules_after("import cofactor") - with_scikit_learn)

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from cofactor import estimators
 from cofactor.errors import InputError
 from cofactor.io.guards import require_file, unreadable
 from cofactor.io.staging import staged_file
@@ -59,7 +60,7 @@ def save_model(
     header = _header(estimator, tensors)
     _restore(header, tensors, registry)  # what could not be loaded is not written
     with staged_file(Path(path)) as partial:
-        save_file(tensors, partial, metadata={_KEY: json.dumps(header)})
+        partial.write_bytes(save(tensors, metadata={_KEY: json.dumps(header)}))
 
 
 def load_model(path: str | os.PathLike[str], *, registry: Registry | None = None) -> Any:
@@ -177,10 +178,7 @@ def _registered(name: str, registry: Registry) -> type:
 
 
 def _public_classes() -> dict[str, type]:
-    import cofactor
-
-    public = {name: getattr(cofactor, name) for name in cofactor.__all__}
-    return {name: value for name, value in public.items() if isinstance(value, type)}
+    return {name: getattr(estimators, name) for name in estimators.__all__}
 
 
 def _record_type(name: str, registry: Registry) -> type:
