@@ -178,6 +178,14 @@ def test_any_number_of_threads_gives_the_same_bits(noise):
         assert other.trace_.objective == fits[0].trace_.objective
 
 
+@pytest.mark.parametrize("n_closest", [1, None])
+def test_means_of_single_precision_data_are_as_exact_as_of_double(n_closest):
+    X = (DATA["gaussian"]() + 1000.1).astype(np.float32)
+    single = Mixture(K, n_closest=n_closest, random_state=0).fit(X)
+    double = Mixture(K, n_closest=n_closest, random_state=0).fit(X.astype(float))
+    np.testing.assert_allclose(single.means_, double.means_, rtol=1e-9)
+
+
 def test_warm_start_goes_on():
     X = DATA["poisson"]()
     model = Mixture(K, noise="poisson", random_state=0, warm_start=True, max_iter=2, tol=1e9).fit(X)

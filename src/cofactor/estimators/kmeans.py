@@ -88,6 +88,8 @@ class KMeans(
         ``Σ_n w_n ‖x_n − μ_c(n)‖²``; for other noises nats above a perfect fit: half the deviance.
     n_iter_ : int
     converged_ : bool
+    variance_ : float
+        ``σ²``, only of Gaussian noise.
     free_energy_ : float
         In nats for all rows, constants included: ``log L`` or a lower bound of it.
     trace_ : Trace

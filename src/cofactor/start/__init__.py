@@ -5,7 +5,6 @@ from cofactor.start.means import (
     from_labels,
     from_means,
     from_responsibilities,
-    one_hot,
     with_hard_dispersion,
 )
 from cofactor.start.seeds import Seeds, plus_plus, random_rows, seeds_for
@@ -16,7 +15,6 @@ __all__ = [
     "from_labels",
     "from_means",
     "from_responsibilities",
-    "one_hot",
     "plus_plus",
     "random_rows",
     "seeds_for",

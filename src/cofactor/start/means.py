@@ -108,11 +108,6 @@ def with_hard_dispersion(model: Model, rows: Rows[Any], params: Params) -> Param
     return replace(params, dispersion=model.m_step(statistics, params, assigned).dispersion)
 
 
-def one_hot(labels: Array, n_components: int) -> Floats:
-    """Return labels of shape (n,) as responsibilities of shape (n, k)."""
-    return np.eye(n_components)[labels]
-
-
 def _fitted(
     noise: MixtureNoise,
     blocks: Sequence[RowBlock],
