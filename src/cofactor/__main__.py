@@ -1,0 +1,7 @@
+"""``python -m cofactor`` is the command line."""
+
+from __future__ import annotations
+
+from cofactor.cli import main
+
+main()
