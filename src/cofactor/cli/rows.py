@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -106,8 +107,11 @@ class Codes(RowResult):
         return np.asarray(estimator.transform(X))
 
     def read(self, estimator: Any, name: str, values: NDArray[Any]) -> Result:
-        """See :class:`RowResult`; shares are of the sum of all fitted values."""
-        return result_of(estimator, name, share=explained_share(values, estimator.components_))
+        """See :class:`RowResult`; shares that the estimator does not know are of the fitted sum."""
+        result = result_of(estimator, name)
+        if result.share is not None:
+            return result
+        return replace(result, share=explained_share(values, result.components))
 
     def write(self, output: OutputDirectory, values: NDArray[Any], names: Names) -> Path:
         """See :class:`RowResult`."""
