@@ -11,6 +11,7 @@ import numpy as np
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.noise.base import Noise
+from cofactor.noise.multinomial import Multinomial
 from cofactor.report.result import Result
 from cofactor.report.words import CONDITIONAL, DIVERGENCE, FREE_ENERGY, MARGINAL, proper
 
@@ -173,7 +174,50 @@ class FactorizationReading(Reading):
         return round(k * (n_rows + d - 1)) + dispersion
 
 
-KINDS: tuple[type[Reading], ...] = (ClusteringReading, MixtureReading, FactorizationReading)
+class TopicReading(Reading):
+    """Topic models."""
+
+    attribute = "topics_"
+    one_hot = False
+
+    @property
+    def noise(self) -> Noise:
+        """See :class:`Reading`."""
+        return Multinomial()
+
+    @property
+    def codes(self) -> str:
+        """See :class:`Reading`."""
+        return "simplex codes"
+
+    @property
+    def value(self) -> float:
+        """See :class:`Reading`."""
+        return float(self.estimator.log_likelihood_)
+
+    @property
+    def tag(self) -> str:
+        """See :class:`Reading`."""
+        return CONDITIONAL
+
+    @property
+    def share(self) -> Floats:
+        """See :class:`Reading`: of the counts that the topics explain."""
+        mass = np.asarray(self.estimator.topic_mass_, dtype=float)
+        return np.asarray(mass / (mass.sum() or 1.0))
+
+    def n_parameters(self, n_rows: float) -> int:
+        """See :class:`Reading`: shares and topics sum to 1."""
+        k, d = self.components.shape
+        return round(n_rows * (k - 1) + k * (d - 1))
+
+
+KINDS: tuple[type[Reading], ...] = (
+    ClusteringReading,
+    MixtureReading,
+    FactorizationReading,
+    TopicReading,
+)
 
 
 def result_of(
@@ -187,7 +231,7 @@ def result_of(
     Parameters
     ----------
     estimator : object
-        A fitted ``KMeans``, ``GaussianMixture``, ``Mixture`` or ``NMF``.
+        A fitted ``KMeans``, ``GaussianMixture``, ``Mixture``, ``NMF`` or ``TopicModel``.
     name : str, optional
         For readers; its class and number of components if None.
     share : ndarray of shape (k,), optional
