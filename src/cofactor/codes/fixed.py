@@ -49,9 +49,10 @@ def fold_in(
     active = np.arange(block.n_rows)
     for _ in range(MAX_STEPS):
         found[active], loss = losses(block.take(active), found[active])
-        falling = last[active] - loss > TOLERANCE * np.abs(loss)
+        with np.errstate(invalid="ignore"):  # ∞ − ∞: counts that no component explains
+            settled = last[active] - loss <= TOLERANCE * np.abs(loss)
         last[active] = loss
-        active = active[falling]
+        active = active[~settled]
         if not active.size:
             break
     return found

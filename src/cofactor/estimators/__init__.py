@@ -4,5 +4,6 @@ from cofactor.estimators.gaussian_mixture import GaussianMixture
 from cofactor.estimators.kmeans import KMeans
 from cofactor.estimators.mixture import Mixture
 from cofactor.estimators.nmf import NMF
+from cofactor.estimators.topic_model import TopicModel
 
-__all__ = ["NMF", "GaussianMixture", "KMeans", "Mixture"]
+__all__ = ["NMF", "GaussianMixture", "KMeans", "Mixture", "TopicModel"]
