@@ -18,6 +18,7 @@ from cofactor.codes import MultiplicativeNonnegative, Nonnegative, OneHot, Scale
 from cofactor.codes.linear import LinearCodes
 from cofactor.codes.onehot import assign_all, assign_top
 from cofactor.engine import ThreadEngine
+from cofactor.errors import InputError
 from cofactor.model import Model
 from cofactor.noise import Gamma, Multinomial, NegativeBinomial, Penalty
 
@@ -240,6 +241,13 @@ def test_mask_of_ones_is_no_mask(cell):
     problem = cell.problem(seed=14)
     masked = replace(problem, observed=np.ones(problem.X.shape, dtype=bool))
     assert_same_fit(masked.fit(4), problem.fit(4))
+
+
+@pytest.mark.parametrize("cell", [c for c in CELLS if c not in nonnegative_cells], ids=repr)
+def test_codes_that_need_every_entry_say_so(cell):
+    problem = cell.problem(seed=16)
+    with pytest.raises(InputError, match=f"missing, and {cell.codes.name} codes need them all"):
+        replace(problem, observed=problem.X.min() < problem.X).fit(1)
 
 
 @pytest.mark.parametrize("cell", nonnegative_cells, ids=repr)

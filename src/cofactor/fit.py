@@ -11,6 +11,7 @@ import numpy as np
 from cofactor.data import RowBlock, Rows, split
 from cofactor.data.base import Floats
 from cofactor.engine import Engine
+from cofactor.errors import InputError
 from cofactor.model import Model
 from cofactor.noise.base import Params
 from cofactor.stop import Stop
@@ -69,7 +70,17 @@ def first_rows(
         Where linear codes start; one-hot codes need none.
     columns : sequence of RowBlock, optional
         The blocks of the transposed data, for codes with ``needs_columns``.
+
+    Raises
+    ------
+    InputError
+        If entries are missing and the codes cannot do without them.
     """
+    if not (model.codes.takes_missing or all(block.complete for block in blocks)):
+        raise InputError(
+            f"Some entries are missing, and {model.codes.name} codes need them all: fill them, "
+            "drop their rows, or use nonnegative codes."
+        )
     parts = [None] * len(blocks) if codes is None else split(codes, blocks)
     pairs = list(zip(blocks, parts, strict=True))
     states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)

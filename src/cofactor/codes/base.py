@@ -27,6 +27,8 @@ class Codes(ABC, Generic[N]):
         What ``requires`` means, in words that follow "a noise that".
     needs_columns : bool
         Whether the M-step encodes the transposed data.
+    takes_missing : bool
+        Whether entries may be missing.
     tag : str
         What the objective is: ``"free energy"`` (a bound on the marginal likelihood, exact when
         the whole posterior is kept) or ``"conditional"`` (likelihood given the fitted codes).
@@ -36,6 +38,7 @@ class Codes(ABC, Generic[N]):
     requires: ClassVar[tuple[str, ...]]
     needs: ClassVar[str]
     needs_columns: ClassVar[bool] = False
+    takes_missing: ClassVar[bool] = False
     tag: ClassVar[str]
 
     @classmethod

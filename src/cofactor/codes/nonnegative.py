@@ -34,6 +34,7 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
     requires: ClassVar[tuple[str, ...]] = ("nonnegative_codes", "nats")
     needs: ClassVar[str] = "knows how to improve sums of nonnegative components"
     needs_columns: ClassVar[bool] = True
+    takes_missing: ClassVar[bool] = True
 
     def half_step(
         self,

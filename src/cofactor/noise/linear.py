@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -200,9 +199,12 @@ def _multiplicative_chunk(
     penalty: Penalty,
     column_weights: Floats,
 ) -> Encoded:
-    weights = block.observed * column_weights
-    filled = partial(np.where, block.observed > 0, block.dense())  # entries not observed fit
-    mean = codes @ components
+    x, observed = block.dense(), block.observed > 0
+    weights, mean = observed * column_weights, codes @ components
+
+    def filled(mean: Floats) -> Floats:
+        return np.where(observed, x, mean)  # entries not observed fit
+
     down, up = noise.gradient_parts(filled(mean), mean)
     new = noise.surrogate_minimum(
         codes, (weights * down) @ components.T, (weights * up) @ components.T, penalty
