@@ -1,0 +1,1 @@
+"""cofactor against its peers: same data, start and threads, in alternation, results compared."""

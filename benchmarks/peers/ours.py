@@ -1,0 +1,96 @@
+"""cofactor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.problem import LONG, Factors, Mixture, Problem
+from benchmarks.workloads import Array
+from cofactor.codes import Nonnegative
+from cofactor.data import open_blocks, open_columns
+from cofactor.data.base import RowBlock
+from cofactor.engine import engine_for
+from cofactor.estimators import GaussianMixture, KMeans
+from cofactor.fit import first_rows, fit
+from cofactor.model import Model
+from cofactor.noise import Gaussian, Params, Poisson
+from cofactor.start import from_means, plus_plus
+from cofactor.stop import Stop
+
+
+class Cofactor:
+    """Through the estimators; where a task is smaller than a fit, through the parts of one."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.X, self.means = problem.X, problem.means
+
+    def lloyd(self, n_iter: int) -> Array:
+        p = self.problem
+        model = KMeans(p.k, init=self.means, max_iter=n_iter, tol=0.0, n_threads=p.n_threads)
+        return model.fit(self.X).cluster_centers_
+
+    def lloyd_to_convergence(self) -> Array:
+        return self.lloyd(LONG)
+
+    def seeds(self) -> Array:
+        p = self.problem
+        weights, rng = np.ones(p.X.shape[0]), np.random.RandomState(p.seed)
+        return plus_plus(p.X, p.k, weights, rng)
+
+    def default_fit(self) -> Array:
+        p = self.problem
+        model = KMeans(p.k, n_init=p.n_init, random_state=p.seed, n_threads=p.n_threads)
+        return model.fit(p.X).cluster_centers_
+
+    def mixture(self, n_iter: int) -> Mixture:
+        p = self.problem
+        model = GaussianMixture(
+            p.k,
+            covariance_type=p.covariance_type,
+            tol=0.0,
+            max_iter=n_iter,
+            means_init=p.means,
+            weights_init=p.weights,
+            precisions_init=p.precisions,
+            n_threads=p.n_threads,
+        ).fit(p.X)
+        return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
+
+    def poisson_factors(self, n_iter: int) -> Factors:
+        p, model = self.problem, Model(Poisson(), Nonnegative())
+        blocks = open_blocks(p.X)
+        codes, components = (factor.astype(np.float64) for factor in p.factors)
+        params = _factor_params(components)
+        with engine_for(p.n_threads, len(blocks)) as engine:
+            rows = first_rows(model, blocks, params, engine, codes, open_columns(p.X))
+            found = fit(model, rows, params, Stop(n_iter))
+        codes = np.concatenate([state.codes for state in found.rows.states])
+        return Factors(codes, found.params.components)
+
+    def products(self) -> float:
+        """Find every row's nearest mean, and return the operations of a product that would do."""
+        p, noise = self.problem, Gaussian()
+        blocks = open_blocks(p.X)
+        scorer = noise.scorer(from_means(noise, blocks, p.means))
+
+        def assign(block: RowBlock) -> Array:
+            return scorer.top(block, 1)[0]
+
+        with engine_for(p.n_threads, len(blocks)) as engine:
+            engine.map(assign, blocks)
+        return 2.0 * p.X.size * p.k
+
+
+class CofactorFloat64(Cofactor):
+    """The same, with the data in float64."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.X, self.means = problem.X.astype(np.float64), problem.means.astype(np.float64)
+
+
+def _factor_params(components: Array) -> Params:
+    k, d = components.shape
+    dispersion = Poisson().first_dispersion(k, d)
+    return Params(components, np.zeros(k), dispersion, np.zeros(d))

@@ -1,0 +1,54 @@
+"""scikit-learn."""
+
+from __future__ import annotations
+
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.decomposition import NMF
+from sklearn.mixture import GaussianMixture
+
+from benchmarks.problem import LONG, Factors, Mixture, Problem
+from benchmarks.workloads import Array
+
+
+class ScikitLearn:
+    """As its documentation says; it limits its own BLAS inside Lloyd's loop."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def lloyd(self, n_iter: int) -> Array:
+        p = self.problem
+        model = KMeans(p.k, init=p.means, n_init=1, max_iter=n_iter, tol=0.0)
+        return model.fit(p.X).cluster_centers_
+
+    def lloyd_to_convergence(self) -> Array:
+        return self.lloyd(LONG)
+
+    def seeds(self) -> Array:
+        p = self.problem
+        return kmeans_plusplus(p.X, p.k, random_state=p.seed)[0]
+
+    def default_fit(self) -> Array:
+        p = self.problem
+        return KMeans(p.k, n_init=p.n_init, random_state=p.seed).fit(p.X).cluster_centers_
+
+    def mixture(self, n_iter: int) -> Mixture:
+        p = self.problem
+        model = GaussianMixture(
+            p.k,
+            covariance_type=p.covariance_type,
+            tol=0.0,
+            max_iter=n_iter,
+            means_init=p.means,
+            weights_init=p.weights,
+            precisions_init=p.precisions,
+        ).fit(p.X)
+        return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
+
+    def poisson_factors(self, n_iter: int) -> Factors:
+        p = self.problem
+        model = NMF(
+            p.k, init="custom", solver="mu", beta_loss="kullback-leibler", tol=0.0, max_iter=n_iter
+        )
+        codes = model.fit_transform(p.X, W=p.factors.codes.copy(), H=p.factors.components.copy())
+        return Factors(codes, model.components_)

@@ -1,0 +1,93 @@
+"""The benchmarks' arithmetic, and one real contest; times themselves are never judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import kl_div
+
+pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
+
+from benchmarks import gate, workloads
+from benchmarks.cases import CASES, ITERATION, Case, select
+from benchmarks.clocks import PerIteration
+from benchmarks.contest import Comparison, Effort, Spread, contest
+from benchmarks.judges import divergence
+from benchmarks.peers import PEERS
+from benchmarks.problem import Factors, Problem
+from benchmarks.worker import ContenderError, contender
+
+
+def comparison(ratio: float) -> Comparison:
+    spread = Spread.of([ratio])
+    return Comparison("task/data", "peer", spread, 1.0, ratio, (1.0, 1.0), (0, 0), agree=True)
+
+
+def test_names_of_cases_are_distinct() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_every_case_names_peers_and_workloads_that_exist() -> None:
+    for case in CASES:
+        assert case.workload in workloads.WORKLOADS
+        assert set(case.peers) <= set(PEERS)
+
+
+def test_the_quick_cases_are_some_of_all() -> None:
+    assert 0 < len(select("", quick=True)) < len(select("", quick=False)) == len(CASES)
+
+
+@pytest.mark.parametrize(("ratio", "found"), [(10.0, 0), (4.1, 0), (3.9, 1)])
+def test_a_ratio_far_below_the_baseline_is_a_regression(ratio: float, found: int) -> None:
+    baseline = {"task/data": {"peer": 4.0 * gate.GENEROSITY}}
+    assert len(gate.regressions([comparison(ratio)], baseline)) == found
+
+
+def test_a_case_without_baseline_is_no_regression() -> None:
+    assert gate.regressions([comparison(0.1)], {}) == []
+
+
+@pytest.mark.parametrize(("theirs", "agree"), [(1.0, True), (1.0009, True), (1.1, False)])
+def test_the_same_steps_must_give_the_same_loss(theirs: float, agree: bool) -> None:
+    assert ITERATION.agree(1.0, theirs) is agree
+
+
+def test_the_clock_subtracts_what_sets_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = {"now": 0.0}
+
+    def run(n_iter: int) -> int:
+        ticks["now"] += 100.0 + 2.0 * n_iter
+        return n_iter
+
+    monkeypatch.setattr("benchmarks.clocks.perf_counter", lambda: ticks["now"])
+    reading = PerIteration(1, 9)(run)
+    assert (reading.seconds, reading.result) == (2.0, 9)
+
+
+def test_generators_are_seeded() -> None:
+    np.testing.assert_array_equal(workloads.hard(50, 8, seed=1), workloads.hard(50, 8, seed=1))
+    once, again = (workloads.gamma_poisson(30, 20, 3, 200, seed=1) for _ in range(2))
+    assert (once != again).nnz == 0
+
+
+def test_the_divergence_of_sparse_data_is_that_of_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = workloads.gamma_poisson(30, 20, 3, 200, seed=1)
+    monkeypatch.setattr("benchmarks.workloads.load", lambda name: X)
+    factors = Factors(*workloads.random_factors(X, 3))
+    expected = kl_div(X.toarray(), factors.codes @ factors.components).sum()
+    assert divergence(Problem("any", 3, 1), factors) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_contest_compares_results() -> None:
+    effort = Effort(seconds=0.0, least=1, most=1)
+    (found,) = contest(Case(ITERATION, "iris"), ["scikit-learn"], 1, effort)
+    assert found.agree
+    assert found.losses[0] == pytest.approx(found.losses[1])
+
+
+def test_a_contender_that_fails_says_why() -> None:
+    with (
+        contender("nobody", Case(ITERATION, "iris"), 1) as nobody,
+        pytest.raises(ContenderError, match="nobody: KeyError"),
+    ):
+        nobody.ready()
