@@ -22,6 +22,7 @@ from cofactor.engine import Engine, SerialEngine
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty
+from cofactor.noise.beta import Beta
 from cofactor.start import from_means
 from cofactor.stop import Stop
 
@@ -34,25 +35,31 @@ class Source:
     """A noise and the data to try it on.
 
     Means are ``high`` in the columns that belong to a component, ``low`` elsewhere; a row is the
-    sum of ``draws`` draws.
+    sum of ``draws`` draws of the noise, or of ``like`` if the noise is no density.
     """
 
     noise: Noise
     low: float
     high: float
     draws: int = 1
+    like: Any = None
+
+    @property
+    def sampler(self) -> Any:
+        """The noise that the data are drawn from."""
+        return self.like or self.noise
 
     def means(self, k: int, d: int) -> Array:
         """Return well-separated means (k, d)."""
         own = np.arange(d) % k == np.arange(k)[:, None]
-        return self.noise.legal_means(np.where(own, self.high, self.low))
+        return self.sampler.legal_means(np.where(own, self.high, self.low))
 
     def rows(self, rng: Generator, labels: Array, k: int, d: int) -> Array:
         """Draw one row for each label."""
         means = self.means(k, d)
-        spread = self.noise.first_dispersion(k, d)
+        spread = self.sampler.first_dispersion(k, d)
         params = Params(means, np.full(k, -np.log(k)), spread, np.zeros(d))
-        draws = [self.noise.sample(means[labels], labels, params, rng) for _ in range(self.draws)]
+        draws = [self.sampler.sample(means[labels], labels, params, rng) for _ in range(self.draws)]
         return np.sum(draws, axis=0)
 
 
@@ -67,6 +74,8 @@ NOISES = [
     Source(noise.Bernoulli(), 0.1, 0.9),
     Source(noise.Multinomial(), 1, 9, draws=60),
     Source(noise.Gamma(), 1, 60),
+    Source(Beta(0.5), 1, 60, like=noise.Gamma()),
+    Source(Beta(2.5), 1, 20, like=noise.Poisson()),
 ]
 
 
