@@ -17,8 +17,8 @@ from benchmarks.worker import ContenderError
 from benchmarks.workloads import WORKLOADS, load
 
 RESULTS = Path(__file__).parent / "results"
-THOROUGH = Effort(seconds=45.0, least=1, most=8)
-QUICK = Effort(seconds=2.0, least=4, most=8)
+MOST_ROUNDS = 8
+QUICK = Effort(seconds=2.0, least=4, most=MOST_ROUNDS)
 
 TABLE_WIDTH = 128  # where output is no terminal, which would say its own
 
@@ -28,6 +28,7 @@ console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
 def main(
     only: Annotated[str, typer.Option(help="Run the cases whose names hold this.")] = "",
     quick: Annotated[bool, typer.Option(help="A minute's subset, held to the baseline.")] = False,
+    seconds: Annotated[float, typer.Option(help="About how long to time a case.")] = 45.0,
     threads: Annotated[int, typer.Option(help="Threads for every contender.", min=1)] = 2,
     out: Annotated[Path, typer.Option(help="Where to write JSON and the plot.")] = RESULTS,
     store_baseline: Annotated[bool, typer.Option(help="Make the ratios the baseline.")] = False,
@@ -44,7 +45,8 @@ def main(
         console.print(*(case.name for case in cases), sep="\n")
         return
     machine.limit_threads(threads)
-    comparisons, complaints = _run(cases, threads, QUICK if quick else THOROUGH)
+    effort = QUICK if quick else Effort(seconds, least=1, most=MOST_ROUNDS)
+    comparisons, complaints = _run(cases, threads, effort)
     _tell(comparisons, threads, out)
     if store_baseline:
         gate.store(comparisons)
