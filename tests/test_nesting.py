@@ -132,7 +132,7 @@ def test_wider_gaussian_cells_fit_better(rng):
 
 
 def by_svd(X, k):
-    Z, W = singular_vectors(X, k, np.random.RandomState(0))
+    Z, W = singular_vectors(X, k, 0, np.ones(len(X)))
     params = Params(W, np.zeros(k), np.array(1.0), np.zeros(X.shape[1]))
     return run(Gaussian(), Free(), X, params, Stop(2), Z)
 
@@ -151,7 +151,7 @@ def test_bi_cross_validation_is_exact_on_data_of_low_rank(rng, k):
     """``X11 = X12 X̂22⁺ X21`` for the rank-k fit of X22 [Owen & Perry 2009]."""
     X = rng.normal(size=(20, k)) @ rng.normal(size=(k, 12))
     held, kept = slice(0, 8), slice(8, None)
-    Z, W = singular_vectors(X[kept, 5:], k, np.random.RandomState(0))
+    Z, W = singular_vectors(X[kept, 5:], k, 0, np.ones(len(X[kept])))
     predicted = X[held, 5:] @ np.linalg.pinv(W) @ np.linalg.pinv(Z) @ X[kept, :5]
     np.testing.assert_allclose(predicted, X[held, :5], rtol=1e-6, atol=1e-8)
 

@@ -1,6 +1,49 @@
 """Clusterings and factorizations as one family, on one scale."""
 
-from cofactor.certificate import matrix_form
-from cofactor.estimators import NMF, GaussianMixture, KMeans, Mixture, TopicModel
+from __future__ import annotations
 
-__all__ = ["NMF", "GaussianMixture", "KMeans", "Mixture", "TopicModel", "matrix_form"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cofactor.certificate.matrix_form import matrix_form
+    from cofactor.estimators import (
+        NMF,
+        Factorization,
+        GaussianMixture,
+        KMeans,
+        Mixture,
+        TopicModel,
+    )
+    from cofactor.io import load_model, read, save_model
+
+__all__ = [
+    "NMF",
+    "Factorization",
+    "GaussianMixture",
+    "KMeans",
+    "Mixture",
+    "TopicModel",
+    "load_model",
+    "matrix_form",
+    "read",
+    "save_model",
+]
+
+# Loaded when first asked for: the command line answers at once, without scikit-learn.
+_HOMES = {
+    "matrix_form": "cofactor.certificate",
+    "load_model": "cofactor.io",
+    "read": "cofactor.io",
+    "save_model": "cofactor.io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'cofactor' has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "cofactor.estimators")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

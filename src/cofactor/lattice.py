@@ -59,10 +59,10 @@ CALLS = {
     "one-hot, keep 1": 'KMeans(noise="{}")',
     "one-hot, keep C'": 'Mixture(noise="{}", n_closest=C)',
     "one-hot, keep all": 'Mixture(noise="{}")',
-    "scaled one-hot": 'Model(noise_named("{}"), ScaledOneHot())',
-    "simplex": 'Model(noise_named("{}"), Simplex())',
+    "scaled one-hot": 'Factorization(noise="{}", codes="scaled one-hot")',
+    "simplex": 'Factorization(noise="{}", codes="simplex")',
     "nonnegative": 'NMF(noise="{}")',
-    "free": 'Model(noise_named("{}"), Free())',
+    "free": 'Factorization(noise="{}", codes="free")',
 }
 SHORT_CALLS = {
     ("gaussian", "one-hot, keep 1"): "KMeans()",
@@ -72,6 +72,7 @@ SHORT_CALLS = {
     ("tied_gaussian", "one-hot, keep all"): 'GaussianMixture(covariance_type="tied")',
     ("full_gaussian", "one-hot, keep all"): "GaussianMixture()",
     ("gaussian", "nonnegative"): "NMF()",
+    ("gaussian", "free"): "Factorization()",
     ("multinomial", "simplex"): "TopicModel()",
 }
 

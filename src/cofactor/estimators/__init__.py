@@ -1,9 +1,10 @@
 """Estimators with scikit-learn's face."""
 
+from cofactor.estimators.factorization import Factorization
 from cofactor.estimators.gaussian_mixture import GaussianMixture
 from cofactor.estimators.kmeans import KMeans
 from cofactor.estimators.mixture import Mixture
 from cofactor.estimators.nmf import NMF
 from cofactor.estimators.topic_model import TopicModel
 
-__all__ = ["NMF", "GaussianMixture", "KMeans", "Mixture", "TopicModel"]
+__all__ = ["NMF", "Factorization", "GaussianMixture", "KMeans", "Mixture", "TopicModel"]

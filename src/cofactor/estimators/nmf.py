@@ -29,11 +29,12 @@ from cofactor.estimators.factor_starts import (
     observed_means,
     warn_of_ignored,
 )
+from cofactor.estimators.folding import codes_under
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Gamma, Gaussian, Noise, Params, Penalty, Poisson, noise_named
 from cofactor.noise.beta import Beta
-from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start.factors import Factors
 from cofactor.stop import Rule, SmallChange, Stop
 from cofactor.trace import Callback, Trace
@@ -251,15 +252,9 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         X = self._validated(X, reset=False)
         check_non_negative(X, "NMF.transform (input X)")
         noise, components = self._nonnegative_noise, self.components_.astype(float)
-        codes = Nonnegative(self._penalty(self.alpha_W, X.shape[1]))
-
-        def of_block(block: RowBlock) -> Floats:
-            level = block.row_sums(lambda x: x) / max(float(components.sum()), TINY)
-            start = np.repeat(level[:, None], len(components), axis=1)
-            return fold_in(codes, noise, block, components, start)
-
+        penalty = self._penalty(self.alpha_W, X.shape[1])
         with self._open(X, noise) as data:
-            return data.rowwise(of_block).astype(X.dtype, copy=False)
+            return codes_under(noise, components, penalty, data).astype(X.dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> Array:
         """Return the data that codes stand for: ``WH``.

@@ -16,10 +16,11 @@ from cofactor.data import split
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import FamilyEstimator, OpenData
+from cofactor.estimators.folding import codes_under
 from cofactor.estimators.nmf import NMF
 from cofactor.estimators.topics import Topics, log_arrangements, log_probability, shares, to_topics
+from cofactor.noise import Multinomial, Penalty, Poisson
 from cofactor.noise.linear import TINY
-from cofactor.noise.multinomial import Multinomial
 from cofactor.trace import Callback, Trace
 
 
@@ -219,9 +220,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         return self._open(self._counts(X, reset=False), Multinomial())
 
     def _shares(self, X: Any) -> Floats:
-        codes = self._factorization.transform(X).astype(float)
-        masses = self._factorization.components_.astype(float).sum(axis=1)
-        return shares(codes * masses)[:, self._order]
+        components = self._components.astype(float)
+        with self._open(X, Poisson()) as data:
+            codes = codes_under(Poisson(), components, Penalty(), data)
+        return shares(codes * components.sum(axis=1))[:, self._order]
 
     def _log_probability(self, data: OpenData, proportions: Floats) -> Floats:
         """Return ``Σ_j x_ij log (θ_iβ)_j`` of each row."""
@@ -234,7 +236,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
     def _remember(self, factorization: NMF, found: Topics, data: OpenData) -> None:
         mass = (data.weights * found.sizes) @ found.proportions
         dtype = data.X.dtype
-        self._factorization, self._order = factorization, np.argsort(-mass, kind="stable")
+        self._components, self._order = factorization.components_, np.argsort(-mass, kind="stable")
         self.topics_: Array = found.topics[self._order].astype(dtype)
         self.document_topics_: Array = found.proportions[:, self._order].astype(dtype)
         self.sizes_: Floats = found.sizes

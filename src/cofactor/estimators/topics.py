@@ -70,10 +70,10 @@ def log_probability(block: RowBlock, proportions: Floats, topics: Floats) -> Flo
     """
     rows = block.as_sparse()
     indptr, indices, data = rows.arrays
-    fitted, factors = np.empty(len(data)), (proportions, topics.T)
-    sampled_products(indptr, indices, *map(np.ascontiguousarray, factors), fitted)
+    fitted, shares = np.empty(len(data)), np.ascontiguousarray(proportions)
+    sampled_products(indptr, indices, shares, np.ascontiguousarray(topics.T), fitted)
     owner = np.repeat(np.arange(rows.n_rows), np.diff(indptr))
-    return np.bincount(owner, xlogy(data, fitted), rows.n_rows)
+    return np.bincount(owner, xlogy(data, fitted), rows.n_rows).astype(float)
 
 
 def log_arrangements(block: RowBlock) -> Floats:

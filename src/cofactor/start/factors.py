@@ -65,10 +65,17 @@ def nndsvdar(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:
     return codes, components
 
 
-def singular_vectors(X: Any, k: int, rng: np.random.RandomState) -> Factors:
-    """Return the truncated singular value decomposition ``X ≈ (US) V``."""
-    U, S, V = randomized_svd(X, k, n_iter=15, random_state=rng)
-    return U * S, V
+def singular_vectors(X: Any, k: int, rng: Any, weights: Floats) -> Factors:
+    """Return the best free factors ``X ≈ ZV`` of weighted rows: singular vectors of ``√w·X``.
+
+    The rows of ``V`` are orthonormal, each with its largest entry positive.
+    """
+    root = np.sqrt(weights)[:, None]
+    weighted = X.multiply(root).tocsr() if sp.issparse(X) else X * root
+    V = randomized_svd(weighted, k, n_iter=15, random_state=rng)[2]
+    largest = np.take_along_axis(V, np.abs(V).argmax(axis=1)[:, None], axis=1)
+    V = V * np.where(largest < 0, -1.0, 1.0)
+    return np.asarray(X @ V.T), V
 
 
 def _larger_part(u: Floats, v: Floats, singular_value: float) -> tuple[Floats, Floats]:

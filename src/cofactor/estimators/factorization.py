@@ -1,0 +1,270 @@
+"""Factorizations of any kind of linear codes, where no classic estimator exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from cofactor.codes import Codes, Free, Nonnegative, ScaledOneHot, Simplex
+from cofactor.codes.fixed import fold_in
+from cofactor.data import RowBlock, mean_row, open_columns
+from cofactor.data.base import Array, Floats
+from cofactor.errors import InputError
+from cofactor.estimators.base import FamilyEstimator, OpenData, runs, warn_unless_converged
+from cofactor.estimators.folding import nonnegative_codes_under
+from cofactor.fit import Fit, first_rows, fit
+from cofactor.model import Model
+from cofactor.noise import Noise, Params, Penalty, noise_named
+from cofactor.start import first_factors, plus_plus, singular_vectors
+from cofactor.stop import Rule, SmallChange, Stop
+from cofactor.trace import Callback, Trace
+
+Start = tuple[Floats | None, Floats]
+
+
+class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
+    """``X ≈ ZW`` with any noise and any linear codes that go together.
+
+    ``codes="free"`` with Gaussian noise is the truncated singular value decomposition;
+    ``"simplex"`` a convex mixture, or with multinomial noise PLSA [Hofmann 1999];
+    ``"scaled one-hot"`` one line through the origin per cluster, or with Poisson noise
+    information-theoretic clustering [Dhillon, Mallela & Modha 2003]; ``"nonnegative"`` what
+    :class:`NMF` does.
+
+    Parameters
+    ----------
+    n_components : int, default 2
+    codes : {'free', 'simplex', 'scaled one-hot', 'nonnegative'}, default 'free'
+        What the code of a row may be.
+    noise : str or Noise, default 'gaussian'
+        A name in ``cofactor.noise.NOISES``.
+    max_iter : int, default 300
+    tol : float, default 1e-5
+        Converged when an iteration lowers the objective by less than this part of its whole fall.
+    random_state : int, RandomState or None
+    n_threads : int or None, default None
+        None uses every core; results have the same bits for any number.
+    callbacks : sequence of callable, default ()
+        Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    time_limit : float or None, default None
+        In seconds.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, d)
+    log_likelihood_ : float
+        In nats for all rows, given their codes, constants included.
+    dispersion_ : float or None
+        What the noise has beside its mean, such as ``σ²``.
+    n_iter_ : int
+    converged_ : bool
+    trace_ : Trace
+        ``objective`` (minus the log-likelihood) and ``seconds`` of every iteration.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only if the data have names of columns.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "codes": [StrOptions({"free", "simplex", "scaled one-hot", "nonnegative"})],
+        "noise": [str, Noise],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, tuple],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        codes: str = "free",
+        noise: str | Noise = "gaussian",
+        max_iter: int = 300,
+        tol: float = 1e-5,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        time_limit: float | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.codes = codes
+        self.noise = noise
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.time_limit = time_limit
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Factorization:
+        """Find the components.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+
+        Raises
+        ------
+        ImpossibleCellError
+            If the noise lacks what the codes need.
+        InputError
+            If the noise cannot produce such data, or they are too few for the components.
+        """
+        model, kind = self._model, KINDS[self.codes]
+        X = self._validated(X, reset=True)
+        with self._open(X, model.noise, sample_weight) as data:
+            rng = check_random_state(self.random_state)
+            codes, components = kind.start(model.noise, data, self.n_components, rng)
+            found = self._run(model, data, codes, components)
+        self._remember(found, X.dtype)
+        warn_unless_converged(found, "Factorization", "Increase max_iter or tol.")
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and return the codes; see :meth:`transform`."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def transform(self, X: Any) -> Array:
+        """Return the best codes of rows under the fitted components, shape (n, n_components)."""
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        noise, encode = self._model.noise, KINDS[self.codes].encode
+        with self._open(X, noise) as data:
+            codes = data.rowwise(lambda block: encode(noise, block, self._components))
+        return codes.astype(X.dtype, copy=False)
+
+    def inverse_transform(self, X: Any) -> Array:
+        """Return the data that codes stand for, ``ZW``, shape (n, d).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_components)
+            Codes.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, accept_sparse=True, dtype=[np.float64, np.float32])
+        return np.asarray(codes @ self.components_)
+
+    @property
+    def _model(self) -> Model:
+        return Model(noise_named(self.noise), KINDS[self.codes].codes)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.components_.shape[0]
+
+    def _run(self, model: Model, data: OpenData, codes: Floats | None, components: Floats) -> Fit:
+        k, d = components.shape
+        params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
+        columns = open_columns(data.X) if model.codes.needs_columns else ()
+        rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
+        (limit,) = runs(1, self.time_limit)
+        rules: tuple[Rule, ...] = (SmallChange(self.tol, relative=True), limit)
+        return fit(model, rows, params, Stop(self.max_iter, rules), self.callbacks)
+
+    def _remember(self, found: Fit, dtype: Any) -> None:
+        noise: Any = found.model.noise
+        statistics = found.statistics
+        dispersion = noise.linear_dispersion(statistics.divergence, statistics.constants)
+        self._components: Floats = found.params.components
+        self.components_: Array = self._components.astype(dtype)
+        self.n_iter_: int = max(1, len(found.trace) - 1)
+        self.converged_: bool = found.converged
+        self.log_likelihood_: float = -found.objective
+        self.dispersion_: float | None = float(dispersion) if dispersion.size else None
+        self.trace_: Trace = found.trace
+
+
+def _singular(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:
+    n, d = data.X.shape
+    if k > min(n, d):
+        raise InputError(
+            f"n_components={k} is too many for n_samples={n} and n_features={d}; free codes "
+            "expect at most the smaller of the two: use fewer components."
+        )
+    codes, components = singular_vectors(data.X, k, rng, data.weights)
+    return np.asarray(codes, dtype=float), np.asarray(components, dtype=float)
+
+
+def _corners(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:
+    return np.full((data.X.shape[0], k), 1.0 / k), noise.legal_means(_drawn(noise, data, k, rng))
+
+
+def _directions(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:
+    return None, noise.legal_multiples(_drawn(noise, data, k, rng))
+
+
+def _positive(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:
+    init = "nndsvda" if k <= min(data.X.shape) else "random"
+    return first_factors(data.X, k, init, rng, data.weights)
+
+
+def _drawn(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Floats:
+    """Return rows far from each other, moved inside the noise's domain, shape (k, d)."""
+    n = data.X.shape[0]
+    if k > n:
+        raise InputError(f"n_components={k} is too many for n_samples={n}: use fewer components.")
+    rows = plus_plus(data.X, k, data.weights, rng).astype(float)
+    return np.asarray(noise.first_means(rows, mean_row(data.blocks)))
+
+
+def _free(noise: Any, block: RowBlock, components: Floats) -> Floats:
+    return np.asarray(noise.free_codes(block, components).codes)
+
+
+def _averages(noise: Any, block: RowBlock, components: Floats) -> Floats:
+    k = len(components)
+    return fold_in(Simplex(), noise, block, components, np.full((block.n_rows, k), 1.0 / k))
+
+
+def _multiples(noise: Any, block: RowBlock, components: Floats) -> Floats:
+    labels, multiple, _ = noise.best_multiple(block, components)
+    codes = np.zeros((block.n_rows, len(components)))
+    codes[np.arange(block.n_rows), labels] = multiple
+    return codes
+
+
+def _sums(noise: Any, block: RowBlock, components: Floats) -> Floats:
+    return nonnegative_codes_under(noise, components, Penalty(), block)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of codes.
+
+    Attributes
+    ----------
+    codes : Codes
+    start : callable
+        ``start(noise, data, k, rng)`` returns first codes, where they are needed, and components.
+    encode : callable
+        ``encode(noise, block, components)`` returns the best codes of a block, shape (n, k).
+    """
+
+    codes: Codes[Any]
+    start: Callable[[Any, OpenData, int, np.random.RandomState], Start]
+    encode: Callable[[Any, RowBlock, Floats], Floats]
+
+
+KINDS = {
+    "free": Kind(Free(), _singular, _free),
+    "simplex": Kind(Simplex(), _corners, _averages),
+    "scaled one-hot": Kind(ScaledOneHot(), _directions, _multiples),
+    "nonnegative": Kind(Nonnegative(), _positive, _sums),
+}

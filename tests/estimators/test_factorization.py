@@ -1,0 +1,126 @@
+"""Factorizations that have no classic estimator of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cofactor import NMF, Factorization
+from cofactor.errors import ImpossibleCellError, InputError
+
+KINDS = [
+    ("gaussian", "free"),
+    ("gaussian", "simplex"),
+    ("multinomial", "simplex"),
+    ("gaussian", "scaled one-hot"),
+    ("poisson", "scaled one-hot"),
+    ("poisson", "nonnegative"),
+]
+
+
+@pytest.fixture
+def counts():
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(1.0, size=(60, 3)) @ rng.gamma(0.5, size=(3, 12))
+    return rng.poisson(4.0 * rates).astype(float)
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[1]} {kind[0]}")
+def model(request):
+    noise, codes = request.param
+    return Factorization(3, noise=noise, codes=codes, random_state=0, max_iter=3000)
+
+
+@parametrize_with_checks([Factorization()])
+def test_passes_every_check(estimator, check):
+    check(estimator)
+
+
+def test_objective_never_rises(model, counts):
+    objective = np.array(model.fit(counts).trace_.objective)
+    assert np.all(np.diff(objective) <= 1e-9 * np.abs(objective[0]))
+
+
+def test_fit_transform_is_fit_then_transform(model, counts):
+    codes = model.fit_transform(counts)
+    np.testing.assert_array_equal(codes, model.transform(counts))
+
+
+def test_sparse_data_are_fitted_alike(model, counts):
+    expected = model.fit_transform(counts)
+    got = model.fit_transform(sp.csr_array(counts))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_threads_do_not_change_a_bit(model, counts, n_threads):
+    rows = np.tile(counts, (20, 1))
+    one = model.set_params(n_threads=1, max_iter=20, tol=0.1).fit(rows).components_
+    many = model.set_params(n_threads=n_threads).fit(rows).components_
+    np.testing.assert_array_equal(one, many)
+
+
+def test_free_codes_are_the_truncated_singular_value_decomposition(counts):
+    model = Factorization(3).fit(counts)
+    left, values, right = np.linalg.svd(counts)
+    best = (left[:, :3] * values[:3]) @ right[:3]
+    np.testing.assert_allclose(model.inverse_transform(model.transform(counts)), best, atol=1e-8)
+
+
+def test_free_codes_give_the_likelihood_of_their_residual(counts):
+    model = Factorization(3).fit(counts)
+    residual = np.square(np.linalg.svd(counts)[1][3:]).sum()
+    variance = residual / counts.size
+    expected = -0.5 * counts.size * (np.log(2 * np.pi * variance) + 1)
+    assert model.log_likelihood_ == pytest.approx(expected)
+    assert model.dispersion_ == pytest.approx(variance)
+
+
+def test_simplex_codes_are_averages(counts):
+    codes = Factorization(3, codes="simplex", random_state=0, max_iter=3000).fit_transform(counts)
+    assert codes.min() >= 0
+    np.testing.assert_allclose(codes.sum(axis=1), 1.0)
+
+
+def test_scaled_one_hot_codes_of_counts_carry_the_totals(counts):
+    model = Factorization(3, noise="poisson", codes="scaled one-hot", random_state=0)
+    codes = model.fit_transform(counts)
+    assert np.all(np.count_nonzero(codes, axis=1) <= 1)
+    np.testing.assert_allclose(codes.sum(axis=1), counts.sum(axis=1))
+
+
+def test_lines_through_the_origin_are_found():
+    rng = np.random.default_rng(1)
+    lines = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0]])
+    truth = rng.integers(0, 2, 200)
+    X = rng.normal(size=(200, 1)) * lines[truth]
+    model = Factorization(2, codes="scaled one-hot", random_state=0).fit(X)
+    cosines = np.abs(model.components_ @ lines.T)
+    np.testing.assert_allclose(np.sort(cosines.max(axis=1)), 1.0, atol=1e-6)
+
+
+def test_nonnegative_codes_are_nmf(counts):
+    model = Factorization(3, noise="poisson", codes="nonnegative", tol=1e-9, max_iter=3000)
+    peer = NMF(3, noise="poisson", tol=1e-9, max_iter=3000)
+    ours, theirs = model.fit(counts).log_likelihood_, peer.fit(counts).log_likelihood_
+    assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_integer_weights_are_repeated_rows(counts):
+    weight = np.random.default_rng(2).integers(1, 4, len(counts))
+    weighted = Factorization(3).fit(counts, sample_weight=weight)
+    repeated = Factorization(3).fit(np.repeat(counts, weight, axis=0))
+    assert weighted.log_likelihood_ == pytest.approx(repeated.log_likelihood_)
+
+
+def test_impossible_cell_says_so(counts):
+    with pytest.raises(ImpossibleCellError, match="bernoulli noise does not"):
+        Factorization(codes="free", noise="bernoulli").fit(counts)
+
+
+@pytest.mark.parametrize("codes", ["free", "simplex", "scaled one-hot"])
+def test_too_many_components_are_refused(codes):
+    with pytest.raises(InputError, match="n_components=9 is too many"):
+        Factorization(9, codes=codes).fit(np.ones((4, 3)))
