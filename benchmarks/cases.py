@@ -174,7 +174,7 @@ CASES = [
     *(Case(ASSIGNMENT, f"{letter}-hard", quick=letter == "a") for letter in "abcd"),
     *(Case(ITERATION, workload, quick=workload == "a-hard") for workload in DENSE),
     Case(ITERATION, "e", without=("faiss",), quick=True),
-    *(Case(FLOAT64, f"{letter}-hard", quick=letter == "a") for letter in "abcd"),
+    *(Case(FLOAT64, f"{letter}-hard") for letter in "abcd"),
     *(Case(CONVERGENCE, workload) for workload in DENSE),
     *(Case(SEEDING, workload) for workload in DENSE if workload[0] in "bd"),
     *(Case(DEFAULT_FIT, workload) for workload in DENSE),
