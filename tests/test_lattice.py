@@ -9,7 +9,7 @@ from cofactor import codes, noise
 from cofactor.errors import ImpossibleCellError
 from cofactor.lattice import CODES, LITERATURE, SHORT_CALLS, lattice
 from cofactor.model import Model
-from cofactor.noise.names import NOISES, noise_named
+from cofactor.noise.names import NOISES
 
 CELLS = {(cell.noise, cell.codes): cell for cell in lattice()}
 

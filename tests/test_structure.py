@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cofactor
 import pytest
+
+import cofactor
 
 ROOT = Path(cofactor.__path__[0])
 # From the ground up; a module may import from lower layers and from its own package.
