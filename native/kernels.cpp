@@ -1,5 +1,6 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "poisson.hpp"
+#include "seeding.hpp"
 #include "soft_assign.hpp"
 #include "sums.hpp"
 #include "top_losses.hpp"
@@ -9,7 +10,8 @@ namespace cofactor::COFACTOR_ISA {
 
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, weighted_sums<T>, weighted_squares<T>,
-                                   squared_norms<T>, squared_distances<T>};
+                                   squared_norms<T>, squared_distances<T>,
+                                   seeding_gains<T>, seeding_take<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {

@@ -44,6 +44,22 @@ struct PoissonModel {
     double floor;
 };
 
+// Rows of greedy k-means++ in panels of 64; all but X is padded to whole panels.
+template <class T>
+struct SeedingRows {
+    Matrix<const T> X;
+    const double* weights;
+    double* closest;
+    float* limits;
+};
+
+template <class T>
+struct SeedingCandidates {
+    Matrix<const T> rows;
+    const float* heads;
+    const float* offsets;
+};
+
 template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
@@ -55,6 +71,12 @@ struct DenseKernels {
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
+    void (*seeding_gains)(SeedingRows<T> rows, Matrix<const float> heads,
+                          SeedingCandidates<T> candidates, size_t chunk, std::uint64_t* hits,
+                          double* gains);
+    void (*seeding_take)(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
+                         size_t winner, const float* half_norms, double shrink,
+                         double* potentials);
 };
 
 template <class T, class I>

@@ -158,6 +158,64 @@ void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
         named("X"), named("centers"), named("index"), named("out"), Unlocked());
 }
 
+template <class T>
+SeedingRows<T> seeding_rows(const Array2<const T>& X, const Array2<const double>& weights,
+                            const Array2<double>& closest, const Array2<float>& limits) {
+    const size_t panels = (X.shape(0) + 63) / 64;
+    expect("weights", weights, {panels, 64});
+    expect("closest", closest, {panels, 64});
+    expect("limits", limits, {panels, 64});
+    return {matrix(X), weights.data(), closest.data(), limits.data()};
+}
+
+template <class T>
+void bind_seeding(nb::module_& module, const DenseKernels<T>& kernels) {
+    using Words = const Array2<std::uint64_t>&;
+    module.def(
+        "seeding_gains",
+        [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
+                   const Array2<double>& closest, const Array2<float>& limits,
+                   const Array2<const float>& heads, const Array2<const T>& candidates,
+                   const Array2<const float>& candidate_heads, const Array1<const float>& offsets,
+                   size_t chunk, Words hits, const Array2<double>& gains) {
+            const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
+            const size_t panels = weights.shape(0), trials = offsets.shape(0);
+            expect("heads", heads, {panels, 64 * candidate_heads.shape(1)});
+            expect("candidates", candidates, {trials, X.shape(1)});
+            expect("candidate_heads", candidate_heads, {trials, candidate_heads.shape(1)});
+            expect("hits", hits, {panels, trials});
+            if (chunk == 0 || trials == 0)
+                throw nb::value_error("expected a chunk and candidates, got none");
+            expect("gains", gains, {(panels + chunk - 1) / chunk, trials});
+            kernels.seeding_gains(rows, matrix(heads),
+                                  {matrix(candidates), candidate_heads.data(), offsets.data()},
+                                  chunk, hits.data(), gains.data());
+        },
+        named("X"), named("weights"), named("closest"), named("limits"), named("heads"),
+        named("candidates"), named("candidate_heads"), named("offsets"), nb::arg("chunk"),
+        named("hits"), named("gains"), Unlocked());
+    module.def(
+        "seeding_take",
+        [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
+                   const Array2<double>& closest, const Array2<float>& limits,
+                   const Array1<const T>& center, const Array2<const std::uint64_t>& hits,
+                   size_t winner, const Array2<const float>& half_norms, double shrink,
+                   const Array1<double>& potentials) {
+            const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
+            const size_t panels = weights.shape(0);
+            expect("center", center, {X.shape(1)});
+            expect("hits", hits, {panels, hits.shape(1)});
+            expect("half_norms", half_norms, {panels, 64});
+            expect("potentials", potentials, {panels});
+            if (winner >= hits.shape(1)) throw nb::value_error("there is no such winner");
+            kernels.seeding_take(rows, center.data(), matrix(hits), winner, half_norms.data(),
+                                 shrink, potentials.data());
+        },
+        named("X"), named("weights"), named("closest"), named("limits"), named("center"),
+        named("hits"), nb::arg("winner"), named("half_norms"), nb::arg("shrink"),
+        named("potentials"), Unlocked());
+}
+
 template <class T, class I>
 void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;
@@ -289,6 +347,7 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
     bind_top_losses(module, kernels);
     bind_statistics(module, kernels);
     bind_norms(module, kernels);
+    bind_seeding(module, kernels);
 }
 
 template <class T, class I>

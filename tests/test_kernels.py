@@ -382,3 +382,49 @@ def test_the_package_offers_every_kernel_of_every_implementation():
         for kernel in reference.__all__:
             assert callable(getattr(kernels.load(name), kernel))
             assert hasattr(kernels, kernel)
+
+
+def seeding_rows(rng, dtype, n, d, trials):
+    """Rows with exact distances from a first seed, and candidates; heads are the rows."""
+    panels = -(-n // kernels.PANEL_ROWS)
+    X = whole(rng, dtype, n, d)
+    padded = np.zeros((panels * kernels.PANEL_ROWS, d), np.float32)
+    padded[:n] = X
+    strips = padded.reshape(-1, kernels.STRIP_ROWS, d).transpose(0, 2, 1)
+    half_norms = np.full(len(padded), np.inf, np.float32)
+    half_norms[:n] = 0.5 * np.square(X).sum(axis=1)
+    candidates = X[rng.integers(0, n, trials)]
+    heads = strips.reshape(panels, -1).copy(), candidates, candidates.astype(np.float32)
+    return X, half_norms.reshape(panels, -1), heads
+
+
+def seeding_step(implementation, rng, dtype, n, d, trials):
+    """Start from row 0, offer candidates, and take one of them; return all that was written."""
+    X, half_norms, (heads, candidates, candidate_heads) = seeding_rows(rng, dtype, n, d, trials)
+    real = half_norms < np.inf
+    weights = rng.integers(0, 3, half_norms.shape) * real * 0.5
+    closest, limits = np.where(real, np.inf, 0.0), np.full_like(half_norms, np.inf)
+    state, potentials = (X, weights, closest, limits), np.zeros(len(real))
+    every_row = np.packbits(real, axis=1, bitorder="little").view(np.uint64)
+    implementation.seeding_take(*state, X[0], every_row, 0, half_norms, 0.5, potentials)
+    before = potentials.sum()
+    hits = np.empty((len(real), trials), np.uint64)
+    gains = np.empty((-(-len(real) // 2), trials))
+    offsets = -0.5 * np.square(candidate_heads).sum(axis=1)
+    offered = heads, candidates, candidate_heads, offsets
+    implementation.seeding_gains(*state, *offered, 2, hits, gains)
+    winner = trials - 1
+    center = candidates[winner]
+    implementation.seeding_take(*state, center, hits, winner, half_norms, 0.5, potentials)
+    assert gains[:, winner].sum() == before - potentials.sum()
+    return hits, gains, closest, limits, potentials
+
+
+@every
+@quick
+@given(st.integers(0, 2**31), dtypes, st.integers(1, 400), columns, st.integers(1, 14))
+def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials):
+    def step(implementation):
+        return seeding_step(implementation, np.random.default_rng(seed), dtype, n, d, trials)
+
+    assert_same(step(kernels.load(name)), step(reference))

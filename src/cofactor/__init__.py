@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         TopicModel,
     )
     from cofactor.io import load_model, read, save_model
+    from cofactor.start.kmeans_plusplus import kmeans_plusplus
 
 __all__ = [
     "NMF",
@@ -24,6 +25,7 @@ __all__ = [
     "KMeans",
     "Mixture",
     "TopicModel",
+    "kmeans_plusplus",
     "load_model",
     "matrix_form",
     "read",
@@ -33,6 +35,7 @@ __all__ = [
 # Loaded when first asked for: the command line answers at once, without scikit-learn.
 _HOMES = {
     "matrix_form": "cofactor.certificate",
+    "kmeans_plusplus": "cofactor.start.kmeans_plusplus",
     "load_model": "cofactor.io",
     "read": "cofactor.io",
     "save_model": "cofactor.io",

@@ -266,7 +266,7 @@ class KMeans(
     ) -> Fit:
         """Fit from one start."""
         noise, model = self._mixture_noise, Model(self._mixture_noise, OneHot(self.n_closest))
-        means = seeds.draw(data.X, self.n_clusters, data.weights, rng)
+        means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
         if seeds.are_rows:
             means = noise.first_means(means, mean_row(data.blocks))
         params = from_means(noise, data.blocks, means)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 
 from cofactor.data import mean_row
 from cofactor.data.base import Array, Labels
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.kmeans import KMeans
 from cofactor.noise import MixtureNoise, Params
-from cofactor.start import from_labels, from_responsibilities
+from cofactor.start import from_labels, from_responsibilities, greedy_rows
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,9 @@ class MixtureStart:
 
     def plus_plus(self) -> Params:
         """Return parameters about rows drawn by k-means++."""
-        _, chosen = kmeans_plusplus(
-            self.data.X,
-            self.n_components,
-            sample_weight=self.data.weights,
-            random_state=self.rng,
+        data = self.data
+        chosen = greedy_rows(
+            data.X, self.n_components, data.weights, self.rng, n_threads=data.n_threads
         )
         return self._about_rows(chosen)
 

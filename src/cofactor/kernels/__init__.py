@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from cofactor.kernels import reference
 from cofactor.kernels._choice import available, implementation, like, load
+from cofactor.kernels._seeding_reference import PANEL_ROWS, STRIP_ROWS
 
-__all__ = [*reference.__all__, "available", "implementation", "load"]
+__all__ = [
+    *reference.__all__,
+    "PANEL_ROWS",
+    "STRIP_ROWS",
+    "available",
+    "implementation",
+    "load",
+]
 
 poisson_codes_csr = like(reference.poisson_codes_csr)
 poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)
 sampled_products = like(reference.sampled_products)
+seeding_gains = like(reference.seeding_gains)
+seeding_take = like(reference.seeding_take)
 soft_assign = like(reference.soft_assign)
 squared_distances = like(reference.squared_distances)
 squared_norms = like(reference.squared_norms)

@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
+from cofactor.kernels._seeding_reference import (
+    seeding_gains,
+    seeding_take,
+)
 
 __all__ = [
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
+    "seeding_gains",
+    "seeding_take",
     "soft_assign",
     "squared_distances",
     "squared_norms",

@@ -1,6 +1,7 @@
 """Where fits begin: first components, and first codes where they are needed."""
 
 from cofactor.start.factors import first_factors, singular_vectors
+from cofactor.start.kmeans_plusplus import greedy_rows
 from cofactor.start.means import (
     from_labels,
     from_means,
@@ -15,6 +16,7 @@ __all__ = [
     "from_labels",
     "from_means",
     "from_responsibilities",
+    "greedy_rows",
     "plus_plus",
     "random_rows",
     "seeds_for",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_array
 
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
+from cofactor.start.kmeans_plusplus import greedy_rows
 
-Draw = Callable[[Any, int, Floats, np.random.RandomState], Array]
+Draw = Callable[[Any, int, Floats, np.random.RandomState, int | None], Array]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Seeds:
     Attributes
     ----------
     draw : callable
-        ``draw(X, k, sample_weight, rng)`` returns means of shape (k, d).
+        ``draw(X, k, sample_weight, rng, n_threads)`` returns means of shape (k, d).
     n_init : int
         How many starts it takes to be safe.
     are_rows : bool
@@ -37,14 +37,16 @@ class Seeds:
     are_rows: bool
 
 
-def plus_plus(X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+def plus_plus(
+    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
+) -> Array:
     """Return rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], shape (k, d)."""
-    centred, _ = _centred(X)
-    _, chosen = kmeans_plusplus(centred, k, sample_weight=weights, random_state=rng)
-    return _dense(X[chosen])
+    return _dense(X[greedy_rows(X, k, weights, rng, n_threads=n_threads)])
 
 
-def random_rows(X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+def random_rows(
+    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
+) -> Array:
     """Return different rows drawn in proportion to their weights, shape (k, d)."""
     share = weights.astype(X.dtype)
     return _dense(X[rng.choice(X.shape[0], size=k, replace=False, p=share / share.sum())])
@@ -76,7 +78,7 @@ def seeds_for(init: Any, shape: tuple[int, int], dtype: Any) -> Seeds:
     if callable(init):
         return Seeds(partial(_called, init), 10, False)
     given = _checked(init, shape, dtype)
-    return Seeds(lambda X, k, weights, rng: given, 1, False)
+    return Seeds(lambda X, k, weights, rng, n_threads: given, 1, False)
 
 
 def _named(init: str) -> Seeds:
@@ -87,7 +89,9 @@ def _named(init: str) -> Seeds:
     return SEEDS[init]
 
 
-def _called(init: Any, X: Any, k: int, weights: Floats, rng: np.random.RandomState) -> Array:
+def _called(
+    init: Any, X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None
+) -> Array:
     centred, mean = _centred(X)
     return _checked(init(centred, k, random_state=rng), (k, X.shape[1]), X.dtype) + mean
 
