@@ -107,6 +107,8 @@ class OneHot(Codes[MixtureNoise]):
         k = params.n_components
         if self.keep is None or self.keep >= k:
             assign, rows = partial(assign_all, scorer), max(1, CHUNK_ENTRIES // k)
+        elif self.keep == 1:
+            assign, rows = partial(assign_nearest, scorer, k), sys.maxsize
         else:
             assign, rows = partial(assign_top, scorer, k, self.keep), sys.maxsize
         return partial(_sweep, noise, params, scorer, assign, rows)
@@ -153,6 +155,12 @@ def _log_weights(counts: Floats, filled: NDArray[np.bool_]) -> Floats:
 
 # A posterior: components kept (best first), log Σ_c e^{−loss}, and the weights of the M-step.
 Assigned = tuple[Labels, Floats, Assignment]
+
+
+def assign_nearest(scorer: Scorer, n_components: int, block: RowBlock) -> Assigned:
+    """Keep the best component of each row."""
+    index, loss = scorer.top(block, 1)
+    return index, -loss[:, 0], Kept(index, block.weights[:, None], n_components)
 
 
 def assign_top(scorer: Scorer, n_components: int, keep: int, block: RowBlock) -> Assigned:

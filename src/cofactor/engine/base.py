@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any, Protocol, Self, TypeVar
 
 
@@ -20,8 +19,7 @@ class Additive:
 
     def __add__(self, other: Self) -> Self:
         """Return the sum of the two, field by field."""
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
-        return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return type(self)(**{name: own + getattr(other, name) for name, own in vars(self).items()})
 
 
 B = TypeVar("B")
