@@ -243,3 +243,10 @@ def test_pickles_and_clones(noise):
     X = DATA[noise]()
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("noise", ["poisson", "multinomial", "bernoulli", "negative_binomial"])
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_data_of_zeros_are_fitted_without_complaint(noise):
+    model = Mixture(2, noise=noise, random_state=0).fit(np.zeros((30, 5)))
+    assert model.free_energy_ == pytest.approx(0.0, abs=1e-6)

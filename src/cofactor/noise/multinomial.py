@@ -49,7 +49,7 @@ class Multinomial(MixtureNoise, SimplexNoise):
 
     def unit(self, mean: Floats) -> float:
         """See :class:`MixtureNoise`: the mean total of a row."""
-        return max(float(mean.sum()), TINY)
+        return float(mean.sum()) or 1.0
 
     def legal_means(self, means: Floats) -> Floats:
         """Return rows of positive probabilities that sum to 1."""
