@@ -50,14 +50,21 @@ struct SeedingRows {
     Matrix<const T> X;
     const double* weights;
     double* closest;
-    float* limits;
+    std::int32_t* limits;
+};
+
+// How limits follow from distances; see the reference of seeding_take.
+struct SeedingBound {
+    const std::int32_t* half_norms;
+    double reach;
+    double slack;
 };
 
 template <class T>
 struct SeedingCandidates {
     Matrix<const T> rows;
-    const float* heads;
-    const float* offsets;
+    const std::int32_t* heads;
+    const std::int32_t* offsets;
 };
 
 template <class T>
@@ -71,12 +78,11 @@ struct DenseKernels {
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
-    void (*seeding_gains)(SeedingRows<T> rows, Matrix<const float> heads,
+    void (*seeding_gains)(SeedingRows<T> rows, Matrix<const std::int32_t> heads,
                           SeedingCandidates<T> candidates, size_t chunk, std::uint64_t* hits,
                           double* gains);
     void (*seeding_take)(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
-                         size_t winner, const float* half_norms, double shrink,
-                         double* potentials);
+                         size_t winner, SeedingBound bound, double* potentials);
 };
 
 template <class T, class I>

@@ -160,7 +160,7 @@ void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
 
 template <class T>
 SeedingRows<T> seeding_rows(const Array2<const T>& X, const Array2<const double>& weights,
-                            const Array2<double>& closest, const Array2<float>& limits) {
+                            const Array2<double>& closest, const Array2<std::int32_t>& limits) {
     const size_t panels = (X.shape(0) + 63) / 64;
     expect("weights", weights, {panels, 64});
     expect("closest", closest, {panels, 64});
@@ -174,10 +174,10 @@ void bind_seeding(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "seeding_gains",
         [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
-                   const Array2<double>& closest, const Array2<float>& limits,
-                   const Array2<const float>& heads, const Array2<const T>& candidates,
-                   const Array2<const float>& candidate_heads, const Array1<const float>& offsets,
-                   size_t chunk, Words hits, const Array2<double>& gains) {
+                   const Array2<double>& closest, const Array2<std::int32_t>& limits,
+                   const Array2<const std::int32_t>& heads, const Array2<const T>& candidates,
+                   const Array2<const std::int32_t>& candidate_heads,
+                   const Array1<const std::int32_t>& offsets, size_t chunk, Words hits, const Array2<double>& gains) {
             const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
             const size_t panels = weights.shape(0), trials = offsets.shape(0);
             expect("heads", heads, {panels, 64 * candidate_heads.shape(1)});
@@ -197,10 +197,10 @@ void bind_seeding(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "seeding_take",
         [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
-                   const Array2<double>& closest, const Array2<float>& limits,
+                   const Array2<double>& closest, const Array2<std::int32_t>& limits,
                    const Array1<const T>& center, const Array2<const std::uint64_t>& hits,
-                   size_t winner, const Array2<const float>& half_norms, double shrink,
-                   const Array1<double>& potentials) {
+                   size_t winner, const Array2<const std::int32_t>& half_norms, double reach,
+                   double slack, const Array1<double>& potentials) {
             const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
             const size_t panels = weights.shape(0);
             expect("center", center, {X.shape(1)});
@@ -208,12 +208,12 @@ void bind_seeding(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("half_norms", half_norms, {panels, 64});
             expect("potentials", potentials, {panels});
             if (winner >= hits.shape(1)) throw nb::value_error("there is no such winner");
-            kernels.seeding_take(rows, center.data(), matrix(hits), winner, half_norms.data(),
-                                 shrink, potentials.data());
+            kernels.seeding_take(rows, center.data(), matrix(hits), winner,
+                                 {half_norms.data(), reach, slack}, potentials.data());
         },
         named("X"), named("weights"), named("closest"), named("limits"), named("center"),
-        named("hits"), nb::arg("winner"), named("half_norms"), nb::arg("shrink"),
-        named("potentials"), Unlocked());
+        named("hits"), nb::arg("winner"), named("half_norms"), nb::arg("reach"),
+        nb::arg("slack"), named("potentials"), Unlocked());
 }
 
 template <class T, class I>

@@ -384,40 +384,42 @@ def test_the_package_offers_every_kernel_of_every_implementation():
             assert hasattr(kernels, kernel)
 
 
-def seeding_rows(rng, dtype, n, d, trials):
-    """Rows with exact distances from a first seed, and candidates; heads are the rows."""
-    panels = -(-n // kernels.PANEL_ROWS)
-    X = whole(rng, dtype, n, d)
-    padded = np.zeros((panels * kernels.PANEL_ROWS, d), np.float32)
-    padded[:n] = X
-    strips = padded.reshape(-1, kernels.STRIP_ROWS, d).transpose(0, 2, 1)
-    half_norms = np.full(len(padded), np.inf, np.float32)
-    half_norms[:n] = 0.5 * np.square(X).sum(axis=1)
-    candidates = X[rng.integers(0, n, trials)]
-    heads = strips.reshape(panels, -1).copy(), candidates, candidates.astype(np.float32)
-    return X, half_norms.reshape(panels, -1), heads
+def in_panels(values, fill):
+    panels = -(-len(values) // kernels.PANEL_ROWS)
+    padded = np.full((panels * kernels.PANEL_ROWS, *values.shape[1:]), fill, values.dtype)
+    padded[: len(values)] = values
+    return padded.reshape(panels, kernels.PANEL_ROWS, *values.shape[1:])
+
+
+def pairs_of(X):
+    """Rows of whole numbers as heads: two coordinates in each int32."""
+    even = np.zeros((len(X), X.shape[1] + X.shape[1] % 2), np.int16)
+    even[:, : X.shape[1]] = X
+    return even.view(np.int32)
 
 
 def seeding_step(implementation, rng, dtype, n, d, trials):
-    """Start from row 0, offer candidates, and take one of them; return all that was written."""
-    X, half_norms, (heads, candidates, candidate_heads) = seeding_rows(rng, dtype, n, d, trials)
-    real = half_norms < np.inf
-    weights = rng.integers(0, 3, half_norms.shape) * real * 0.5
-    closest, limits = np.where(real, np.inf, 0.0), np.full_like(half_norms, np.inf)
-    state, potentials = (X, weights, closest, limits), np.zeros(len(real))
-    every_row = np.packbits(real, axis=1, bitorder="little").view(np.uint64)
-    implementation.seeding_take(*state, X[0], every_row, 0, half_norms, 0.5, potentials)
-    before = potentials.sum()
-    hits = np.empty((len(real), trials), np.uint64)
-    gains = np.empty((-(-len(real) // 2), trials))
-    offsets = -0.5 * np.square(candidate_heads).sum(axis=1)
-    offered = heads, candidates, candidate_heads, offsets
-    implementation.seeding_gains(*state, *offered, 2, hits, gains)
-    winner = trials - 1
-    center = candidates[winner]
-    implementation.seeding_take(*state, center, hits, winner, half_norms, 0.5, potentials)
-    assert gains[:, winner].sum() == before - potentials.sum()
-    return hits, gains, closest, limits, potentials
+    """Start from row 0, offer candidates, and take the last one; return all that was written."""
+    X, weights = whole(rng, dtype, n, d), in_panels(rng.integers(0, 3, n) / 2.0, 0.0)
+    strips = in_panels(pairs_of(X), 0).reshape(-1, kernels.STRIP_ROWS, (d + 1) // 2)
+    heads = strips.transpose(0, 2, 1).reshape(len(weights), -1).copy()
+    halves = (np.square(X).sum(axis=1) // 2).astype(np.int32)
+    bound = in_panels(halves, 0), 1.0, 0.0
+    closest, potentials = in_panels(np.full(n, np.inf), 0.0), np.zeros(len(weights))
+    state = X, weights, closest, np.full(weights.shape, 2**31 - 1, np.int32)
+    every_row = np.packbits(closest > 0, axis=1, bitorder="little").view(np.uint64)
+    implementation.seeding_take(*state, X[0], every_row, 0, *bound, potentials)
+    before, drawn = potentials.sum(), rng.integers(0, n, trials)
+    hits, gains = (
+        np.empty((len(weights), trials), np.uint64),
+        np.empty((-(-len(weights) // 2), trials)),
+    )
+    implementation.seeding_gains(
+        *state, heads, X[drawn], pairs_of(X[drawn]), -halves[drawn], 2, hits, gains
+    )
+    implementation.seeding_take(*state, X[drawn[-1]], hits, trials - 1, *bound, potentials)
+    assert gains[:, -1].sum() == before - potentials.sum()
+    return hits, gains, closest, potentials
 
 
 @every

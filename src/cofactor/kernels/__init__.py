@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from cofactor.kernels import reference
 from cofactor.kernels._choice import available, implementation, like, load
-from cofactor.kernels._seeding_reference import PANEL_ROWS, STRIP_ROWS
+from cofactor.kernels._seeding_reference import LOWEST_LIMIT, PANEL_ROWS, STRIP_ROWS
 
 __all__ = [
     *reference.__all__,
+    "LOWEST_LIMIT",
     "PANEL_ROWS",
     "STRIP_ROWS",
     "available",

@@ -12,8 +12,8 @@ SAMPLE_ROWS = 8192
 SAMPLE_ENTRIES = 1 << 22
 LENGTHS = (8, 12, 16, 24, 32, 48, 64)
 POWER_STEPS = 2
-MEASURING = 960  # what measuring a pair costs, and what each column adds, in products of its head
-MEASURING_COLUMN = 4
+MEASURING = 2560  # what measuring a pair costs, and what each column adds, in products of its head
+MEASURING_COLUMN = 8
 JUDGES, JUDGED_SEEDS, JUDGED_CANDIDATES = 512, 4096, 64
 SMALL = 1 << 22  # products of rows and seeds, below which nothing is worth preparing
 
@@ -31,21 +31,18 @@ class HeadMap:
         A point m amid the rows, in their precision.
     directions : ndarray of shape (d, h) or None
         V; None keeps all coordinates.
-    scale : float
-        A power of two, by which heads are multiplied to be about 1 at most.
     """
 
     reference: Array
     directions: Floats | None
-    scale: float
 
     def __call__(self, rows: Array, norms: Floats) -> Floats:
         """Return the heads of rows whose squared distances from m are ``norms``."""
-        centred = self.scale * (rows.astype(np.float64) - self.reference)
+        centred = rows.astype(np.float64) - self.reference
         if self.directions is None:
             return centred
         head = centred @ self.directions
-        rest = self.scale**2 * norms - np.einsum("nl,nl->n", head, head)
+        rest = norms - np.einsum("nl,nl->n", head, head)
         return np.column_stack([head, np.sqrt(np.maximum(rest, 0.0))])
 
     @property
@@ -69,9 +66,9 @@ def head_map(X: Array, k: int) -> HeadMap:
     sample = X[np.arange(count) * n // count].astype(np.float64)
     reference = sample.mean(axis=0).astype(X.dtype)
     if d <= LENGTHS[0] or n * k * d <= SMALL:
-        return HeadMap(reference, None, 1.0)
+        return HeadMap(reference, None)
     centred = sample - reference
-    return HeadMap(reference, _cheapest(centred, k, _principal(centred)), 1.0)
+    return HeadMap(reference, _cheapest(centred, k, _principal(centred)))
 
 
 def _principal(sample: Floats) -> Floats:
@@ -106,7 +103,7 @@ def _cheapest(sample: Floats, k: int, directions: Floats) -> Floats | None:
         return head.length + measuring * float((bounds < closest[:, None]).mean())
 
     choices = [None, *(directions[:, :length] for length in lengths)]
-    return min((HeadMap(np.zeros(d), choice, 1.0) for choice in choices), key=cost).directions
+    return min((HeadMap(np.zeros(d), choice) for choice in choices), key=cost).directions
 
 
 def _squares(a: Floats, b: Floats) -> Floats:

@@ -1,14 +1,14 @@
 """Seed distances of dense rows, of which only those that a lower bound cannot exclude are measured.
 
-The score ``⟨y_n, y_q⟩ − ½(1 − γ)‖y_q‖²`` of the heads y of a row and a candidate is at least
-``½(1 − γ)‖y_n‖² − ½(1 + δ)D_n`` for every pair that is closer than ``D_n``, where γ bounds the
-rounding of heads and scores in float32, and δ that of squared distances.
+Heads are rounded to whole numbers q in units of ``1/s``, which moves each by at most ``√h/2``. So
+rows closer than ``√D_n`` have heads closer than ``s√D_n + √h``, and the score
+``⟨q_n, q_c⟩ − ½‖q_c‖²`` of a row and a candidate is at least ``½‖q_n‖² − ½(s√D_n + √h)²``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,14 +18,14 @@ from cofactor import kernels
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine
 from cofactor.errors import InputError
-from cofactor.kernels import PANEL_ROWS, STRIP_ROWS
+from cofactor.kernels import LOWEST_LIMIT, PANEL_ROWS, STRIP_ROWS
 from cofactor.start.heads import head_map
 from cofactor.start.panels import CHUNK_PANELS, Panels, rows_of
 
 STRIPS = PANEL_ROWS // STRIP_ROWS
-ROUNDING = 2.0**-24  # of float32
-UNDERFLOW = 1e-36  # more than what scores lose to it
-MAX_EXPONENT = 500  # of the scale, so that its square is finite
+LARGEST = 32_000  # coordinate of a head; scores are below twice its square
+FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
+NEVER = np.iinfo(np.int32).max  # a limit that no score reaches
 
 
 @dataclass
@@ -36,12 +36,12 @@ class ScreenedRows:
     ----------
     X : ndarray of shape (n, d)
     panels : Panels
-    heads : ndarray of shape (p, h * 64), float32
-        Heads of the rows of each panel, in strips of 16 rows, coordinate by coordinate.
-    half_norms : ndarray of shape (p, 64), float32
-        ``½(1 − γ)‖y_n‖²``.
-    shrink : float
-        ``½(1 + δ)``, in the unit of heads.
+    heads : ndarray of shape (p, h * 64), int32
+        Heads of the rows of each panel, in strips of 16 rows, two coordinates in each number.
+    half_norms : ndarray of shape (p, 64), int32
+        ``⌊½‖q_n‖²⌋``; the lowest limit for rows that have no head and are always measured.
+    reach, slack : float
+        Heads of rows at a distance δ are at most ``reach δ + slack`` apart.
     engine : Engine
     shards : sequence of slice
         Runs of panels, one for each task.
@@ -51,12 +51,13 @@ class ScreenedRows:
     panels: Panels
     heads: Array
     half_norms: Array
-    shrink: float
+    reach: float
+    slack: float
     engine: Engine
     shards: Sequence[slice]
 
     def __post_init__(self) -> None:
-        self._limits = np.full_like(self.half_norms, np.inf)
+        self._limits = np.full_like(self.half_norms, NEVER)
         self._rows = np.empty(0, dtype=np.intp)
         self._hits = np.empty((len(self.heads), 0), dtype=np.uint64)
 
@@ -73,30 +74,31 @@ class ScreenedRows:
         shards = panels.shards(n_tasks)
         to_heads = head_map(X, k)
         norms = _norms(X, to_heads.reference, engine, shards)
-        to_heads = replace(to_heads, scale=_scale(norms.max(), X.dtype))
-        n_strips = len(panels.closest) * STRIPS
-        heads = np.zeros((n_strips, to_heads.length, STRIP_ROWS), dtype=np.float32)
-        half_norms = np.full(panels.closest.size, np.inf, dtype=np.float32)
-        loss = (2 * to_heads.length + 16) * ROUNDING
+        radius = _radius(norms, X.dtype)
+        scale = LARGEST / radius if radius > 0 else 1.0
+        n_pairs = (to_heads.length + 1) // 2
+        strips = np.zeros((len(panels.closest) * STRIPS, n_pairs, STRIP_ROWS), dtype=np.int32)
+        half_norms = np.full(panels.closest.size, LOWEST_LIMIT, dtype=np.int32)
 
         def fill(shard: slice) -> None:
-            for start in range(shard.start, shard.stop, CHUNK_PANELS):
-                rows = rows_of(slice(start, min(start + CHUNK_PANELS, shard.stop)))
-                y = to_heads(X[rows], norms[rows]).astype(np.float32)
-                squares = np.square(y, dtype=np.float64).sum(axis=1)
-                half_norms[rows][: len(y)] = 0.5 * (1.0 - loss) * squares - UNDERFLOW
-                for at in range(0, len(y), STRIP_ROWS):
-                    part = y[at : at + STRIP_ROWS]
-                    heads[start * STRIPS + at // STRIP_ROWS, :, : len(part)] = part.T
+            for first in range(shard.start, shard.stop, CHUNK_PANELS):
+                rows = rows_of(slice(first, min(first + CHUNK_PANELS, shard.stop)))
+                near = norms[rows] <= radius**2
+                y = scale * to_heads(X[rows], norms[rows])
+                q = _rounded(np.where(near[:, None], y, 0.0), 2 * n_pairs)
+                squares = np.square(q, dtype=np.int64).sum(axis=1) // 2
+                half_norms[rows][: len(q)] = np.where(near, squares, LOWEST_LIMIT)
+                _pack(q, strips[first * STRIPS :])
 
         engine.map(fill, shards)
-        growth = (X.shape[1] + 16) * np.finfo(X.dtype).eps + 4 * ROUNDING
+        growth = (X.shape[1] + 16) * np.finfo(X.dtype).eps
         return cls(
             X,
             panels,
-            heads.reshape(len(panels.closest), -1),
+            strips.reshape(len(panels.closest), -1),
             half_norms.reshape(-1, PANEL_ROWS),
-            0.5 * to_heads.scale**2 * (1.0 + growth),
+            scale * (1.0 + growth),
+            np.sqrt(to_heads.length) + 1.0,
             engine,
             shards,
         )
@@ -147,7 +149,8 @@ class ScreenedRows:
             self._hits,
             winner,
             self.half_norms,
-            self.shrink,
+            self.reach,
+            self.slack,
             self.panels.potentials,
         )
 
@@ -162,12 +165,30 @@ def _norms(X: Array, reference: Array, engine: Engine, shards: Sequence[slice]) 
     return norms
 
 
-def _scale(largest: float, dtype: Any) -> float:
-    """Return the power of two that brings the largest head to about 1."""
+def _radius(norms: Floats, dtype: Any) -> float:
+    """Return how far away rows still have heads: a few outliers must not make all coarse."""
+    largest = norms.max()
     if not 4.0 * largest < np.finfo(dtype).max:
         raise InputError(
             "X has rows so far apart that their squared distances overflow; "
             "expected smaller numbers, so divide the data by their size."
         )
-    exponent = int(np.frexp(np.sqrt(largest))[1]) if largest > 0 else 0
-    return float(np.ldexp(1.0, min(-exponent, MAX_EXPONENT)))
+    usual = FAR**2 * np.quantile(norms, 0.999)
+    return float(np.sqrt(min(largest, usual) if usual > 0 else largest) * (1.0 + 1e-12))
+
+
+def _rounded(y: Floats, width: int) -> Array:
+    """Return the nearest whole numbers, filled up with columns of zeros."""
+    q = np.zeros((len(y), width), dtype=np.int16)
+    q[:, : y.shape[1]] = np.rint(y)
+    return q
+
+
+def _pack(q: Array, strips: Array) -> None:
+    """Write the heads of some rows, two coordinates in each number, into strips of 16."""
+    pairs = q.view(np.int32)
+    whole = len(pairs) // STRIP_ROWS * STRIP_ROWS
+    by_strip = pairs[:whole].reshape(-1, STRIP_ROWS, pairs.shape[1])
+    strips[: len(by_strip)] = by_strip.transpose(0, 2, 1)
+    if whole < len(pairs):
+        strips[len(by_strip), :, : len(pairs) - whole] = pairs[whole:].T
