@@ -164,3 +164,11 @@ def test_what_cannot_be_chosen(options, words):
 def test_distances_that_overflow():
     with pytest.raises(InputError, match="overflow"):
         chosen(np.diag(np.full(5, 1e160)), 2, 0)
+
+
+@pytest.mark.usefixtures("short_heads")
+@pytest.mark.parametrize("seed", range(4))
+def test_outliers_are_measured_and_drawn(seed):
+    X = np.random.default_rng(seed).standard_cauchy(size=(2_500, 10))
+    expected = peer(X - np.median(X, axis=0), 30, random_state=seed)[1]
+    np.testing.assert_array_equal(chosen(X, 30, seed), expected)

@@ -65,8 +65,10 @@ def head_map(X: Array, k: int) -> HeadMap:
     count = min(n, SAMPLE_ROWS, max(2 * JUDGES, SAMPLE_ENTRIES // d))
     sample = X[np.arange(count) * n // count].astype(np.float64)
     reference = sample.mean(axis=0).astype(X.dtype)
-    if d <= LENGTHS[0] or n * k * d <= SMALL:
+    if d <= LENGTHS[0]:
         return HeadMap(reference, None)
+    if n * k * d <= SMALL:
+        return HeadMap(reference, np.empty((d, 0)))  # the distance from m alone
     centred = sample - reference
     return HeadMap(reference, _cheapest(centred, k, _principal(centred)))
 
