@@ -11,8 +11,8 @@ import pytest
 from cofactor.cli.words import ModelWord
 
 COUNTS = np.random.default_rng(0).poisson([[9, 9, 1, 1, 3], [1, 1, 9, 9, 3]] * 30)
-FACTORS = (ModelWord.NMF, ModelWord.TOPICS)
-CLUSTERS = tuple(word for word in ModelWord if word not in FACTORS)
+CLUSTERS = (ModelWord.KMEANS, ModelWord.KMEANS_C, ModelWord.GMM, ModelWord.MIXTURE)
+FACTORS = tuple(word for word in ModelWord if word not in CLUSTERS)
 
 every_model = pytest.mark.parametrize("model", list(ModelWord))
 every_factorization = pytest.mark.parametrize("model", FACTORS)

@@ -12,6 +12,7 @@ from program import Run, every_clustering, every_model
 from scipy import sparse
 
 from cofactor.cli import results
+from cofactor.cli.plan import parameter
 from cofactor.cli.words import ModelWord
 
 
@@ -106,7 +107,7 @@ def test_an_impossible_cell(run: Run, counts: Path, model: str, noise: str) -> N
     assert noise in refused_fit(run, counts, "--noise", noise, model=model).lower()
 
 
-@every_model
+@pytest.mark.parametrize("model", [word for word in ModelWord if parameter(word, "init")])
 def test_an_unknown_start(run: Run, counts: Path, model: ModelWord) -> None:
     sentence = refused_fit(run, counts, "--init", "nowhere", model=model)
     assert f"--init of {model} must be" in sentence

@@ -10,7 +10,7 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
-from program import COUNTS, Run, every_clustering, every_factorization, every_model
+from program import COUNTS, Run, every_clustering, every_model
 
 from cofactor.cli.words import ModelWord
 from cofactor.io import load_model, read
@@ -46,7 +46,7 @@ def test_labels_find_the_two_kinds_of_rows(run: Run, counts: Path, model: ModelW
     assert found[0] != found[1]
 
 
-@every_factorization
+@pytest.mark.parametrize("model", [ModelWord.NMF, ModelWord.TOPICS, ModelWord.SVD])
 def test_codes_and_components_multiply_to_the_data(
     run: Run, counts: Path, model: ModelWord
 ) -> None:

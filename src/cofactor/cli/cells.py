@@ -21,7 +21,10 @@ WORDS = {
     "one-hot, keep 1": "-m kmeans",
     "one-hot, keep C'": "-m mixture --closest C",
     "one-hot, keep all": "-m mixture",
+    "scaled one-hot": "-m scaled",
+    "simplex": "-m convex",
     "nonnegative": "-m nmf",
+    "free": "-m svd",
 }
 # and those that say everything, by the noise and the codes
 SHORT_WORDS = {

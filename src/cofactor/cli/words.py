@@ -17,6 +17,9 @@ class ModelWord(StrEnum):
     MIXTURE = "mixture"
     NMF = "nmf"
     TOPICS = "topics"
+    SVD = "svd"
+    CONVEX = "convex"
+    SCALED = "scaled"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ CHOICES = {
     ModelWord.MIXTURE: Choice("Mixture"),
     ModelWord.NMF: Choice("NMF"),
     ModelWord.TOPICS: Choice("TopicModel"),
+    ModelWord.SVD: Choice("Factorization", defaults={"codes": "free"}),
+    ModelWord.CONVEX: Choice("Factorization", defaults={"codes": "simplex"}),
+    ModelWord.SCALED: Choice("Factorization", defaults={"codes": "scaled one-hot"}),
 }
 
 # option: the parameters that it can be, of which an estimator has at most one

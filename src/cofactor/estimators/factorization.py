@@ -162,6 +162,11 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         return np.asarray(codes @ self.components_)
 
     @property
+    def noise_(self) -> Noise:
+        """The noise that ``noise`` means."""
+        return self._model.noise
+
+    @property
     def _model(self) -> Model:
         return Model(noise_named(self.noise), KINDS[self.codes].codes)
 

@@ -231,7 +231,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        noise = self._nonnegative_noise
+        noise = self.noise_
         X, observed = self._checked(X, mask)
         with self._open(X, noise, sample_weight, observed) as data:
             codes = self._penalised(float(data.weights.sum()), X.shape[1])
@@ -251,7 +251,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         check_non_negative(X, "NMF.transform (input X)")
-        noise, components = self._nonnegative_noise, self.components_.astype(float)
+        noise, components = self.noise_, self.components_.astype(float)
         penalty = self._penalty(self.alpha_W, X.shape[1])
         with self._open(X, noise) as data:
             return codes_under(noise, components, penalty, data).astype(X.dtype, copy=False)
@@ -283,7 +283,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         return self.components_.shape[0]
 
     @property
-    def _nonnegative_noise(self) -> NonnegativeNoise:
+    def noise_(self) -> NonnegativeNoise:
+        """The noise that ``noise``, or else ``beta_loss``, means."""
         if self.noise is not None:
             return cast(NonnegativeNoise, Model(noise_named(self.noise), Nonnegative()).noise)
         beta = float(BETA_OF.get(self.beta_loss, self.beta_loss))

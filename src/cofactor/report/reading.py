@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -144,13 +145,13 @@ class FactorizationReading(Reading):
     @property
     def noise(self) -> Noise:
         """See :class:`Reading`."""
-        noise: Noise = self.estimator._nonnegative_noise
+        noise: Noise = self.estimator.noise_
         return noise
 
     @property
     def codes(self) -> str:
-        """See :class:`Reading`."""
-        return "nonnegative codes"
+        """See :class:`Reading`: NMF has but one kind."""
+        return f"{getattr(self.estimator, 'codes', 'nonnegative')} codes"
 
     @property
     def value(self) -> float:
@@ -168,10 +169,19 @@ class FactorizationReading(Reading):
         return None
 
     def n_parameters(self, n_rows: float) -> int:
-        """See :class:`Reading`: each component and its codes share one free scale."""
+        """See :class:`Reading`: what the codes count, and the dispersion."""
         k, d = self.components.shape
         dispersion = 0 if self.estimator.dispersion_ is None else 1
-        return round(k * (n_rows + d - 1)) + dispersion
+        return round(CODE_PARAMETERS[self.codes](n_rows, k, d)) + dispersion
+
+
+# of codes and components together, by rows, components and columns
+CODE_PARAMETERS: dict[str, Callable[[float, int, int], float]] = {
+    "nonnegative codes": lambda n, k, d: k * (n + d - 1),  # one scale of each pair is free
+    "free codes": lambda n, k, d: k * (n + d - k),
+    "simplex codes": lambda n, k, d: n * (k - 1) + k * d,
+    "scaled one-hot codes": lambda n, k, d: n + k * (d - 1),
+}
 
 
 class TopicReading(Reading):
@@ -231,7 +241,7 @@ def result_of(
     Parameters
     ----------
     estimator : object
-        A fitted ``KMeans``, ``GaussianMixture``, ``Mixture``, ``NMF`` or ``TopicModel``.
+        A fitted estimator of cofactor.
     name : str, optional
         For readers; its class and number of components if None.
     share : ndarray of shape (k,), optional
@@ -268,13 +278,17 @@ def result_of(
 
 
 def explained_share(codes: Array, components: Array) -> Floats:
-    """Return the share of ``Σ_nj (ZW)_nj`` that each component gives, shape (k,).
+    """Return the share of each component in what codes and components stand for, shape (k,).
+
+    Of the sum ``Σ_nj (ZW)_nj`` if nothing is negative, else of the squares ``Σ_c ‖z_c‖²‖w_c‖²``.
 
     Parameters
     ----------
     codes : ndarray of shape (n, k)
     components : ndarray of shape (k, d)
     """
+    if min(codes.min(initial=0.0), components.min(initial=0.0)) < 0:
+        codes, components = np.square(codes), np.square(components)
     given = codes.sum(axis=0, dtype=float) * components.sum(axis=1, dtype=float)
     return np.asarray(given / (given.sum() or 1.0))
 
