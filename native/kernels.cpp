@@ -1,4 +1,5 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
+#include "bounded.hpp"
 #include "poisson.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"
@@ -11,7 +12,7 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
-                                   seeding_gains<T>, seeding_take<T>};
+                                   seeding_gains<T>, seeding_take<T>, bounded_nearest<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {

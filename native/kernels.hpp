@@ -67,6 +67,27 @@ struct SeedingCandidates {
     const std::int32_t* offsets;
 };
 
+// Components in groups of equal size, a multiple of six; padded with components of infinite offset.
+template <class T>
+struct Groups {
+    Matrix<const T> components;
+    const T* tiles;                // six at a time, interleaved: [tile][column][6]
+    const T* offsets;              // in the order of the tiles, as the members
+    Matrix<const Label> members;   // the components of each group, ascending
+    const Label* places;           // where each component is among the members
+    const T* drift;                // how far each component moved
+    const T* group_drift;          // how far any member of a group moved at most
+    T reach;                       // the largest norm of a component
+};
+
+// What is known of every row before and after a step.
+template <class T>
+struct Bounds {
+    Label* label;  // -1: nothing is known
+    T* upper;      // at least the distance to the row's own centre
+    T* lower;      // [group][row]: at most the distance to any other centre of the group
+};
+
 template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
@@ -83,6 +104,8 @@ struct DenseKernels {
                           double* gains);
     void (*seeding_take)(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
                          size_t winner, SeedingBound bound, double* potentials);
+    size_t (*bounded_nearest)(Matrix<const T> X, const T* shift, const T* norms,
+                              Groups<T> groups, Bounds<T> bounds, Label* moved);
 };
 
 template <class T, class I>

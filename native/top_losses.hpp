@@ -60,19 +60,20 @@ void pack_panel(Matrix<const T> X, const T* shift, size_t row, T* panel) {
         for (size_t l = 0; l < d; ++l) panel[l * tile_rows<T> + i] = first[i * d + l] - shift[l];
 }
 
+// Entry l of component r of a group is group[r * across + l * along].
 template <class T>
-COFACTOR_INLINE void tile_losses(const T* panel, const T* group, const T* offsets, size_t d,
-                                 Tile<T>& tile) {
+COFACTOR_INLINE void tile_losses(const T* panel, const T* group, size_t across, size_t along,
+                                 const T* offsets, size_t d, Tile<T>& tile) {
     Tile<T> product = {};
     for (size_t l = 0; l < d; ++l) {
         Vec<T> x[tile_vectors];
         for (size_t v = 0; v < tile_vectors; ++v) x[v] = load(panel + v * lanes<T>);
         for (size_t r = 0; r < tile_components; ++r) {
-            const Vec<T> e = splat(group[r]);
+            const Vec<T> e = splat(group[r * across]);
             for (size_t v = 0; v < tile_vectors; ++v) product[r][v] += x[v] * e;
         }
         panel += tile_rows<T>;
-        group += tile_components;
+        group += along;
     }
     for (size_t r = 0; r < tile_components; ++r)
         for (size_t v = 0; v < tile_vectors; ++v) tile[r][v] = offsets[r] - product[r][v];
@@ -85,7 +86,8 @@ void scan_panel(const T* panel, const PackedComponents<T>& components, size_t be
     auto state = keeper.take(place);
     for (size_t g = begin; g < end; ++g) {
         Tile<T> tile;
-        tile_losses<T>(panel, components.group(g), components.offsets(g), components.d, tile);
+        tile_losses<T>(panel, components.group(g), 1, tile_components, components.offsets(g),
+                       components.d, tile);
         state.offer(g * tile_components, components.count(g), tile);
     }
     keeper.put(place, state);

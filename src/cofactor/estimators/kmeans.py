@@ -19,7 +19,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from cofactor.codes import OneHot
+from cofactor.codes import OneHot, hard_codes
 from cofactor.data import mean_row
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
@@ -265,7 +265,7 @@ class KMeans(
         limit: TimeLimit,
     ) -> Fit:
         """Fit from one start."""
-        noise, model = self._mixture_noise, Model(self._mixture_noise, OneHot(self.n_closest))
+        noise, model = self._mixture_noise, self._model(data)
         means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
         if seeds.are_rows:
             means = noise.first_means(means, mean_row(data.blocks))
@@ -278,6 +278,13 @@ class KMeans(
         if self.verbose:
             print("Initialization complete")
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
+
+    def _model(self, data: OpenData) -> Model:
+        if self.n_closest == 1:
+            codes = hard_codes(self._mixture_noise, data.blocks, self.n_clusters)
+        else:
+            codes = OneHot(self.n_closest)
+        return Model(self._mixture_noise, codes)
 
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]

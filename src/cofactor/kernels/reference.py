@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cofactor.kernels._bounded_reference import bounded_nearest
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._seeding_reference import (
     seeding_gains,
@@ -21,6 +22,7 @@ from cofactor.kernels._seeding_reference import (
 )
 
 __all__ = [
+    "bounded_nearest",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
