@@ -122,6 +122,31 @@ def test_components_that_are_empty_at_first_are_filled(rng, dtype):
     assert len(np.unique(labels)) == 15
 
 
+def assert_bounds_hold(block, state):
+    """Compare bounds with distances from residuals in float64."""
+    known, groups = state.round, state.round.groups
+    residuals = (block.values - known.shift).astype(float)[:, None] - known.components
+    distances = np.sqrt(np.square(residuals).sum(axis=2))
+    rows = np.arange(block.n_rows)
+    assert (state.upper >= distances[rows, state.labels]).all()
+    distances[rows, state.labels] = np.inf
+    for group, lower in zip(groups.members, state.lower, strict=True):
+        assert (lower <= distances[:, group[group >= 0]].min(axis=1)).all()
+
+
+@some
+@given(make=data, rng=generators, dtype=dtypes, step=st.sampled_from([1e-3, 0.1, 1.0]))
+def test_bounds_hold_while_centers_move(make, rng, dtype, step):
+    blocks = open_blocks(make(rng, (200, 3)).astype(dtype))
+    params = from_means(NOISE, blocks, blocks[0].values[:30].astype(float))
+    model = Model(NOISE, BoundedOneHot(group_size=6))
+    rows = first_rows(model, blocks, params, SerialEngine())
+    for _ in range(6):
+        _, rows = rows.sweep(model.e_step(params))
+        assert_bounds_hold(blocks[0], rows.states[0])
+        params = replace(params, components=params.components + step * scattered(rng, (30, 3)))
+
+
 @some
 @given(rng=generators)
 def test_centers_may_jump_between_sweeps(rng):
