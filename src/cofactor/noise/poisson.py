@@ -173,7 +173,8 @@ def _encode(
         totals = components.sum(axis=1)
     else:
         totals = components @ column_weights
-        data = data * column_weights[indices].astype(data.dtype)
+        if np.any(column_weights != 1.0):  # else a copy of the data for nothing
+            data = data * column_weights[indices].astype(data.dtype)
     new = np.array(codes, dtype=data.dtype, order="C")
     loss = np.empty(len(new))
     components_t = np.ascontiguousarray(components.T, dtype=data.dtype)
