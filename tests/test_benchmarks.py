@@ -9,7 +9,7 @@ from scipy.special import kl_div
 pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
 
 from benchmarks import gate, workloads
-from benchmarks.cases import CASES, ITERATION, Case, select
+from benchmarks.cases import CASES, CONVERGENCE, ITERATION, Case, select
 from benchmarks.clocks import PerIteration
 from benchmarks.contest import Comparison, Effort, Spread, contest
 from benchmarks.judges import divergence
@@ -80,7 +80,7 @@ def test_the_divergence_of_sparse_data_is_that_of_dense(monkeypatch: pytest.Monk
 
 def test_a_contest_compares_results() -> None:
     effort = Effort(seconds=0.0, least=1, most=1)
-    (found,) = contest(Case(ITERATION, "iris"), ["scikit-learn"], 1, effort)
+    (found,) = contest(Case(CONVERGENCE, "iris"), ["scikit-learn"], 1, effort)
     assert found.agree
     assert found.losses[0] == pytest.approx(found.losses[1])
 
