@@ -1,5 +1,21 @@
-// Which instruction sets this machine has.
+// What is asked of the machine: which instruction sets it has, and to wait.
+#include <thread>
+
 #include "kernels.hpp"
+
+namespace cofactor {
+void wait_a_moment(int times) {
+    constexpr int patience = 64;  // about as long as a thread takes to wake up
+    if (times >= patience) return std::this_thread::yield();
+    for (int i = 0; i < 32; ++i) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        asm volatile("yield");
+#endif
+    }
+}
+}  // namespace cofactor
 
 #if defined(__x86_64__)
 namespace cofactor::avx512 {

@@ -141,6 +141,9 @@ struct Kernels {
 #define COFACTOR_FOR_EACH_ISA(DO) DO(baseline)
 #endif
 
+// Let others run, the longer the oftener this was called in vain; defined in cpu.cpp.
+void wait_a_moment(int times);
+
 #define COFACTOR_DECLARE(isa)         \
     namespace isa {                   \
     extern const Kernels kernels;     \

@@ -103,7 +103,7 @@ def test_any_number_of_threads_gives_the_same_bits(cell):
     serial = problem.fit(5)
     for n_threads in (1, 2, 3, 7):
         with ThreadPoolExecutor(n_threads) as pool:
-            threaded = replace(problem, engine=ThreadEngine(pool)).fit(5)
+            threaded = replace(problem, engine=ThreadEngine(pool, n_threads)).fit(5)
         assert_same_bits(threaded.params, serial.params)
         assert_same_bits(threaded.rows.states, serial.rows.states)
         assert threaded.trace.objective == serial.trace.objective

@@ -75,7 +75,7 @@ def test_engines_agree_to_the_bit(blocks, n_threads):
     states = [float(i) for i in range(len(blocks))]
     expected, expected_states = SerialEngine().map_reduce(step, blocks, states)
     with ThreadPoolExecutor(n_threads) as pool:
-        got, new_states = ThreadEngine(pool).map_reduce(step, blocks, states)
+        got, new_states = ThreadEngine(pool, n_threads).map_reduce(step, blocks, states)
     assert got.count == expected.count == len(blocks)
     np.testing.assert_array_equal(got.sums, expected.sums)
     assert new_states == expected_states == [state + 1 for state in states]
@@ -90,6 +90,14 @@ def test_threads_run_side_by_side():
 
     with engine_for(2, n_blocks=2) as engine:
         assert engine.map_reduce(meet, [1, 2], [None, None])[0] == 3
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_workers_take_part_together(n_threads):
+    meeting = threading.Barrier(n_threads, timeout=30)  # breaks unless all calls are under way
+    with engine_for(n_threads, n_blocks=5) as engine:
+        engine.together(meeting.wait)
+        assert engine.n_workers == n_threads
 
 
 def test_errors_of_a_block_are_raised():

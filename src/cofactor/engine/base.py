@@ -53,6 +53,18 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def n_workers(self) -> int:
+        """How many blocks run at once at most."""
+        ...
+
+    def together(self, function: Callable[[], None]) -> None:
+        """Call ``function`` once on every worker at the same time; the calls share the work.
+
+        It must be right however few of the calls begin before the others have ended.
+        """
+        ...
+
     def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
         """Apply ``function`` to each item; results in the order of ``items``."""
         ...

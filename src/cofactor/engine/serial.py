@@ -16,6 +16,12 @@ A = TypeVar("A", bound=Addable)
 class SerialEngine:
     """Runs the blocks in order on the calling thread."""
 
+    n_workers = 1
+
+    def together(self, function: Callable[[], None]) -> None:
+        """See :meth:`cofactor.engine.base.Engine.together`."""
+        function()
+
     def map_reduce(
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
     ) -> tuple[A, list[S]]:

@@ -28,10 +28,20 @@ class ThreadEngine:
     ----------
     pool : ThreadPoolExecutor
         The workers. Make one per fit: a pool does not survive ``fork``.
+    n_workers : int
+        How many threads the pool may have.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, n_workers: int) -> None:
         self._pool = pool
+        self.n_workers = n_workers
+
+    def together(self, function: Callable[[], None]) -> None:
+        """See :meth:`cofactor.engine.base.Engine.together`; the calling thread takes part."""
+        others = [self._pool.submit(function) for _ in range(self.n_workers - 1)]
+        function()
+        for other in others:
+            other.result()
 
     def map_reduce(
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
@@ -76,7 +86,7 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
             yield SerialEngine()
             return
         with ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor") as pool:
-            yield ThreadEngine(pool)
+            yield ThreadEngine(pool, n_workers)
 
 
 def resolve_threads(n_threads: int | None) -> int:

@@ -1,0 +1,99 @@
+// Bindings of kernels of dense rows.
+#include "bindings.hpp"
+
+namespace cofactor {
+namespace {
+
+template <class T>
+void bind_top_losses(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "top_losses",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const T>& components, const Array1<const T>& offsets,
+                   const Array2<Label>& index, const Array2<double>& loss) {
+            const size_t k = components.shape(0);
+            expect("shift", shift, {X.shape(1)});
+            expect("components", components, {k, X.shape(1)});
+            expect("offsets", offsets, {k});
+            kernels.top_losses(matrix(X), shift.data(), matrix(components), offsets.data(),
+                               places(X.shape(0), k, index, loss), loss.data());
+        },
+        named("X"), named("shift"), named("components"), named("offsets"), named("index"),
+        named("loss"), Unlocked());
+}
+
+template <class T>
+void bind_statistics(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "weighted_sums",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array1<double>& counts, const Array2<double>& sums) {
+            expect("shift", shift, {X.shape(1)});
+            expect("sums", sums, {counts.shape(0), X.shape(1)});
+            kernels.weighted_sums(matrix(X), shift.data(), membership(X.shape(0), index, weight),
+                                  counts.data(), sums.data());
+        },
+        named("X"), named("shift"), named("index"), named("weight"), named("counts"),
+        named("sums"), Unlocked());
+    module.def(
+        "weighted_squares",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array2<double>& squares) {
+            expect("shift", shift, {X.shape(1)});
+            expect("squares", squares, {squares.shape(0), X.shape(1)});
+            kernels.weighted_squares(matrix(X), shift.data(),
+                                     membership(X.shape(0), index, weight), squares.data());
+        },
+        named("X"), named("shift"), named("index"), named("weight"), named("squares"),
+        Unlocked());
+}
+
+template <class T>
+void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "squared_norms",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array1<double>& out) {
+            expect("shift", shift, {X.shape(1)});
+            expect("out", out, {X.shape(0)});
+            kernels.squared_norms(matrix(X), shift.data(), out.data());
+        },
+        named("X"), named("shift"), named("out"), Unlocked());
+    module.def(
+        "squared_distances",
+        [&kernels](const Array2<const T>& X, const Array2<const double>& centers,
+                   const Array1<const Label>& index, const Array1<double>& out) {
+            expect("centers", centers, {centers.shape(0), X.shape(1)});
+            expect("index", index, {X.shape(0)});
+            expect("out", out, {X.shape(0)});
+            kernels.squared_distances(matrix(X), centers.data(), index.data(), out.data());
+        },
+        named("X"), named("centers"), named("index"), named("out"), Unlocked());
+}
+
+void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
+    module.def(
+        "soft_assign",
+        [&kernels](const Array2<double>& loss, const Array1<double>& log_norm) {
+            if (loss.shape(1) == 0) throw nb::value_error("loss has no columns");
+            expect("log_norm", log_norm, {loss.shape(0)});
+            kernels.soft_assign(matrix(loss), log_norm.data());
+        },
+        named("loss"), named("log_norm"), Unlocked());
+}
+
+}  // namespace
+
+void bind_rows(nb::module_& module, const Kernels& kernels) {
+    bind_top_losses(module, kernels.dense_f32);
+    bind_statistics(module, kernels.dense_f32);
+    bind_norms(module, kernels.dense_f32);
+    bind_top_losses(module, kernels.dense_f64);
+    bind_statistics(module, kernels.dense_f64);
+    bind_norms(module, kernels.dense_f64);
+    bind_soft_assign(module, kernels);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,96 @@
+// Bindings of kernels of sparse rows.
+#include "bindings.hpp"
+
+namespace cofactor {
+namespace {
+
+template <class T, class I>
+void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    module.def(
+        "top_losses_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const T>& components_t, Values offsets,
+                   const Array2<Label>& index, const Array2<double>& loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const size_t k = components_t.shape(1);
+            expect("offsets", offsets, {k});
+            kernels.top_losses(X, matrix(components_t), offsets.data(),
+                               places(X.rows, k, index, loss), loss.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("components_t"),
+        named("offsets"), named("index"), named("loss"), Unlocked());
+}
+
+template <class T, class I>
+void bind_statistics_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    module.def(
+        "weighted_sums_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array1<double>& counts, const Array2<double>& sums) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect("sums", sums, {counts.shape(0), sums.shape(1)});
+            kernels.weighted_sums(X, membership(X.rows, index, weight), counts.data(),
+                                  matrix(sums));
+        },
+        named("indptr"), named("indices"), named("data"), named("index"), named("weight"),
+        named("counts"), named("sums"), Unlocked());
+    module.def(
+        "weighted_squares_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const Label>& index, const Array2<const double>& weight,
+                   const Array2<double>& squares) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            kernels.weighted_squares(X, membership(X.rows, index, weight), matrix(squares));
+        },
+        named("indptr"), named("indices"), named("data"), named("index"), named("weight"),
+        named("squares"), Unlocked());
+}
+
+template <class T, class I>
+void bind_products_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    module.def(
+        "squared_norms_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data, const Array1<double>& out) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect("out", out, {X.rows});
+            kernels.squared_norms(X, out.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("out"), Unlocked());
+    module.def(
+        "sampled_products",
+        [&kernels](Pointers indptr, Pointers indices, const Array2<const T>& codes,
+                   const Array2<const T>& components_t, const Array1<double>& out) {
+            const Csr<T, I> positions = csr<T, I>(indptr, indices, nullptr);
+            expect("codes", codes, {positions.rows, components_t.shape(1)});
+            expect("out", out, {indices.shape(0)});
+            kernels.sampled_products(positions, codes.data(), matrix(components_t), out.data());
+        },
+        named("indptr"), named("indices"), named("codes"), named("components_t"), named("out"),
+        Unlocked());
+}
+
+}  // namespace
+
+void bind_sparse_rows(nb::module_& module, const Kernels& kernels) {
+    bind_top_losses_csr(module, kernels.sparse_f32_i32);
+    bind_statistics_csr(module, kernels.sparse_f32_i32);
+    bind_products_csr(module, kernels.sparse_f32_i32);
+    bind_top_losses_csr(module, kernels.sparse_f32_i64);
+    bind_statistics_csr(module, kernels.sparse_f32_i64);
+    bind_products_csr(module, kernels.sparse_f32_i64);
+    bind_top_losses_csr(module, kernels.sparse_f64_i32);
+    bind_statistics_csr(module, kernels.sparse_f64_i32);
+    bind_products_csr(module, kernels.sparse_f64_i32);
+    bind_top_losses_csr(module, kernels.sparse_f64_i64);
+    bind_statistics_csr(module, kernels.sparse_f64_i64);
+    bind_products_csr(module, kernels.sparse_f64_i64);
+}
+
+}  // namespace cofactor

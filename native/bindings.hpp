@@ -1,0 +1,101 @@
+// What the bindings share.
+//
+// A binding checks that shapes agree, releases the interpreter and calls the kernel. Types and
+// contiguity are checked by nanobind; nothing is converted or copied.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <initializer_list>
+#include <string>
+
+#include "kernels.hpp"
+
+namespace nb = nanobind;
+
+namespace cofactor {
+
+template <class T>
+using Array1 = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Array2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+Matrix<T> matrix(const Array2<T>& array) {
+    return {array.data(), array.shape(0), array.shape(1)};
+}
+
+inline std::string shape_text(const size_t* shape, size_t size) {
+    std::string text = "(";
+    for (size_t i = 0; i < size; ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + (size == 1 ? ",)" : ")");
+}
+
+// Refuse an array of any other shape.
+template <class Array>
+void expect(const char* name, const Array& array, std::initializer_list<size_t> shape) {
+    size_t got[2] = {};
+    bool same = true;
+    for (size_t i = 0; i < shape.size(); ++i) {
+        got[i] = array.shape(i);
+        same &= got[i] == shape.begin()[i];
+    }
+    if (same) return;
+    const std::string message = std::string(name) + " has shape " +
+                                shape_text(got, shape.size()) + ", expected " +
+                                shape_text(shape.begin(), shape.size());
+    throw nb::value_error(message.c_str());
+}
+
+template <class T, class I>
+Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices, const T* data) {
+    const size_t pointers = indptr.shape(0);
+    if (pointers == 0) throw nb::value_error("indptr is empty, expected one more entry than rows");
+    const I* const pointer = indptr.data();
+    if (pointer[0] != 0) throw nb::value_error("indptr does not start at 0");
+    expect("indices", indices, {static_cast<size_t>(pointer[pointers - 1])});
+    return {pointer, indices.data(), data, pointers - 1};
+}
+
+template <class T, class I>
+Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices,
+              const Array1<const T>& data) {
+    expect("data", data, {indices.shape(0)});
+    return csr(indptr, indices, data.data());
+}
+
+inline Membership membership(size_t rows, const Array2<const Label>& index,
+                      const Array2<const double>& weight) {
+    expect("index", index, {rows, index.shape(1)});
+    expect("weight", weight, {rows, index.shape(1)});
+    return {matrix(index), weight.data()};
+}
+
+// The places that the smallest losses of every row are written to.
+inline Matrix<Label> places(size_t rows, size_t k, const Array2<Label>& index,
+                     const Array2<double>& loss) {
+    const size_t keep = index.shape(1);
+    if (keep < 1 || keep > k) {
+        const std::string message = "index has " + std::to_string(keep) +
+                                    " columns, expected at least 1 and at most the " +
+                                    std::to_string(k) + " components";
+        throw nb::value_error(message.c_str());
+    }
+    expect("index", index, {rows, keep});
+    expect("loss", loss, {rows, keep});
+    return matrix(index);
+}
+
+inline auto named(const char* name) { return nb::arg(name).noconvert(); }
+
+using Unlocked = nb::call_guard<nb::gil_scoped_release>;
+
+// Each family of kernels adds itself to a module; defined in the file bind_<family>.cpp.
+void bind_rows(nb::module_& module, const Kernels& kernels);
+void bind_lloyd(nb::module_& module, const Kernels& kernels);
+void bind_seeding(nb::module_& module, const Kernels& kernels);
+void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
+void bind_poisson(nb::module_& module, const Kernels& kernels);
+
+}  // namespace cofactor
