@@ -19,7 +19,7 @@ LAYERS = [
     {"data"},
     {"noise"},
     {"codes"},
-    {"model", "stop"},
+    {"model", "online", "stop"},
     {"fit"},
     {"start"},
     {"estimators", "lattice"},

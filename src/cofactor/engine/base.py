@@ -15,11 +15,15 @@ class Addable(Protocol):
 
 
 class Additive:
-    """Base of dataclasses of numbers and arrays that are added field by field."""
+    """Base of dataclasses of numbers and arrays that are added and scaled field by field."""
 
     def __add__(self, other: Self) -> Self:
         """Return the sum of the two, field by field."""
         return type(self)(**{name: own + getattr(other, name) for name, own in vars(self).items()})
+
+    def scaled(self, factor: float) -> Self:
+        """Return every field times a factor."""
+        return type(self)(**{name: factor * own for name, own in vars(self).items()})
 
 
 B = TypeVar("B")
