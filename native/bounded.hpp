@@ -270,7 +270,7 @@ private:
             for (size_t j = 0; j < 4; ++j)
                 rows[j] = X_.data + static_cast<size_t>(open_.row[list[smaller(i + j, count - 1)]]) *
                                         X_.columns;
-            transpose_four(rows, shift_, X_.columns, panel + i, tile_rows<T>);
+            transpose_four(ShiftedRows<T>{rows, shift_}, X_.columns, panel + i, tile_rows<T>);
         }
     }
 

@@ -1,5 +1,6 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "bounded.hpp"
+#include "narrow.hpp"
 #include "poisson.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"

@@ -104,7 +104,7 @@ private:
         for (; p + 4 <= size; p += 4) {
             const T* const four[] = {column(columns[p]), column(columns[p + 1]),
                                      column(columns[p + 2]), column(columns[p + 3])};
-            transpose_four<T>(four, zeros_, k_, panel_ + p, stride_);
+            transpose_four(ShiftedRows<T>{four, zeros_}, k_, panel_ + p, stride_);
         }
         for (; p < size; ++p) scatter(column(columns[p]), p);
         for (; p < size_; ++p) scatter(zeros_, p);

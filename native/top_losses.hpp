@@ -17,17 +17,27 @@ constexpr size_t few = 16;                        // beyond, sorting beats inser
 template <class T>
 class PackedComponents {
 public:
-    PackedComponents(Matrix<const T> components, const T* offsets)
-        : d(components.columns),
-          k(components.rows),
+    PackedComponents(size_t k, size_t d)
+        : d(d),
+          k(k),
           groups((k + tile_components - 1) / tile_components),
           values_(groups * tile_components * d),
-          offsets_(groups * tile_components) {
+          offsets_(groups * tile_components) {}
+
+    PackedComponents(Matrix<const T> components, const T* offsets)
+        : PackedComponents(components.rows, components.columns) {
+        fill(components.data, offsets, T{1});
+    }
+
+    // Components times a scale, and offsets times its square, rounded to T.
+    template <class S>
+    void fill(const S* components, const S* offsets, S scale) {
         for (size_t j = 0; j < groups * tile_components; ++j) {
             T* const to = values_ + j / tile_components * tile_components * d + j % tile_components;
-            const T* const from = components.data + j * d;
-            for (size_t l = 0; l < d; ++l) to[l * tile_components] = j < k ? from[l] : T{0};
-            offsets_[j] = j < k ? offsets[j] : infinity<T>;
+            const S* const from = components + j * d;
+            for (size_t l = 0; l < d; ++l)
+                to[l * tile_components] = j < k ? static_cast<T>(from[l] * scale) : T{0};
+            offsets_[j] = j < k ? static_cast<T>(offsets[j] * scale * scale) : infinity<T>;
         }
     }
 
@@ -43,21 +53,28 @@ private:
     Scratch<T> values_, offsets_;
 };
 
-// panel[l * tile_rows + i] = X[row + i][l] - shift[l]; rows that do not exist are zero.
+// Rows less a shift, to be packed in the precision that they have.
 template <class T>
-void pack_panel(Matrix<const T> X, const T* shift, size_t row, T* panel) {
-    const size_t d = X.columns;
-    const size_t count = smaller(tile_rows<T>, X.rows - row);
-    const T* const first = X.data + row * d;
-    if (count < tile_rows<T>) __builtin_memset(panel, 0, tile_rows<T> * d * sizeof(T));
-    size_t i = 0;
-    for (; tile_rows<T> % 4 == 0 && i + 4 <= count; i += 4) {
-        const T* const rows[] = {first + i * d, first + (i + 1) * d, first + (i + 2) * d,
-                                 first + (i + 3) * d};
-        transpose_four(rows, shift, d, panel + i, tile_rows<T>);
+struct PlainRows {
+    using Packed = T;
+
+    Matrix<const T> X;
+    const T* shift;
+
+    COFACTOR_INLINE ShiftedRows<T> four(const T* const* rows) const { return {rows, shift}; }
+};
+
+// panel[l * tile_rows + i] = entry l of row at(i), for i < count; beyond, the last row is repeated.
+template <class Rows, class At>
+COFACTOR_INLINE void pack_panel(const Rows& rows, size_t count, At at,
+                                typename Rows::Packed* panel) {
+    using T = typename Rows::Packed;
+    const size_t d = rows.X.columns;
+    for (size_t i = 0; i < tile_rows<T>; i += 4) {
+        decltype(rows.X.data) four[4];
+        for (size_t j = 0; j < 4; ++j) four[j] = rows.X.data + at(smaller(i + j, count - 1)) * d;
+        transpose_four(rows.four(four), d, panel + i, tile_rows<T>);
     }
-    for (; i < count; ++i)
-        for (size_t l = 0; l < d; ++l) panel[l * tile_rows<T> + i] = first[i * d + l] - shift[l];
 }
 
 // Entry l of component r of a group is group[r * across + l * along].
@@ -121,7 +138,9 @@ void scan(Matrix<const T> X, const T* shift, const PackedComponents<T>& componen
     for (size_t first = 0; first < blocking.all_panels; first += blocking.panels) {
         const size_t count = smaller(blocking.panels, blocking.all_panels - first);
         for (size_t p = 0; p < count; ++p) {
-            pack_panel(X, shift, (first + p) * tile_rows<T>, panels + p * blocking.panel_size);
+            const size_t row = (first + p) * tile_rows<T>;
+            pack_panel(PlainRows<T>{X, shift}, X.rows - row, [=](size_t i) { return row + i; },
+                       panels + p * blocking.panel_size);
             keeper.start(p);
         }
         for (size_t g = 0; g < components.groups; g += blocking.groups)

@@ -62,17 +62,41 @@ COFACTOR_INLINE void store_quad(T* at, typename Quad<T>::Vec value) {
     __builtin_memcpy(at, &value, sizeof value);
 }
 
-// out[l * stride + j] = row j [l] - shift[l] for four rows and l < columns.
+// Entries of four rows, less a shift.
 template <class T>
-COFACTOR_INLINE void transpose_four(const T* const* rows, const T* shift, size_t columns, T* out,
-                                    size_t stride) {
+struct ShiftedRows {
+    const T* const* rows;
+    const T* shift;
+
+    COFACTOR_INLINE T one(size_t j, size_t l) const { return rows[j][l] - shift[l]; }
+    COFACTOR_INLINE typename Quad<T>::Vec four(size_t j, size_t l) const {
+        return load_quad(rows[j] + l) - load_quad(shift + l);
+    }
+};
+
+// Entries of four rows of doubles as floats, less a shift and times a power of two.
+struct NarrowedRows {
+    const double* const* rows;
+    const double* shift;
+    double scale;
+
+    COFACTOR_INLINE float one(size_t j, size_t l) const {
+        return static_cast<float>((rows[j][l] - shift[l]) * scale);
+    }
+    COFACTOR_INLINE Quad<float>::Vec four(size_t j, size_t l) const {
+        const Quad<double>::Vec wide = (load_quad(rows[j] + l) - load_quad(shift + l)) * scale;
+        return __builtin_convertvector(wide, Quad<float>::Vec);
+    }
+};
+
+// out[l * stride + j] = entry l of row j, for four rows and l < columns.
+template <class T, class Rows>
+COFACTOR_INLINE void transpose_four(Rows rows, size_t columns, T* out, size_t stride) {
     using Four = typename Quad<T>::Vec;
     size_t l = 0;
     for (; l + 4 <= columns; l += 4) {
-        // One named vector a row: an array would pass through memory in halves.
-        const Four offset = load_quad(shift + l);
-        const Four r[4] = {load_quad(rows[0] + l) - offset, load_quad(rows[1] + l) - offset,
-                           load_quad(rows[2] + l) - offset, load_quad(rows[3] + l) - offset};
+        // Rows at once: an array filled in a loop would pass through memory in halves.
+        const Four r[4] = {rows.four(0, l), rows.four(1, l), rows.four(2, l), rows.four(3, l)};
         Four column[4];
         Quad<T>::transpose(r, column);
         store_quad(out + l * stride, column[0]);
@@ -81,7 +105,7 @@ COFACTOR_INLINE void transpose_four(const T* const* rows, const T* shift, size_t
         store_quad(out + (l + 3) * stride, column[3]);
     }
     for (; l < columns; ++l)
-        for (size_t j = 0; j < 4; ++j) out[l * stride + j] = rows[j][l] - shift[l];
+        for (size_t j = 0; j < 4; ++j) out[l * stride + j] = rows.one(j, l);
 }
 
 }  // namespace cofactor::COFACTOR_ISA
