@@ -23,6 +23,28 @@ void bind_top_losses(nb::module_& module, const DenseKernels<T>& kernels) {
 }
 
 template <class T>
+void bind_nearest(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "nearest",
+        [&kernels](const Array1<std::int64_t>& board, const Array2<const T>& X,
+                   const Array1<const T>& shift, const Array2<const T>& components,
+                   const Array1<const T>& offsets, const Array1<Label>& labels,
+                   const Array1<std::int64_t>& astray) {
+            expect("board", board, {board_size});
+            expect("shift", shift, {X.shape(1)});
+            expect("components", components, {components.shape(0), X.shape(1)});
+            expect("offsets", offsets, {components.shape(0)});
+            expect("labels", labels, {X.shape(0)});
+            expect("astray", astray, {1});
+            if (components.shape(0) == 0) throw nb::value_error("there are no components");
+            kernels.nearest(board.data(), matrix(X), shift.data(), matrix(components),
+                            offsets.data(), labels.data(), astray.data());
+        },
+        named("board"), named("X"), named("shift"), named("components"), named("offsets"),
+        named("labels"), named("astray"), Unlocked());
+}
+
+template <class T>
 void bind_statistics(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "weighted_sums",
@@ -88,9 +110,11 @@ void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
 
 void bind_rows(nb::module_& module, const Kernels& kernels) {
     bind_top_losses(module, kernels.dense_f32);
+    bind_nearest(module, kernels.dense_f32);
     bind_statistics(module, kernels.dense_f32);
     bind_norms(module, kernels.dense_f32);
     bind_top_losses(module, kernels.dense_f64);
+    bind_nearest(module, kernels.dense_f64);
     bind_statistics(module, kernels.dense_f64);
     bind_norms(module, kernels.dense_f64);
     bind_soft_assign(module, kernels);

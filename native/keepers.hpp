@@ -62,7 +62,7 @@ public:
         }
     }
 
-    COFACTOR_INLINE State take(size_t panel) const { return states_[panel]; }
+    COFACTOR_INLINE const State& take(size_t panel) const { return states_[panel]; }
     COFACTOR_INLINE void put(size_t panel, const State& state) { states_[panel] = state; }
 
     COFACTOR_INLINE void write(size_t panel, size_t lane, Label* index, double* loss) const {
@@ -70,6 +70,46 @@ public:
         *index = static_cast<Label>(state.component[lane / lanes<T>][lane % lanes<T>]);
         *loss = state.loss[lane / lanes<T>][lane % lanes<T>];
     }
+
+private:
+    Scratch<State> states_;
+};
+
+// The smallest loss, and the second smallest without its component.
+template <class T>
+class NearestTwo {
+public:
+    static constexpr size_t bytes_per_panel(size_t, size_t) { return sizeof(State); }
+
+    NearestTwo(size_t, size_t, size_t panels) : states_(panels) {}
+
+    struct State {
+        Vec<T> loss[tile_vectors], second[tile_vectors];
+        Int<T> component[tile_vectors];
+
+        COFACTOR_INLINE void offer(size_t first, size_t, const Tile<T>& tile) {
+            for (size_t r = 0; r < tile_components; ++r) {
+                const Int<T> id = splat_int<T>(static_cast<Lane<T>>(first + r));
+                for (size_t v = 0; v < tile_vectors; ++v) {
+                    const Int<T> better = tile[r][v] < loss[v];
+                    const Vec<T> loser = better ? loss[v] : tile[r][v];
+                    second[v] = loser < second[v] ? loser : second[v];
+                    loss[v] = better ? tile[r][v] : loss[v];
+                    component[v] = better ? id : component[v];
+                }
+            }
+        }
+    };
+
+    COFACTOR_INLINE void start(size_t panel) {
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            states_[panel].loss[v] = states_[panel].second[v] = splat(infinity<T>);
+            states_[panel].component[v] = Int<T>{};
+        }
+    }
+
+    COFACTOR_INLINE const State& take(size_t panel) const { return states_[panel]; }
+    COFACTOR_INLINE void put(size_t panel, const State& state) { states_[panel] = state; }
 
 private:
     Scratch<State> states_;

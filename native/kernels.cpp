@@ -1,6 +1,6 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "bounded.hpp"
-#include "narrow.hpp"
+#include "nearest.hpp"
 #include "poisson.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"
@@ -11,7 +11,7 @@
 namespace cofactor::COFACTOR_ISA {
 
 template <class T>
-constexpr DenseKernels<T> dense = {top_losses<T>, weighted_sums<T>, weighted_squares<T>,
+constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
                                    seeding_gains<T>, seeding_take<T>, bounded_nearest<T>};
 

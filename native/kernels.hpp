@@ -12,6 +12,8 @@ namespace cofactor {
 using std::size_t;
 using Label = std::int32_t;
 
+constexpr size_t board_size = 16;  // of the zeros that the threads of one job share
+
 // Row-major and contiguous.
 template <class T>
 struct Matrix {
@@ -92,6 +94,9 @@ template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
                        const T* offsets, Matrix<Label> index, double* loss);
+    void (*nearest)(std::int64_t* board, Matrix<const T> X, const T* shift,
+                    Matrix<const T> components, const T* offsets, Label* labels,
+                    std::int64_t* astray);
     void (*weighted_sums)(Matrix<const T> X, const T* shift, Membership members, double* counts,
                           double* sums);
     void (*weighted_squares)(Matrix<const T> X, const T* shift, Membership members,

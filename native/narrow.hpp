@@ -53,8 +53,9 @@ public:
         const double sums = growth < 0.5 ? growth / (1 - growth) : __builtin_inf();
         // Twice, for two losses; the norm is rounded as well.
         slope_ = static_cast<float>(2.01 * (sums + 4 * u) * (1 + sums) * reach);
-        constant_ = static_cast<float>(2.01 * (2.1 * u * offset +
-                                               (static_cast<double>(d) + 1) * (reach + 1) * vanishing));
+        constant_ = static_cast<float>(
+            2.01 * (2.1 * u * offset + (static_cast<double>(d) + 1) * (reach + 1) * vanishing));
+        if (!(offset < 0x1p126)) constant_ = infinity<float>;  // a loss may have overflowed
     }
 
     // For rows of these norms, in the units of the scaled floats.

@@ -10,16 +10,14 @@
 
 namespace cofactor::COFACTOR_ISA {
 
-// What the threads of a job share: a caller's array of this many zeros.
+// What the threads of a job share: a caller's array of zeros.
 struct Board {
-    static constexpr size_t size = 16;
-
     std::int64_t turn;    // stage << 40 | pieces << 20 | next piece
     std::int64_t done;    // pieces of this stage that are finished
     std::int64_t apart[6];  // a cache line of their own
     std::int64_t notes[8];  // of the job
 };
-static_assert(sizeof(Board) == Board::size * sizeof(std::int64_t));
+static_assert(sizeof(Board) == board_size * sizeof(std::int64_t));
 
 // A job has `void work(size_t piece)` and `size_t advance()`, which prepares the next stage and
 // returns its number of pieces; zero ends the job. It begins with `advance`.

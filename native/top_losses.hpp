@@ -110,58 +110,101 @@ void scan_panel(const T* panel, const PackedComponents<T>& components, size_t be
     keeper.put(place, state);
 }
 
-// How many panels and groups are worked on at once: what the budgets hold, and at least one.
+// Ask for rows that will be packed soon.
+template <class S>
+COFACTOR_INLINE void prefetch_rows(Matrix<const S> X, size_t row, size_t count) {
+    if (row >= X.rows) return;
+    const char* const first = reinterpret_cast<const char*>(X.data + row * X.columns);
+    const size_t bytes = smaller(count, X.rows - row) * X.columns * sizeof(S);
+    for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(first + at);
+}
+
+// Offers all components to all rows. A block of panels stays in the cache while blocks of
+// components pass by; when all components stay there as well, a block is a single panel.
 template <class T, class Keeper>
-struct Blocking {
-    Blocking(const PackedComponents<T>& components, size_t rows, size_t keep)
-        : all_panels((rows + tile_rows<T> - 1) / tile_rows<T>),
-          panel_size(tile_rows<T> * components.d) {
-        const size_t panel_bytes =
-            panel_size * sizeof(T) + Keeper::bytes_per_panel(keep, components.k);
-        const size_t group_bytes = larger<size_t>(1, tile_components * components.d * sizeof(T));
-        panels = smaller(larger<size_t>(1, panels_budget / panel_bytes), all_panels);
-        groups = larger<size_t>(1, components_budget / group_bytes);
+class Scanner {
+public:
+    Scanner(const PackedComponents<T>& components, size_t rows, size_t keep)
+        : components_(components),
+          groups_(larger<size_t>(
+              1, components_budget /
+                     larger<size_t>(1, tile_components * components.d * sizeof(T)))),
+          panel_size_(tile_rows<T> * components.d),
+          panels_(panels_at_once(rows, keep)),
+          packed_(panels_ * panel_size_),
+          keeper_(keep, components.k, panels_) {}
+
+    COFACTOR_INLINE size_t rows_at_once() const { return panels_ * tile_rows<T>; }
+
+    // Scan rows from begin to end, and call write(row, count, keeper, panel number, panel) for the
+    // rows of every panel.
+    template <class Rows, class Write>
+    void scan(const Rows& rows, size_t begin, size_t end, Write write) {
+        for (; begin < end; begin += rows_at_once()) {
+            const size_t last = smaller(begin + rows_at_once(), end);
+            pack(rows, begin, last);
+            for (size_t g = 0; g < components_.groups; g += groups_)
+                scan_groups(rows, begin, last, g, smaller(g + groups_, components_.groups));
+            for (size_t row = begin, p = 0; row < last; row += tile_rows<T>, ++p)
+                write(row, smaller(tile_rows<T>, last - row), keeper_, p, panel(p));
+        }
     }
 
-    const size_t all_panels, panel_size;
-    size_t panels, groups;
+private:
+    size_t panels_at_once(size_t rows, size_t keep) const {
+        if (components_.groups <= groups_) return 1;
+        const size_t bytes =
+            panel_size_ * sizeof(T) + Keeper::bytes_per_panel(keep, components_.k);
+        return larger<size_t>(1, smaller(panels_budget / bytes,
+                                         (rows + tile_rows<T> - 1) / tile_rows<T>));
+    }
+
+    COFACTOR_INLINE T* panel(size_t p) const { return packed_ + p * panel_size_; }
+
+    template <class Rows>
+    void pack(const Rows& rows, size_t begin, size_t end) {
+        for (size_t row = begin, p = 0; row < end; row += tile_rows<T>, ++p) {
+            pack_panel(rows, smaller(tile_rows<T>, end - row), [=](size_t i) { return row + i; },
+                       panel(p));
+            keeper_.start(p);
+        }
+    }
+
+    template <class Rows>
+    void scan_groups(const Rows& rows, size_t begin, size_t end, size_t first, size_t last) {
+        for (size_t row = begin, p = 0; row < end; row += tile_rows<T>, ++p) {
+            if (last == components_.groups)  // the panel's place is soon free for other rows
+                prefetch_rows(rows.X, row + rows_at_once(), tile_rows<T>);
+            scan_panel<T>(panel(p), components_, first, last, keeper_, p);
+        }
+    }
+
+    const PackedComponents<T>& components_;
+    const size_t groups_, panel_size_, panels_;
+    const Scratch<T> packed_;
+    Keeper keeper_;
 };
 
-// A block of panels stays in the cache while blocks of components pass by.
 template <class T, class Keeper>
-void scan(Matrix<const T> X, const T* shift, const PackedComponents<T>& components,
-          Matrix<Label> index, double* loss) {
+void write_losses(Matrix<const T> X, const T* shift, const PackedComponents<T>& components,
+                  Matrix<Label> index, double* loss) {
     const size_t keep = index.columns;
-    const Blocking<T, Keeper> blocking(components, X.rows, keep);
-    const Scratch<T> panels(blocking.panels * blocking.panel_size);
-    Keeper keeper(keep, components.k, blocking.panels);
-    for (size_t first = 0; first < blocking.all_panels; first += blocking.panels) {
-        const size_t count = smaller(blocking.panels, blocking.all_panels - first);
-        for (size_t p = 0; p < count; ++p) {
-            const size_t row = (first + p) * tile_rows<T>;
-            pack_panel(PlainRows<T>{X, shift}, X.rows - row, [=](size_t i) { return row + i; },
-                       panels + p * blocking.panel_size);
-            keeper.start(p);
-        }
-        for (size_t g = 0; g < components.groups; g += blocking.groups)
-            for (size_t p = 0; p < count; ++p)
-                scan_panel<T>(panels + p * blocking.panel_size, components, g,
-                              smaller(g + blocking.groups, components.groups), keeper, p);
-        const size_t end = smaller((first + count) * tile_rows<T>, X.rows);
-        for (size_t row = first * tile_rows<T>, i = 0; row < end; ++row, ++i)
-            keeper.write(i / tile_rows<T>, i % tile_rows<T>, index.data + row * keep,
-                         loss + row * keep);
-    }
+    Scanner<T, Keeper> scanner(components, X.rows, keep);
+    const auto write = [=](size_t row, size_t count, const Keeper& keeper, size_t p, const T*) {
+        for (size_t i = 0; i < count; ++i)
+            keeper.write(p, i, index.data + (row + i) * keep, loss + (row + i) * keep);
+    };
+    scanner.scan(PlainRows<T>{X, shift}, 0, X.rows, write);
 }
 
 template <class T>
 void top_losses(Matrix<const T> X, const T* shift, Matrix<const T> components, const T* offsets,
                 Matrix<Label> index, double* loss) {
     const PackedComponents<T> packed(components, offsets);
-    const auto scan_rows = index.columns == 1     ? scan<T, Nearest<T>>
-                           : index.columns <= few ? scan<T, Few<T>>
-                                                  : scan<T, Many<T>>;
-    scan_rows(X, shift, packed, index, loss);
+    const auto write = index.columns == 1     ? write_losses<T, Nearest<T>>
+                       : index.columns <= few ? write_losses<T, Few<T>>
+                                              : write_losses<T, Many<T>>;
+    write(X, shift, packed, index, loss);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 bounded_nearest = like(reference.bounded_nearest)
+nearest = like(reference.nearest)
 poisson_codes_csr = like(reference.poisson_codes_csr)
 poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)
 sampled_products = like(reference.sampled_products)

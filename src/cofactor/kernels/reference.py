@@ -16,6 +16,7 @@ from scipy import sparse
 
 from cofactor.kernels._bounded_reference import bounded_nearest
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
+from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._seeding_reference import (
     seeding_gains,
     seeding_take,
@@ -23,6 +24,7 @@ from cofactor.kernels._seeding_reference import (
 
 __all__ = [
     "bounded_nearest",
+    "nearest",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
@@ -43,6 +45,7 @@ __all__ = [
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
+Board: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
 
@@ -70,6 +73,40 @@ def top_losses(
         Written: their losses.
     """
     _keep_smallest(offsets - (X - shift) @ components.T, index, loss)
+
+
+def nearest(
+    board: Board,
+    X: Data,
+    shift: Data,
+    components: Data,
+    offsets: Data,
+    labels: Labels,
+    astray: Board,
+) -> None:
+    """Find the component with the smallest affine loss of every row; any number of threads.
+
+    The first of `top_losses` in the precision of ``X``, to the last tie. Threads that call this
+    with the same arguments share the work, and return when it is done.
+
+    Parameters
+    ----------
+    board : int64 array of shape (16,)
+        Zeros, for the threads to agree on who does what.
+    X, shift, components, offsets : arrays
+        As in `top_losses`; rows may hold anything.
+    labels : int32 array of shape (n,)
+        Written: the chosen components.
+    astray : int64 array of shape (1,)
+        Added to: the number of rows with no finite loss, whose labels mean nothing; so it stays
+        as it was only if all rows are finite.
+    """
+    if not claimed(board):
+        return
+    with np.errstate(invalid="ignore", over="ignore"):
+        losses = offsets - (X - shift) @ components.T
+    labels[:] = losses.argmin(axis=1)
+    astray += np.count_nonzero(~np.isfinite(losses[np.arange(len(X)), labels]))
 
 
 def top_losses_csr(
