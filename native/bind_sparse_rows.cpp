@@ -4,6 +4,11 @@
 namespace cofactor {
 namespace {
 
+void expect_whole_groups(size_t components) {
+    if (components % 16)
+        throw nb::value_error("components are not padded to a multiple of 16");
+}
+
 template <class T, class I>
 void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;
@@ -16,6 +21,7 @@ void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels
             const Csr<T, I> X = csr(indptr, indices, data);
             const size_t k = components_t.shape(1);
             expect("offsets", offsets, {k});
+            expect_whole_groups(k);
             kernels.top_losses(X, matrix(components_t), offsets.data(),
                                places(X.rows, k, index, loss), loss.data());
         },
@@ -76,21 +82,21 @@ void bind_products_csr(nb::module_& module, const SparseKernels<T, I>& kernels) 
         Unlocked());
 }
 
+// Every kernel of sparse rows, for one type of values and one of indices.
+template <class T, class I>
+void bind_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    bind_top_losses_csr(module, kernels);
+    bind_statistics_csr(module, kernels);
+    bind_products_csr(module, kernels);
+}
+
 }  // namespace
 
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels) {
-    bind_top_losses_csr(module, kernels.sparse_f32_i32);
-    bind_statistics_csr(module, kernels.sparse_f32_i32);
-    bind_products_csr(module, kernels.sparse_f32_i32);
-    bind_top_losses_csr(module, kernels.sparse_f32_i64);
-    bind_statistics_csr(module, kernels.sparse_f32_i64);
-    bind_products_csr(module, kernels.sparse_f32_i64);
-    bind_top_losses_csr(module, kernels.sparse_f64_i32);
-    bind_statistics_csr(module, kernels.sparse_f64_i32);
-    bind_products_csr(module, kernels.sparse_f64_i32);
-    bind_top_losses_csr(module, kernels.sparse_f64_i64);
-    bind_statistics_csr(module, kernels.sparse_f64_i64);
-    bind_products_csr(module, kernels.sparse_f64_i64);
+    bind_csr(module, kernels.sparse_f32_i32);
+    bind_csr(module, kernels.sparse_f32_i64);
+    bind_csr(module, kernels.sparse_f64_i32);
+    bind_csr(module, kernels.sparse_f64_i64);
 }
 
 }  // namespace cofactor

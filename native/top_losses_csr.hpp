@@ -1,29 +1,10 @@
-// Sparse rows: every nonzero streams the component values of its column.
+// Sparse rows: products with all components, and the choice of the smallest losses.
 #pragma once
 
+#include "csr_groups.hpp"
 #include "top_losses.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-// losses[j] -= sum of x * columns[j] over the nonzeros of a row, four nonzeros at a time.
-template <class T, class I>
-void subtract_products(const I* columns, const T* x, size_t count, Matrix<const T> components_t,
-                       T* __restrict losses) {
-    const size_t k = components_t.columns;
-    const auto at = [&](size_t p) {
-        return components_t.data + static_cast<size_t>(columns[p]) * k;
-    };
-    size_t p = 0;
-    for (; p + 4 <= count; p += 4) {
-        const T *const a = at(p), *const b = at(p + 1), *const c = at(p + 2), *const e = at(p + 3);
-        for (size_t j = 0; j < k; ++j)
-            losses[j] -= (x[p] * a[j] + x[p + 1] * b[j]) + (x[p + 2] * c[j] + x[p + 3] * e[j]);
-    }
-    for (; p < count; ++p) {
-        const T* const a = at(p);
-        for (size_t j = 0; j < k; ++j) losses[j] -= x[p] * a[j];
-    }
-}
 
 // The places in use are full of better losses or hold earlier components.
 template <class T>
@@ -41,6 +22,21 @@ void write_few(const T* losses, size_t k, size_t keep, Label* index, double* los
     }
 }
 
+// The least loss, of the first component that has it.
+template <class T>
+void write_least(const T* losses, size_t k, Label* index, double* loss) {
+    T least = infinity<T>;
+    size_t best = 0;
+    for (size_t first = 0; first < k; first += group_size) {
+        const T value = least_of_group(losses + first);
+        best = value < least ? first : best;
+        least = smaller(least, value);
+    }
+    *loss = least;
+    *index = static_cast<Label>(best + place_of(losses + best, least));
+}
+
+// components_t has whole groups of columns.
 template <class T, class I>
 void top_losses_csr(Csr<T, I> X, Matrix<const T> components_t, const T* offsets,
                     Matrix<Label> index, double* loss) {
@@ -48,17 +44,19 @@ void top_losses_csr(Csr<T, I> X, Matrix<const T> components_t, const T* offsets,
     const Scratch<T> losses(k);
     const Scratch<Candidate<T>> candidates(2 * k);
     for (size_t n = 0; n < X.rows; ++n) {
-        const size_t begin = static_cast<size_t>(X.indptr[n]);
-        const size_t count = static_cast<size_t>(X.indptr[n + 1]) - begin;
-        __builtin_memcpy(losses, offsets, k * sizeof(T));
-        subtract_products(X.indices + begin, X.data + begin, count, components_t,
-                          static_cast<T*>(losses));
-        if (keep <= few) {
-            write_few<T>(losses, k, keep, index.data + n * keep, loss + n * keep);
+        const Entries<T, I> row = entries(X, n);
+        for_each_span<T>(k, [&](size_t first, size_t count) {
+            losses_of_groups<span<T>>(count / group_size, row, components_t, offsets, first,
+                                      losses + first);
+        });
+        Label* const chosen = index.data + n * keep;
+        if (keep == 1) {
+            write_least<T>(losses, k, chosen, loss + n);
+        } else if (keep <= few) {
+            write_few<T>(losses, k, keep, chosen, loss + n * keep);
         } else {
             for (size_t j = 0; j < k; ++j) candidates[j] = {losses[j], static_cast<Label>(j)};
-            write_sorted<T>(candidates, candidates + k, k, keep, index.data + n * keep,
-                            loss + n * keep);
+            write_sorted<T>(candidates, candidates + k, k, keep, chosen, loss + n * keep);
         }
     }
 }

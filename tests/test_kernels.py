@@ -49,6 +49,15 @@ def top_losses(implementation, data, parts, offsets, keep):
     return index, loss
 
 
+def in_groups(components_t, offsets):
+    """Pad components to what the kernels of sparse rows take."""
+    padding = -offsets.size % 16
+    return (
+        np.pad(components_t, ((0, 0), (0, padding))),
+        np.pad(offsets, (0, padding), constant_values=np.inf),
+    )
+
+
 def assert_same(got, expected):
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -75,8 +84,17 @@ def test_top_losses_breaks_ties_by_component(name, data, rng, dtype, n, d, k):
 @given(st.data(), generators, dtypes, index_dtypes, rows, columns, components)
 def test_top_losses_csr_breaks_ties_by_component(name, data, rng, dtype, index, n, d, k):
     offsets, keep = data.draw(offsets_and_keep(k, dtype))
-    inputs = random_csr(rng, dtype, index, n, d), whole(rng, dtype, d, k), offsets
+    inputs = random_csr(rng, dtype, index, n, d), *in_groups(whole(rng, dtype, d, k), offsets)
     assert_same(top_losses(kernels.load(name), *inputs, keep), top_losses(reference, *inputs, keep))
+
+
+def test_components_of_sparse_rows_come_in_whole_groups():
+    inputs = random_csr(np.random.default_rng(0), np.float32, np.int32, 5, 3)
+    parts, offsets = np.zeros((3, 10), np.float32), np.zeros(10, np.float32)
+    for name in kernels.available():
+        if name != "reference":
+            with pytest.raises(ValueError, match="multiple of 16"):
+                top_losses(kernels.load(name), inputs, parts, offsets, 1)
 
 
 @every
@@ -335,8 +353,8 @@ def test_sparse_results_do_not_depend_on_the_split(name, seed, dtype, cut):
             part.X = indptr[begin : end + 1] - indptr[begin], indices[at], data[at]
             part.codes, part.loss = part.codes[begin:end], part.loss[begin:end]
             codes, loss = part.fit(kernels.load(name))
-            offsets = np.zeros(codes.shape[1], dtype)
-            index, least = top_losses(kernels.load(name), part.X, part.parts, offsets, 2)
+            parts = in_groups(part.parts, np.zeros(codes.shape[1], dtype))
+            index, least = top_losses(kernels.load(name), part.X, *parts, 2)
             found.append(np.column_stack([codes, loss, index, least]))
         return np.concatenate(found)
 

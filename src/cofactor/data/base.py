@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
+GROUP_SIZE = 16  # of components in the kernels of sparse rows
 RowSelection = slice | NDArray[np.intp]
 
 
@@ -36,11 +37,26 @@ class Affine:
     components: Floats
     offsets: Floats
     shift: Floats
+    _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def transposed(self) -> Floats:
         """The components as a C-contiguous (d, k) array, for rows stored sparsely."""
         return np.ascontiguousarray(self.components.T)
+
+    def lanes(self, dtype: Any) -> tuple[Array, Array]:
+        """Return the transposed components, and the constants of the same losses about the origin.
+
+        In this precision and padded to a multiple of 16 components, as ``top_losses_csr`` takes
+        them; made once for each precision.
+        """
+        if dtype not in self._lanes:
+            k, d = self.components.shape
+            width = -(-k // GROUP_SIZE) * GROUP_SIZE
+            components, offsets = np.zeros((d, width), dtype), np.full(width, np.inf, dtype)
+            components[:, :k], offsets[:k] = self.components.T, self.unshifted_offsets
+            self._lanes[dtype] = components, offsets
+        return self._lanes[dtype]
 
     @cached_property
     def unshifted_offsets(self) -> Floats:

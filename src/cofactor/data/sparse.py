@@ -132,13 +132,7 @@ class SparseRows:
         """See :class:`RowBlock`."""
         index = np.empty((self.n_rows, keep), dtype=np.int32)
         loss = np.empty((self.n_rows, keep))
-        kernels.top_losses_csr(
-            *self.arrays,
-            self._cast(affine.transposed),
-            self._cast(affine.unshifted_offsets),
-            index,
-            loss,
-        )
+        kernels.top_losses_csr(*self.arrays, *affine.lanes(self.matrix.dtype), index, loss)
         return index, loss
 
     def scatter_sums(
@@ -147,7 +141,9 @@ class SparseRows:
         """See :class:`RowBlock`."""
         counts, sums = np.zeros(n_components), np.zeros((n_components, self.n_columns))
         kernels.weighted_sums_csr(*self.arrays, index, weight, counts, sums)
-        return counts, sums - np.outer(counts, shift)
+        if shift.any():
+            sums -= np.outer(counts, shift)
+        return counts, sums
 
     def scatter_squares(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats
@@ -193,6 +189,3 @@ class SparseRows:
     def _like(self, data: Floats) -> Any:
         indptr, indices, _ = self.arrays
         return sp.csr_array((data, indices, indptr), shape=self.matrix.shape)
-
-    def _cast(self, array: Floats) -> Array:
-        return np.ascontiguousarray(array, dtype=self.matrix.dtype)

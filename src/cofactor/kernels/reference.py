@@ -127,9 +127,9 @@ def top_losses_csr(
     indptr, indices, data : arrays
         The rows in CSR form; column indices may be in any order.
     components_t : array of shape (d, k)
-        Linear parts, one row per column of the data.
+        Linear parts, one row per column of the data; k is a multiple of 16.
     offsets, index, loss : arrays
-        As in `top_losses`.
+        As in `top_losses`; offsets are ``+inf`` where there are fewer components.
     """
     products = _csr(indptr, indices, data, components_t.shape[0]) @ components_t
     _keep_smallest(offsets - products, index, loss)
