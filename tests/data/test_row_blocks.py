@@ -11,7 +11,7 @@ from strategies import generators
 
 from cofactor.data import DenseRows, MaskedRows, SparseRows, mean_row, open_blocks, open_columns
 from cofactor.data.base import Affine
-from cofactor.data.blocks import MAX_BLOCKS, MIN_BLOCK_ROWS, block_edges
+from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS, block_edges
 
 STORAGES = {
     "dense": lambda X, w: DenseRows(X, w),

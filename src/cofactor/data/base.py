@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cofactor.engine.base import Engine
+
 if TYPE_CHECKING:
     from cofactor.data.sparse import SparseRows
 
@@ -160,6 +162,17 @@ class RowBlock(Protocol):
         -------
         index : ndarray of shape (n, keep), int32
         loss : ndarray of shape (n, keep)
+        """
+        ...
+
+    def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
+        """Return the component of least loss of each row, ties to the lower index.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,), int32
+        placed : bool
+            Whether every row has a finite loss: false if rows hold NaN or infinity, or overflow.
         """
         ...
 

@@ -1,17 +1,17 @@
-"""Cutting data into blocks, and sweeping over them."""
+"""Opening data, and sweeping over their blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from cofactor.data.base import Array, Floats, RowBlock
+from cofactor.data.cut import cut
 from cofactor.data.dense import DenseRows
 from cofactor.data.masked import MaskedRows
 from cofactor.data.sparse import SparseRows
@@ -21,36 +21,11 @@ S = TypeVar("S")
 T = TypeVar("T")
 A = TypeVar("A", bound=Addable)
 
-MIN_BLOCK_ROWS = 256
-MIN_BLOCK_ENTRIES = 1 << 17
-MAX_BLOCKS = 64
 
-
-def block_edges(n_rows: int, n_entries: int) -> Array:
-    """Return where blocks begin and end: a function of the data's size alone.
-
-    Parameters
-    ----------
-    n_rows : int
-        Number of rows of the whole data.
-    n_entries : int
-        Number of stored entries of the whole data.
-
-    Returns
-    -------
-    ndarray of shape (n_blocks + 1,)
-        Ascending, from 0 to ``n_rows``: at most 64 blocks, of at least 256 rows and about 131,072
-        entries where there are so many.
-    """
-    filling = -(-MIN_BLOCK_ENTRIES * n_rows // max(n_entries, 1))
-    rows = max(MIN_BLOCK_ROWS, filling, -(-n_rows // MAX_BLOCKS))
-    return np.append(np.arange(0, max(n_rows, 1), rows), n_rows)
-
-
-def open_blocks(
+def open_rows(
     X: Any, sample_weight: Array | None = None, observed: Array | None = None
-) -> list[RowBlock]:
-    """Cut data into blocks of rows.
+) -> RowBlock:
+    """Open data as one block of all their rows.
 
     Parameters
     ----------
@@ -60,17 +35,22 @@ def open_blocks(
         Weights of the rows; default 1.
     observed : ndarray of shape (n, d), optional
         True where an entry was observed; default everywhere.
-
-    Returns
-    -------
-    list of RowBlock
-        Cut at :func:`block_edges`.
     """
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
-    whole = _whole(X, weights, observed)
-    return [
-        whole.take(slice(*pair)) for pair in pairwise(block_edges(X.shape[0], whole.stored.size))
-    ]
+    if observed is not None:
+        values = X.toarray() if sp.issparse(X) else X
+        held = np.where(observed, values, values.dtype.type(0))
+        return MaskedRows(held, weights, np.asarray(observed, float))
+    if sp.issparse(X):
+        return SparseRows(sp.csr_array(X), weights)
+    return DenseRows(np.ascontiguousarray(X), weights)
+
+
+def open_blocks(
+    X: Any, sample_weight: Array | None = None, observed: Array | None = None
+) -> list[RowBlock]:
+    """Open data in blocks of rows, as :func:`cut` cuts them; see :func:`open_rows`."""
+    return cut(open_rows(X, sample_weight, observed))
 
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
@@ -88,16 +68,6 @@ def mean_row(blocks: Sequence[RowBlock]) -> Floats:
     """Return the weighted mean of all rows, shape (d,)."""
     total = np.sum([block.weighted_total() for block in blocks], axis=0)
     return total / max(sum(block.weights.sum() for block in blocks), np.finfo(float).tiny)
-
-
-def _whole(X: Any, weights: Floats, observed: Array | None) -> RowBlock:
-    if observed is not None:
-        values = X.toarray() if sp.issparse(X) else X
-        held = np.where(observed, values, values.dtype.type(0))
-        return MaskedRows(held, weights, np.asarray(observed, float))
-    if sp.issparse(X):
-        return SparseRows(sp.csr_array(X), weights)
-    return DenseRows(np.ascontiguousarray(X), weights)
 
 
 @dataclass(frozen=True)

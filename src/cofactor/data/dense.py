@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,9 @@ import scipy.sparse as sp
 from cofactor import kernels
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
 from cofactor.data.sparse import SparseRows
+from cofactor.engine.base import Engine
+
+PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to be interruptible
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,25 @@ class DenseRows:
             loss,
         )
         return index, loss
+
+    def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
+        """See :class:`RowBlock`.
+
+        The threads share the rows piece by piece. Rows in float64 are searched in float32, and
+        those whose best two losses rounding might have swapped once more in float64: the labels
+        are those of a search in float64.
+        """
+        labels, astray = np.empty(self.n_rows, dtype=np.int32), np.zeros(1, dtype=np.int64)
+        prepared = map(self._cast, (affine.shift, affine.components, affine.offsets))
+        shift, components, offsets = prepared
+        at_once = max(1, PRODUCTS_AT_ONCE // max(components.size, 1))
+        for start in range(0, self.n_rows, at_once):
+            rows = slice(start, start + at_once)
+            board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
+            values, found = self.values[rows], labels[rows]
+            arguments = board, values, shift, components, offsets, found, astray
+            engine.together(partial(kernels.nearest, *arguments))
+        return labels, not astray[0]
 
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats

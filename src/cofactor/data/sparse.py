@@ -11,6 +11,8 @@ import scipy.sparse as sp
 
 from cofactor import kernels
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
+from cofactor.data.cut import cut
+from cofactor.engine.base import Engine
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,12 @@ class SparseRows:
         loss = np.empty((self.n_rows, keep))
         kernels.top_losses_csr(*self.arrays, *affine.lanes(self.matrix.dtype), index, loss)
         return index, loss
+
+    def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
+        """See :class:`RowBlock`."""
+        best = engine.map(lambda block: block.top_losses(affine, 1), cut(self))
+        labels, loss = (np.concatenate(parts)[:, 0] for parts in zip(*best, strict=True))
+        return np.ascontiguousarray(labels), bool(np.isfinite(loss).all())
 
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats

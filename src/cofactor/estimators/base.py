@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from cofactor.data import RowBlock, open_blocks
+from cofactor.data import RowBlock, cut, n_blocks, open_rows
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
@@ -30,23 +30,32 @@ ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 @dataclass(frozen=True)
 class OpenData:
-    """Validated data, cut into blocks, with the engine that will run them.
+    """Validated data, with the engine that will run over them.
 
     Attributes
     ----------
     X : ndarray or scipy.sparse CSR of shape (n, d)
-    weights : ndarray of shape (n,)
-    blocks : list of RowBlock
+    rows : RowBlock
+        All of them.
     engine : Engine
     n_threads : int or None
         What the engine was asked for.
     """
 
     X: Any
-    weights: Floats
-    blocks: list[RowBlock]
+    rows: RowBlock
     engine: Engine
     n_threads: int | None
+
+    @property
+    def weights(self) -> Floats:
+        """Row weights, shape (n,)."""
+        return self.rows.weights
+
+    @cached_property
+    def blocks(self) -> list[RowBlock]:
+        """The rows, cut into blocks."""
+        return cut(self.rows)
 
     def rowwise(self, function: Callable[[RowBlock], Array]) -> Array:
         """Return ``function`` of every block, one array for all rows."""
@@ -61,8 +70,11 @@ class FamilyEstimator(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _validated(self, X: Any, *, reset: bool, min_rows: int = 1) -> Any:
-        """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's."""
+    def _validated(self, X: Any, *, reset: bool, min_rows: int = 1, finite: bool = True) -> Any:
+        """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's.
+
+        Without ``finite``, NaN and infinities are let through.
+        """
         if sp.issparse(X):
             X = canonical_csr(X, "The sparse matrix")
         return validate_data(
@@ -73,6 +85,7 @@ class FamilyEstimator(BaseEstimator):
             accept_large_sparse=True,
             dtype=[np.float64, np.float32],
             order="C",
+            ensure_all_finite=finite,
             ensure_min_samples=min_rows,
         )
 
@@ -81,13 +94,23 @@ class FamilyEstimator(BaseEstimator):
         self, X: Any, noise: Noise, sample_weight: Any = None, observed: Array | None = None
     ) -> Iterator[OpenData]:
         """Open validated data for as many threads as ``n_threads`` allows."""
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        blocks = open_blocks(X, weights, observed)
-        for block in blocks:
-            noise.check(block)
+        rows = open_rows(X, _checked_weights(sample_weight, X), observed)
         n_threads = getattr(self, "n_threads", None)
-        with engine_for(n_threads, len(blocks)) as engine:
-            yield OpenData(X, weights, blocks, engine, n_threads)
+        with engine_for(n_threads, n_blocks(rows)) as engine:
+            data = OpenData(X, rows, engine, n_threads)
+            for block in data.blocks:
+                noise.check(block)
+            yield data
+
+
+def _checked_weights(sample_weight: Any, X: Any) -> Floats | None:
+    """Return valid weights of rows, none if none are given."""
+    if sample_weight is None:
+        return None
+    weights: Floats = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    return weights
 
 
 def warn_unless_converged(fit: Fit, name: str, advice: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -20,13 +19,13 @@ from cofactor.codes import OneHot
 from cofactor.data import mean_row
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData, best, narrator, runs
+from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.given import given_array, given_weights
 from cofactor.estimators.mixture_starts import MIXTURE_STARTS, MixtureStart
-from cofactor.estimators.predict import Predictor
+from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
-from cofactor.noise import MixtureNoise, Params
+from cofactor.noise import Params
 from cofactor.start import from_means
 from cofactor.stop import SmallGain, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -34,7 +33,7 @@ from cofactor.trace import Callback, Trace
 PARAMS = {"components", "log_weights", "dispersion"}
 
 
-class BaseMixture(DensityMixin, FamilyEstimator):
+class BaseMixture(DensityMixin, OneHotEstimator):
     """Base of mixtures: EM over one-hot codes, whose posterior may be truncated.
 
     Subclasses say which noise they mean, and have the parameters named below.
@@ -76,11 +75,6 @@ class BaseMixture(DensityMixin, FamilyEstimator):
     callbacks: Sequence[Callback]
     time_limit: float | None
 
-    @property
-    @abstractmethod
-    def _mixture_noise(self) -> MixtureNoise:
-        """The noise that the parameters ask for."""
-
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Estimate the parameters by EM.
@@ -118,11 +112,6 @@ class BaseMixture(DensityMixin, FamilyEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Fit, and return the most probable component of each row, shape (n,)."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
-
-    def predict(self, X: Any) -> Labels:
-        """Return the most probable component of each row, over all components, shape (n,)."""
-        with self._reopen(X) as data:
-            return data.rowwise(self._predictor.labels)
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the posterior probability of every component, shape (n, n_components)."""
@@ -214,15 +203,6 @@ class BaseMixture(DensityMixin, FamilyEstimator):
         weights = k - 1 if self.learn_weights else 0
         return k * d + weights + self._mixture_noise.n_dispersion_parameters(k, d)
 
-    @property
-    def _predictor(self) -> Predictor:
-        return Predictor(self._mixture_noise, self._params)
-
-    def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
-        """Open rows to be judged by the fitted model."""
-        check_is_fitted(self)
-        return self._open(self._validated(X, reset=False), self._mixture_noise, sample_weight)
-
     def _given(self, n_columns: int) -> dict[str, Floats]:
         """Return the parameters that the caller gives, by their names in Params."""
         given: dict[str, Floats] = {}
@@ -258,7 +238,7 @@ class BaseMixture(DensityMixin, FamilyEstimator):
         return fit(model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
 
     def _remember(self, chosen: Fit, total_weight: float) -> None:
-        self._params: Params = chosen.params
+        self._params = chosen.params
         self.weights_: Floats = np.exp(chosen.params.log_weights)
         self.means_: Floats = chosen.params.components
         self.trace_: Trace = chosen.trace

@@ -17,17 +17,16 @@ from sklearn.base import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import OneHot, hard_codes
-from cofactor.data import mean_row
+from cofactor.data import mean_row, split
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData, best, narrator, runs
-from cofactor.estimators.predict import Predictor
+from cofactor.estimators.base import OpenData, best, narrator, runs
+from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
-from cofactor.noise import MixtureNoise, Noise, Params, noise_named
+from cofactor.noise import MixtureNoise, Noise, noise_named
 from cofactor.start import Seeds, from_means, seeds_for, with_hard_dispersion
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -37,7 +36,7 @@ class KMeans(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
-    FamilyEstimator,
+    OneHotEstimator,
 ):
     """k-means clustering, hard or with the best few clusters of each row kept.
 
@@ -187,11 +186,6 @@ class KMeans(
         """Fit, and return distances; see :meth:`transform`."""
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
-    def predict(self, X: Any) -> Labels:
-        """Return the best cluster of each row, shape (n,), int32."""
-        with self._reopen(X) as data:
-            return data.rowwise(self._predictor.labels)
-
     def transform(self, X: Any) -> Array:
         """Return the distance ``‖x_n − μ_c‖`` of each row to each center, shape (n, n_clusters).
 
@@ -214,7 +208,8 @@ class KMeans(
         sample_weight : array-like of shape (n,), optional
         """
         with self._reopen(X, sample_weight) as data:
-            return -self._inertia(data, data.engine.map(self._predictor.labels, data.blocks))
+            labels, _ = self._predictor.labels(data.rows, data.engine)
+            return -self._inertia(data, labels)
 
     @property
     def variance_(self) -> float:
@@ -226,15 +221,6 @@ class KMeans(
     @property
     def _mixture_noise(self) -> MixtureNoise:
         return cast(MixtureNoise, Model(noise_named(self.noise), OneHot()).noise)
-
-    @property
-    def _predictor(self) -> Predictor:
-        return Predictor(self._mixture_noise, self._params)
-
-    def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
-        """Open rows to be judged by the fitted model."""
-        check_is_fitted(self)
-        return self._open(self._validated(X, reset=False), self._mixture_noise, sample_weight)
 
     def _starts(self, seeds: Seeds) -> int:
         wanted = seeds.n_init if self.n_init == "auto" else int(self.n_init)
@@ -290,20 +276,19 @@ class KMeans(
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
 
     def _remember(self, chosen: Fit, data: OpenData, tolerance: float) -> None:
-        self._params: Params = chosen.params
+        self._params = chosen.params
         self.trace_: Trace = chosen.trace
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
         confirmed = chosen.trace[-1].shift <= tolerance
         self.n_iter_: int = min(self.max_iter, len(chosen.trace) - confirmed)
-        labels = [np.ascontiguousarray(state.labels) for state in chosen.rows.states]
-        self.labels_: Labels = np.concatenate(labels)
-        self.inertia_: float = self._inertia(data, labels)
+        self.labels_: Labels = np.concatenate([state.labels for state in chosen.rows.states])
+        self.inertia_: float = self._inertia(data, self.labels_)
         self.cluster_centers_: Array = chosen.params.components.astype(data.X.dtype)
         self._n_features_out: int = self.n_clusters
 
-    def _inertia(self, data: OpenData, labels: Sequence[Labels]) -> float:
+    def _inertia(self, data: OpenData, labels: Labels) -> float:
         """Return the weighted distortion of labelled rows."""
 
         def of_block(pair: Any) -> float:
@@ -311,7 +296,8 @@ class KMeans(
             distortion = self._mixture_noise.distortion(block, self._params, own)
             return float(block.weights @ distortion)
 
-        return sum(data.engine.map(of_block, list(zip(data.blocks, labels, strict=True))))
+        pairs = list(zip(data.blocks, split(labels, data.blocks), strict=True))
+        return sum(data.engine.map(of_block, pairs))
 
     def _warn_if_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

@@ -323,7 +323,13 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
                 f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
                 "where an entry was observed."
             )
-        check_non_negative(np.where(observed, X, 0.0), "NMF (input X)")
+        held = np.where(observed, X, 0.0)
+        if not np.isfinite(held).all():
+            raise InputError(
+                "X contains NaN or infinity where the mask is True; expected finite numbers: fill "
+                "them, or set the mask to False there."
+            )
+        check_non_negative(held, "NMF (input X)")
         return X, observed
 
     def _start(self, X: Any, observed: Array | None, W: Any, H: Any, weights: Floats) -> Factors:

@@ -13,6 +13,7 @@ from cofactor.codes.onehot import CHUNK_ENTRIES
 from cofactor.codes.posterior import soft_assign
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats, Labels
+from cofactor.engine import Engine
 from cofactor.noise.base import MixtureNoise, Params, Scorer
 
 
@@ -34,10 +35,9 @@ class Predictor:
         """The losses under the parameters."""
         return self.noise.scorer(self.params)
 
-    def labels(self, block: RowBlock) -> Labels:
-        """Return the most probable component of each row, shape (n,)."""
-        index, _ = self.scorer.top(block, 1)
-        return index[:, 0]
+    def labels(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+        """Return the most probable component of all rows; see :meth:`RowBlock.nearest`."""
+        return self.scorer.nearest(rows, engine)
 
     def probabilities(self, block: RowBlock) -> Floats:
         """Return the posterior probability of every component, shape (n, k)."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from cofactor.kernels import reference
 from cofactor.kernels._choice import available, implementation, like, load
+from cofactor.kernels._relay_reference import BOARD_SIZE
 from cofactor.kernels._seeding_reference import LOWEST_LIMIT, PANEL_ROWS, STRIP_ROWS
 
 __all__ = [
     *reference.__all__,
+    "BOARD_SIZE",
     "LOWEST_LIMIT",
     "PANEL_ROWS",
     "STRIP_ROWS",

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cofactor.data.base import Affine, Floats, Labels, RowBlock, RowSelection
-from cofactor.engine import Additive
+from cofactor.data.cut import cut
+from cofactor.engine import Additive, Engine
 
 EMPTY = 1e-12  # of all rows: a component with less of the posterior counts as empty
 
@@ -106,6 +107,10 @@ class Scorer(Protocol):
         """Return the term that :meth:`top` and :meth:`all` leave out, shape (n,)."""
         ...
 
+    def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+        """Return the most probable component of all rows; see :meth:`RowBlock.nearest`."""
+        ...
+
 
 class Noise(ABC):
     """How data scatter about their mean.
@@ -124,9 +129,8 @@ class Noise(ABC):
     name: ClassVar[str]
     kind: ClassVar[str]
 
-    @abstractmethod
-    def check(self, block: RowBlock) -> None:
-        """Raise InputError if the block holds values that this noise cannot produce."""
+    def check(self, block: RowBlock) -> None:  # noqa: B027  (most can produce any number)
+        """Raise InputError if the block holds finite numbers that this noise cannot produce."""
 
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
         """Return the point about which moments are taken; zeros unless translation is free."""
@@ -219,12 +223,12 @@ class MixtureNoise(Noise):
 
 @dataclass(frozen=True)
 class AffineScorer:
-    """Losses that are affine in features of the row, up to a common factor.
+    """Losses that are affine in the row, up to a common factor.
 
     Attributes
     ----------
     affine : Affine
-        ``b_c − ⟨T(x_n), e_c⟩``, in units of ``scale`` nats.
+        ``b_c − ⟨x_n, e_c⟩``, in units of ``scale`` nats.
     scale : float
         Nats per unit of the affine loss: ``1/φ``.
     row_factor, row_constant : float
@@ -236,22 +240,50 @@ class AffineScorer:
     row_factor: float = 1.0
     row_constant: float = 0.0
 
-    def features(self, block: RowBlock) -> RowBlock:
-        """Return the rows ``T(x)``; the rows themselves unless overridden."""
-        return block
-
     def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
         """See :class:`Scorer`."""
-        index, loss = self.features(block).top_losses(self.affine, keep)
+        index, loss = block.top_losses(self.affine, keep)
         loss *= self.scale
         return index, loss
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`Scorer`."""
-        loss = self.features(block).losses(self.affine)
+        loss = block.losses(self.affine)
         loss *= self.scale
         return loss
 
     def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
         """See :class:`Scorer`."""
         return self.row_factor * cached + self.row_constant
+
+    def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+        """See :class:`Scorer`."""
+        return rows.nearest(self.affine, engine)
+
+
+@dataclass(frozen=True)
+class FeatureScorer(AffineScorer, ABC):
+    """Losses that are affine in features ``T(x_n)``, which are made for one block at a time."""
+
+    @abstractmethod
+    def features(self, block: RowBlock) -> RowBlock:
+        """Return the rows ``T(x)``."""
+
+    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`Scorer`."""
+        return super().top(self.features(block), keep)
+
+    def all(self, block: RowBlock) -> Floats:
+        """See :class:`Scorer`."""
+        return super().all(self.features(block))
+
+    def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+        """See :class:`Scorer`."""
+        return nearest_by_blocks(self, rows, engine)
+
+
+def nearest_by_blocks(scorer: Scorer, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+    """Return the most probable component of all rows; see :meth:`Scorer.nearest`."""
+    best = engine.map(lambda block: scorer.top(block, 1), cut(rows))
+    index, loss = (np.concatenate(parts)[:, 0] for parts in zip(*best, strict=True))
+    return np.ascontiguousarray(index), bool(np.isfinite(loss).all())

@@ -12,9 +12,16 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.data.dense import DenseRows
+from cofactor.engine import Engine
 from cofactor.errors import InputError
-from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
-from cofactor.noise.domain import check_finite
+from cofactor.noise.base import (
+    Assignment,
+    FeatureScorer,
+    MixtureNoise,
+    Moments,
+    Params,
+    nearest_by_blocks,
+)
 from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
 
 CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
@@ -34,10 +41,6 @@ class CovarianceNoise(MixtureNoise):
     regularization: float = 0.0
 
     kind: ClassVar[str] = "density"
-
-    def check(self, block: RowBlock) -> None:
-        """See :class:`Noise`."""
-        check_finite(block)
 
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
         """See :class:`Noise`: distances do not depend on the origin."""
@@ -70,13 +73,13 @@ class CovarianceNoise(MixtureNoise):
 
 
 @dataclass(frozen=True)
-class SphericalScorer(AffineScorer):
+class SphericalScorer(FeatureScorer):
     """Losses affine in ``[x − r, ‖x − r‖²]``."""
 
     reference: Floats | None = None
 
     def features(self, block: RowBlock) -> RowBlock:
-        """See :class:`AffineScorer`."""
+        """See :class:`FeatureScorer`."""
         assert self.reference is not None
         return block.with_squared_norm(self.reference)
 
@@ -127,13 +130,13 @@ class SphericalGaussian(CovarianceNoise):
 
 
 @dataclass(frozen=True)
-class DiagonalScorer(AffineScorer):
+class DiagonalScorer(FeatureScorer):
     """Losses affine in ``[x − r, (x − r)²]``."""
 
     reference: Floats | None = None
 
     def features(self, block: RowBlock) -> RowBlock:
-        """See :class:`AffineScorer`."""
+        """See :class:`FeatureScorer`."""
         assert self.reference is not None
         return block.with_squares(self.reference)
 
@@ -182,14 +185,14 @@ class DiagonalGaussian(CovarianceNoise):
 
 
 @dataclass(frozen=True)
-class TiedScorer(AffineScorer):
+class TiedScorer(FeatureScorer):
     """Distances between whitened rows ``(x − r)P`` and whitened means, ``Σ⁻¹ = PPᵀ``."""
 
     reference: Floats | None = None
     whitening: Floats | None = None
 
     def features(self, block: RowBlock) -> RowBlock:
-        """See :class:`AffineScorer`."""
+        """See :class:`FeatureScorer`."""
         return DenseRows(self._whitened(block), block.weights)
 
     def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
@@ -291,6 +294,10 @@ class FullScorer:
     def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Scorer`."""
         return cached
+
+    def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
+        """See :class:`cofactor.noise.base.Scorer`."""
+        return nearest_by_blocks(self, rows, engine)
 
 
 class FullGaussian(CovarianceNoise):

@@ -8,19 +8,8 @@ from cofactor.data.base import Floats, RowBlock
 from cofactor.errors import InputError
 
 
-def check_finite(block: RowBlock) -> None:
-    """Raise InputError unless every entry is finite."""
-    bad = ~np.isfinite(block.stored)
-    if bad.any():
-        raise InputError(
-            f"Input contains NaN or infinity ({int(bad.sum())} entries); expected finite numbers: "
-            "drop or fill them, or mark them as missing with a mask."
-        )
-
-
 def check_nonnegative(block: RowBlock, noise: str) -> None:
-    """Raise InputError unless every entry is finite and at least 0."""
-    check_finite(block)
+    """Raise InputError unless every entry is at least 0."""
     lowest = float(block.stored.min(initial=0.0))
     if lowest < 0:
         raise InputError(
@@ -30,7 +19,7 @@ def check_nonnegative(block: RowBlock, noise: str) -> None:
 
 
 def check_positive(block: RowBlock, noise: str) -> None:
-    """Raise InputError unless every entry is finite and above 0."""
+    """Raise InputError unless every entry is above 0."""
     check_nonnegative(block, noise)
     zeros = int(block.row_entries().sum()) - int(np.count_nonzero(block.stored))
     if zeros:
@@ -42,7 +31,6 @@ def check_positive(block: RowBlock, noise: str) -> None:
 
 def check_binary(block: RowBlock, noise: str) -> None:
     """Raise InputError unless every entry is 0 or 1."""
-    check_finite(block)
     values = block.stored
     other = values[(values != 0) & (values != 1)]
     if other.size:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
-from cofactor.noise.domain import check_finite
 from cofactor.noise.least_squares import (
     best_components,
     coordinate_descent,
@@ -42,10 +41,6 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     name: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "density"
-
-    def check(self, block: RowBlock) -> None:
-        """See :class:`Noise`."""
-        check_finite(block)
 
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
         """See :class:`Noise`: distances do not depend on the origin."""
