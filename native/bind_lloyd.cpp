@@ -1,51 +1,54 @@
-// Bindings of the kernels of Lloyd's iterations.
+// Bindings of Lloyd's iterations.
 #include "bindings.hpp"
 
 namespace cofactor {
 namespace {
 
+constexpr size_t trace_columns = 6, board_size = 16;
+
 template <class T>
-void bind_bounded_nearest(nb::module_& module, const DenseKernels<T>& kernels) {
+void bind_lloyd_of(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
-        "bounded_nearest",
-        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
-                   const Array1<const T>& norms, const Array2<const T>& components,
-                   const Array2<const T>& tiles, const Array1<const T>& offsets, const Array2<const Label>& members,
-                   const Array1<const Label>& places, const Array1<const T>& drift,
-                   const Array1<const T>& group_drift, double reach, const Array1<Label>& label,
-                   const Array1<T>& upper, const Array2<T>& lower, const Array1<Label>& moved) {
-            const size_t n = X.shape(0), groups = members.shape(0);
-            const size_t k = components.shape(0), slots = groups * members.shape(1);
-            if (members.shape(1) % 6)
-                throw nb::value_error("groups have no multiple of 6 members");
-            expect("shift", shift, {X.shape(1)});
-            expect("norms", norms, {n});
-            expect("components", components, {k, X.shape(1)});
-            expect("tiles", tiles, {slots / 6 * X.shape(1), 6});
-            expect("offsets", offsets, {slots});
-            expect("places", places, {k});
-            expect("drift", drift, {k});
-            expect("group_drift", group_drift, {groups});
-            expect("label", label, {n});
-            expect("upper", upper, {n});
-            expect("lower", lower, {groups, n});
-            expect("moved", moved, {n});
-            return kernels.bounded_nearest(
-                matrix(X), shift.data(), norms.data(),
-                {matrix(components), tiles.data(), offsets.data(), matrix(members), places.data(),
-                 drift.data(), group_drift.data(), static_cast<T>(reach)},
-                {label.data(), upper.data(), lower.data()}, moved.data());
+        "lloyd_space",
+        [&kernels](const Array2<const T>& X, size_t k) {
+            return kernels.lloyd_space(X.shape(0), X.shape(1), k);
         },
-        named("X"), named("shift"), named("norms"), named("components"), named("tiles"),
-        named("offsets"), named("members"), named("places"), named("drift"),
-        named("group_drift"), nb::arg("reach"), named("label"), named("upper"), named("lower"), named("moved"), Unlocked());
+        named("X"), nb::arg("k"));
+    module.def(
+        "lloyd",
+        [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array1<const double>& weights, const Array1<Label>& labels,
+                   const Array2<double>& means, const Array2<double>& sums,
+                   const Array1<double>& counts, const Array1<std::int64_t>& sizes,
+                   double tolerance, size_t until, const Array2<double>& trace,
+                   const Array1<std::uint8_t>& space, const Array1<std::int64_t>& board) {
+            const size_t n = X.shape(0), d = X.shape(1), k = means.shape(0);
+            expect("shift", shift, {d});
+            expect("weights", weights, {n});
+            expect("labels", labels, {n});
+            expect("means", means, {k, d});
+            expect("sums", sums, {k, d});
+            expect("counts", counts, {k});
+            expect("sizes", sizes, {k});
+            expect("trace", trace, {trace.shape(0), trace_columns});
+            expect("space", space, {kernels.lloyd_space(n, d, k)});
+            expect("board", board, {board_size});
+            if (until > trace.shape(0))
+                throw nb::value_error("trace has fewer rows than there may be iterations");
+            kernels.lloyd({matrix(X), shift.data(), weights.data(), labels.data()},
+                          {k, means.data(), sums.data(), counts.data(), sizes.data()},
+                          {tolerance, until, matrix(trace), reinterpret_cast<char*>(space.data()), board.data()});
+        },
+        named("X"), named("shift"), named("weights"), named("labels"), named("means"),
+        named("sums"), named("counts"), named("sizes"), nb::arg("tolerance"), nb::arg("until"),
+        named("trace"), named("space"), named("board"), Unlocked());
 }
 
 }  // namespace
 
 void bind_lloyd(nb::module_& module, const Kernels& kernels) {
-    bind_bounded_nearest(module, kernels.dense_f32);
-    bind_bounded_nearest(module, kernels.dense_f64);
+    bind_lloyd_of(module, kernels.dense_f32);
+    bind_lloyd_of(module, kernels.dense_f64);
 }
 
 }  // namespace cofactor

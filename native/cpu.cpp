@@ -1,9 +1,15 @@
-// What is asked of the machine: which instruction sets it has, and to wait.
+// What is asked of the machine: which instruction sets it has, to wait, and the time.
+#include <chrono>
 #include <thread>
 
 #include "kernels.hpp"
 
 namespace cofactor {
+double seconds_now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
 void wait_a_moment(int times) {
     constexpr int patience = 64;  // about as long as a thread takes to wake up
     if (times >= patience) return std::this_thread::yield();

@@ -1,5 +1,5 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
-#include "bounded.hpp"
+#include "lloyd.hpp"
 #include "nearest.hpp"
 #include "poisson.hpp"
 #include "seeding.hpp"
@@ -13,7 +13,7 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
-                                   seeding_gains<T>, seeding_take<T>, bounded_nearest<T>};
+                                   seeding_gains<T>, seeding_take<T>, lloyd<T>, lloyd_space<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {

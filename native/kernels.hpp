@@ -69,25 +69,29 @@ struct SeedingCandidates {
     const std::int32_t* offsets;
 };
 
-// Components in groups of equal size, a multiple of six; padded with components of infinite offset.
+// Rows of Lloyd's iterations; labels of -1 are not known yet.
 template <class T>
-struct Groups {
-    Matrix<const T> components;
-    const T* tiles;                // six at a time, interleaved: [tile][column][6]
-    const T* offsets;              // in the order of the tiles, as the members
-    Matrix<const Label> members;   // the components of each group, ascending
-    const Label* places;           // where each component is among the members
-    const T* drift;                // how far each component moved
-    const T* group_drift;          // how far any member of a group moved at most
-    T reach;                       // the largest norm of a component
+struct LloydRows {
+    Matrix<const T> X;
+    const T* shift;
+    const double* weights;
+    Label* labels;
 };
 
-// What is known of every row before and after a step.
-template <class T>
-struct Bounds {
-    Label* label;  // -1: nothing is known
-    T* upper;      // at least the distance to the row's own centre
-    T* lower;      // [group][row]: at most the distance to any other centre of the group
+// Components less the shift, and the weighted sums, weights and numbers of their rows.
+struct LloydModel {
+    size_t k;
+    double *means, *sums, *counts;
+    std::int64_t* sizes;
+};
+
+// When to rest: after `until` iterations, counted from the first call, or a small squared shift.
+struct LloydTask {
+    double tolerance;
+    size_t until;
+    Matrix<double> trace;
+    char* space;
+    std::int64_t* board;
 };
 
 template <class T>
@@ -109,8 +113,8 @@ struct DenseKernels {
                           double* gains);
     void (*seeding_take)(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
                          size_t winner, SeedingBound bound, double* potentials);
-    size_t (*bounded_nearest)(Matrix<const T> X, const T* shift, const T* norms,
-                              Groups<T> groups, Bounds<T> bounds, Label* moved);
+    void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
+    size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
 };
 
 template <class T, class I>
@@ -148,6 +152,9 @@ struct Kernels {
 
 // Let others run, the longer the oftener this was called in vain; defined in cpu.cpp.
 void wait_a_moment(int times);
+
+// A clock that never goes back; defined in cpu.cpp.
+double seconds_now();
 
 #define COFACTOR_DECLARE(isa)         \
     namespace isa {                   \

@@ -28,8 +28,14 @@ public:
 
     // Return when the job is done, whoever did it.
     void run(Job& job) {
+        run(job, [] { return false; });
+    }
+
+    // Return when the job is done or `tired()` says so; the same call goes on with it.
+    template <class Tired>
+    void run(Job& job, Tired tired) {
         if (open()) next_stage(job, 0);
-        for (int idle = 0;;) {
+        for (int idle = 0; !tired();) {
             std::int64_t turn = __atomic_load_n(&board_->turn, __ATOMIC_ACQUIRE);
             if (turn == over) return;
             if ((turn & most) == (turn >> 20 & most)) {

@@ -21,6 +21,7 @@ LAYERS = [
     {"codes"},
     {"model", "online", "stop"},
     {"fit"},
+    {"lloyd"},
     {"start"},
     {"estimators", "lattice"},
     {"certificate", "compare", "io"},

@@ -51,9 +51,11 @@ class Trace:
     n_entries: float = 1.0
     started: float = field(default_factory=time.perf_counter, repr=False)
 
-    def record(self, objective: float, moved: int | None, shift: float) -> Iteration:
-        """Append an iteration that ends now, and return it."""
-        seconds = time.perf_counter() - self.started
+    def record(
+        self, objective: float, moved: int | None, shift: float, seconds: float | None = None
+    ) -> Iteration:
+        """Append an iteration that ended at ``seconds`` (default: ends now), and return it."""
+        seconds = time.perf_counter() - self.started if seconds is None else seconds
         iteration = Iteration(len(self.iterations), objective, seconds, moved, shift)
         self.iterations.append(iteration)
         return iteration

@@ -1,7 +1,6 @@
 """What a row's code may be, one file per kind of code."""
 
 from cofactor.codes.base import Codes
-from cofactor.codes.bounded import BoundedOneHot, hard_codes
 from cofactor.codes.free import Free
 from cofactor.codes.nonnegative import MultiplicativeNonnegative, Nonnegative
 from cofactor.codes.onehot import OneHot
@@ -12,7 +11,6 @@ EVERY_CODES = (OneHot, ScaledOneHot, Simplex, Nonnegative, Free)
 
 __all__ = [
     "EVERY_CODES",
-    "BoundedOneHot",
     "Codes",
     "Free",
     "MultiplicativeNonnegative",
@@ -20,5 +18,4 @@ __all__ = [
     "OneHot",
     "ScaledOneHot",
     "Simplex",
-    "hard_codes",
 ]

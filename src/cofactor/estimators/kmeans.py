@@ -18,15 +18,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from cofactor.codes import OneHot, hard_codes
-from cofactor.data import mean_row, split
+from cofactor.codes import OneHot
+from cofactor.data import DenseRows, mean_row, split
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.fit import Fit, first_rows, fit
+from cofactor.lloyd import lloyd, suits
 from cofactor.model import Model
-from cofactor.noise import MixtureNoise, Noise, noise_named
+from cofactor.noise import Gaussian, MixtureNoise, Noise, Params, noise_named
 from cofactor.start import Seeds, from_means, seeds_for, with_hard_dispersion
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -251,26 +252,42 @@ class KMeans(
         limit: TimeLimit,
     ) -> Fit:
         """Fit from one start."""
-        noise, model = self._mixture_noise, self._model(data)
+        noise = self._mixture_noise
         means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
         if seeds.are_rows:
             means = noise.first_means(means, mean_row(data.blocks))
         params = from_means(noise, data.blocks, means)
+        if self.verbose:
+            print("Initialization complete")
+        if self.n_closest == 1 and suits(noise, data.blocks):
+            return self._run_lloyd(data, params, tolerance, limit)
+        return self._run_general(data, params, tolerance, limit)
+
+    def _run_lloyd(self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit) -> Fit:
+        """Iterate in one kernel."""
+        return lloyd(
+            cast(Gaussian, self._mixture_noise),
+            DenseRows(data.X, data.weights),
+            data.blocks,
+            params,
+            data.engine,
+            tolerance,
+            self.max_iter,
+            limit,
+            self._all_callbacks(),
+        )
+
+    def _run_general(
+        self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit
+    ) -> Fit:
+        """Iterate over blocks, for any noise and any number of clusters kept."""
+        noise, model = self._mixture_noise, Model(self._mixture_noise, OneHot(self.n_closest))
         rows = first_rows(model, data.blocks, params, data.engine)
         rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
         if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
             params = with_hard_dispersion(Model(noise, OneHot()), rows, params)
             rules = (SmallShift(tolerance), limit)
-        if self.verbose:
-            print("Initialization complete")
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
-
-    def _model(self, data: OpenData) -> Model:
-        if self.n_closest == 1:
-            codes = hard_codes(self._mixture_noise, data.blocks, self.n_clusters)
-        else:
-            codes = OneHot(self.n_closest)
-        return Model(self._mixture_noise, codes)
 
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]

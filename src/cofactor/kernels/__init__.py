@@ -22,7 +22,8 @@ __all__ = [
     "load",
 ]
 
-bounded_nearest = like(reference.bounded_nearest)
+lloyd = like(reference.lloyd)
+lloyd_space = like(reference.lloyd_space)
 nearest = like(reference.nearest)
 poisson_codes_csr = like(reference.poisson_codes_csr)
 poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from cofactor.kernels._bounded_reference import bounded_nearest
+from cofactor.kernels._lloyd_reference import lloyd, lloyd_space
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._seeding_reference import (
@@ -23,7 +23,8 @@ from cofactor.kernels._seeding_reference import (
 )
 
 __all__ = [
-    "bounded_nearest",
+    "lloyd",
+    "lloyd_space",
     "nearest",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",

@@ -75,14 +75,27 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def dispersion(self, moments: Moments, params: Params) -> Floats:
         """Return ``σ² = Σ_nc w_n q_nc ‖x_n − μ_c‖² / (N d)``."""
-        if self.fixed_variance is not None:
-            return np.array(self.fixed_variance)
         entries = moments.counts.sum() * params.components.shape[1]
         about_reference = params.components - params.reference
         between = moments.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
-        floor = max(VARIANCE_FLOOR * float(moments.spread), np.finfo(float).tiny * entries)
-        within = max(float(moments.spread) - between, floor)
-        return np.array(within / entries + self.regularization)
+        return np.array(self.variance(float(moments.spread), float(between), float(entries)))
+
+    def variance(self, spread: float, between: float, entries: float) -> float:
+        """Return ``σ²``, given squared distances from the reference point.
+
+        Parameters
+        ----------
+        spread : float
+            ``Σ_n w_n ‖x_n − r‖²``.
+        between : float
+            ``Σ_c N_c ‖μ_c − r‖²`` of the means that belong to it.
+        entries : float
+            ``N d``.
+        """
+        if self.fixed_variance is not None:
+            return self.fixed_variance
+        floor = max(VARIANCE_FLOOR * spread, np.finfo(float).tiny * entries)
+        return max(spread - between, floor) / entries + self.regularization
 
     def distances(self, block: RowBlock, params: Params) -> Floats:
         """Return ``‖x_n − μ_c‖``, shape (n, k); the least of each row without cancellation."""

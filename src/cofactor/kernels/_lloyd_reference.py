@@ -1,0 +1,132 @@
+"""Lloyd's iterations in NumPy; part of the specification in `reference`."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.int32]
+Whole: TypeAlias = NDArray[np.int64]
+
+EMPTY = 1e-12
+OVER = -1
+_ONE_AT_A_TIME = Lock()
+
+
+def lloyd_space(X: Data, k: int) -> int:
+    """Return how many bytes `lloyd` works in; the reference needs none."""
+    return 0
+
+
+def lloyd(
+    X: Data,
+    shift: Data,
+    weights: Floats,
+    labels: Labels,
+    means: Floats,
+    sums: Floats,
+    counts: Floats,
+    sizes: Whole,
+    tolerance: float,
+    until: int,
+    trace: Floats,
+    space: NDArray[np.uint8],
+    board: Whole,
+) -> None:
+    """Go on with Lloyd's iterations until one calls for attention.
+
+    An iteration moves each mean to that of its rows (but for the first), finds the nearest mean
+    of every row (of equal losses the lower, as `top_losses` does), and adds up the rows of each.
+    Iterations end after number `until` - 1, or if no row moved, or the squared shift of all means
+    is at most the tolerance, or a component has no rows with weight. Calls by several threads at
+    once share the work. A call may also return before any of this, with ``board[0] != -1``: the
+    same call goes on; after ``board[:2] = 0`` it goes on to the next iteration.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Rows, without NaN.
+    shift : array of shape (d,)
+        Subtracted from every row.
+    weights : array of shape (n,)
+        At least 0.
+    labels : int32 array of shape (n,), updated
+        -1 before the first call.
+    means : array of shape (k, d), updated
+        Less the shift. Components with a weight of at most 1e-12 of all stay where they are.
+    sums : array of shape (k, d), updated
+        Weighted sums of rows less the shift, by label.
+    counts : array of shape (k,), updated
+        Weights of the rows.
+    sizes : int64 array of shape (k,), updated
+        Numbers of rows with weight.
+    tolerance : float
+    until : int
+        At most the rows of the trace.
+    trace : array of shape (iterations, 6), written
+        Of each iteration: ``sum_c (counts_c |mean_c|**2 / 2 - <sums_c, mean_c>)``; the weighted
+        squared norms of the means by the labels before; those of all rows; rows that moved; the
+        squared shift of all means (inf at first); seconds since the first call.
+    space : uint8 array of `lloyd_space` bytes
+        Zero before the first call, and then the kernel's own.
+    board : int64 array of shape (16,)
+        Zero before the first call. ``board[8]`` counts iterations. Whoever changes labels and
+        sums between iterations sets ``board[9]`` to 1.
+    """
+    with _ONE_AT_A_TIME:
+        while board[0] != OVER:
+            _iterate(X, shift, weights, labels, means, sums, counts, sizes, trace, board)
+            moved, shifted = trace[board[8] - 1, 3:5]
+            rests = board[8] >= until or moved == 0 or shifted <= tolerance or not sizes.all()
+            board[0] = OVER if rests else 0
+
+
+def _iterate(
+    X: Data,
+    shift: Data,
+    weights: Floats,
+    labels: Labels,
+    means: Floats,
+    sums: Floats,
+    counts: Floats,
+    sizes: Whole,
+    trace: Floats,
+    board: Whole,
+) -> None:
+    number, began = board[8], trace[0, 5] - time.perf_counter()
+    between, shifted = float(counts @ np.square(means).sum(axis=1)), np.inf
+    if number == 0:
+        began = -time.perf_counter()
+    else:
+        shifted = _recentre(means, sums, counts, weights)
+        between = float(counts @ np.square(means).sum(axis=1))
+    half_norms = 0.5 * np.square(means).sum(axis=1)
+    rows: NDArray[Any] = X - shift
+    losses = half_norms.astype(X.dtype) - rows @ means.astype(X.dtype).T
+    nearest = losses.argmin(axis=1).astype(np.int32)
+    moved = np.count_nonzero(nearest != labels)
+    labels[:] = nearest
+    wide = X.astype(float) - shift.astype(float)
+    sums[:], counts[:], sizes[:] = 0.0, 0.0, 0
+    np.add.at(sums, labels, weights[:, None] * wide)
+    np.add.at(counts, labels, weights)
+    np.add.at(sizes, labels, weights > 0)
+    spread = float(weights @ np.square(wide).sum(axis=1))
+    affine = float(counts @ half_norms - np.vdot(sums, means))
+    seconds = began + time.perf_counter()
+    trace[number] = affine, between, spread, moved, shifted, seconds
+    board[8] += 1
+
+
+def _recentre(means: Floats, sums: Floats, counts: Floats, weights: Floats) -> float:
+    """Move means to those of their rows; return the squared shift of all."""
+    filled = counts > EMPTY * weights.sum()
+    before = means.copy()
+    means[filled] = sums[filled] / counts[filled, None]
+    return float(np.square(means - before).sum())
