@@ -14,7 +14,7 @@ COFACTOR_INLINE NarrowRows searched(Matrix<const double> X, const double* shift,
 }
 
 // The smallest two losses of each row of a panel, and the component of the smallest.
-struct NearestTwo {
+struct BestTwo {
     Vec<float> loss[tile_vectors], second[tile_vectors];
     Int<float> component[tile_vectors];
 
@@ -50,7 +50,7 @@ struct NearestTwo {
 };
 
 // The smallest loss of each row of a panel, of which there can be no doubt.
-struct NearestOne : Nearest<float>::State {
+struct BestOne : Nearest<float>::State {
     COFACTOR_INLINE void start() {
         for (size_t v = 0; v < tile_vectors; ++v) {
             loss[v] = splat(infinity<float>);
@@ -67,13 +67,13 @@ template <class T>
 struct Exact;
 template <>
 struct Exact<float> {
-    using Best = NearestOne;
+    using Best = BestOne;
     static const float* tiles(const LloydSpace<float>& s) { return s.tiles; }
     static const float* offsets(const LloydSpace<float>& s) { return s.tile_offsets; }
 };
 template <>
 struct Exact<double> {
-    using Best = NearestTwo;
+    using Best = BestTwo;
     static const double* tiles(const LloydSpace<double>& s) { return s.exact_tiles; }
     static const double* offsets(const LloydSpace<double>& s) { return s.exact_offsets; }
 };
