@@ -22,6 +22,9 @@ template <class T>
 using Array2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <class T>
+using Array3 = nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
 Matrix<T> matrix(const Array2<T>& array) {
     return {array.data(), array.shape(0), array.shape(1)};
 }
@@ -35,7 +38,7 @@ inline std::string shape_text(const size_t* shape, size_t size) {
 // Refuse an array of any other shape.
 template <class Array>
 void expect(const char* name, const Array& array, std::initializer_list<size_t> shape) {
-    size_t got[2] = {};
+    size_t got[3] = {};
     bool same = true;
     for (size_t i = 0; i < shape.size(); ++i) {
         got[i] = array.shape(i);
@@ -97,5 +100,6 @@ void bind_lloyd(nb::module_& module, const Kernels& kernels);
 void bind_seeding(nb::module_& module, const Kernels& kernels);
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
 void bind_poisson(nb::module_& module, const Kernels& kernels);
+void bind_mixture(nb::module_& module, const Kernels& kernels);
 
 }  // namespace cofactor

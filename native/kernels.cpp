@@ -1,7 +1,9 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "lloyd.hpp"
+#include "moments.hpp"
 #include "nearest.hpp"
 #include "poisson.hpp"
+#include "posterior.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"
 #include "sums.hpp"
@@ -21,12 +23,19 @@ constexpr SparseKernels<T, I> sparse = {
     squared_norms_csr<T, I>, poisson_codes_csr<T, I>, poisson_multiplicative_csr<T, I>,
     sampled_products<T, I>};
 
+template <class T>
+constexpr MixtureKernels<T> mixture = {
+    affine_posterior<T>,  affine_top<T>,        whitened_posterior<T>, whitened_top<T>,
+    component_sums<T>,    component_squares<T>, component_grams<T>};
+
 const Kernels kernels = {dense<float>,
                          dense<double>,
                          sparse<float, std::int32_t>,
                          sparse<float, std::int64_t>,
                          sparse<double, std::int32_t>,
                          sparse<double, std::int64_t>,
+                         mixture<float>,
+                         mixture<double>,
                          soft_assign};
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -36,6 +36,14 @@ struct Membership {
     const double* weight;
 };
 
+// The posterior of rows over components, times their weights, and what goes with it.
+struct Posterior {
+    const double* weights;
+    Matrix<double> probability;  // [component][row]
+    double* log_norm;
+    Label* best;
+};
+
 // What a Poisson row is fitted with; columns[j] holds the k component values of column j.
 template <class T>
 struct PoissonModel {
@@ -117,6 +125,27 @@ struct DenseKernels {
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
 };
 
+// Rows of either precision under mixtures of Gaussians and their like; all else is float64.
+template <class T>
+struct MixtureKernels {
+    void (*affine_posterior)(Matrix<const T> X, const double* shift, Matrix<const double> slopes,
+                             const double* offsets, Posterior out);
+    void (*affine_top)(Matrix<const T> X, const double* shift, Matrix<const double> slopes,
+                       const double* offsets, Matrix<Label> index, double* loss);
+    void (*whitened_posterior)(Matrix<const T> X, const double* shift, const double* factors,
+                               Matrix<const double> centers, const double* offsets,
+                               Posterior out);
+    void (*whitened_top)(Matrix<const T> X, const double* shift, const double* factors,
+                         Matrix<const double> centers, const double* offsets,
+                         Matrix<Label> index, double* loss);
+    void (*component_sums)(Matrix<const T> X, const double* shift,
+                           Matrix<const double> weight, double* sums);
+    void (*component_squares)(Matrix<const T> X, const double* shift,
+                              Matrix<const double> weight, double* squares);
+    void (*component_grams)(Matrix<const T> X, const double* shift,
+                            Matrix<const double> weight, double* grams);
+};
+
 template <class T, class I>
 struct SparseKernels {
     void (*top_losses)(Csr<T, I> X, Matrix<const T> components_t, const T* offsets,
@@ -138,6 +167,8 @@ struct Kernels {
     SparseKernels<float, std::int64_t> sparse_f32_i64;
     SparseKernels<double, std::int32_t> sparse_f64_i32;
     SparseKernels<double, std::int64_t> sparse_f64_i64;
+    MixtureKernels<float> mixture_f32;
+    MixtureKernels<double> mixture_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
 };
 

@@ -7,10 +7,11 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 from strategies import generators
 
 from cofactor.data import DenseRows, MaskedRows, SparseRows, mean_row, open_blocks, open_columns
-from cofactor.data.base import Affine
+from cofactor.data.base import Affine, Whitened
 from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS, block_edges
 
 STORAGES = {
@@ -80,12 +81,15 @@ def test_products(block, X, shift, rng):
     B, R = rng.standard_normal((5, 3)), rng.uniform(size=(17, 3))
     close(block.times(B), X @ B, atol=1e-12)
     close(block.transpose_times(R, shift), R.T @ (X - shift), atol=1e-12)
-    close(block.squares_transpose_times(R, shift), R.T @ np.square(X - shift), atol=1e-11)
 
 
-def test_gram(block, X, shift, rng):
-    weight = rng.uniform(size=17)
-    close(block.gram(weight, shift), (X - shift).T @ np.diag(weight) @ (X - shift), atol=1e-11)
+def test_moments_of_components(block, X, shift, rng):
+    weight, centred = rng.uniform(size=(3, 17)), X - shift
+    close(block.component_sums(weight, shift), weight @ centred, atol=1e-12)
+    close(block.component_squares(weight, shift), weight @ np.square(centred), atol=1e-11)
+    grams = [centred.T @ np.diag(own) @ centred for own in weight]
+    close(block.component_grams(weight, shift), grams, atol=1e-11)
+    close(block.gram(weight[0], shift), grams[0], atol=1e-11)
 
 
 def test_losses(block, X, shift, rng):
@@ -112,11 +116,48 @@ def test_scatter(block, X, shift, kept):
     close(squares, posterior.T @ np.square(X - shift), atol=1e-11)
 
 
-def test_features(block, X, shift):
+def assert_scores(scorable, features, rng):
+    """Losses, the lowest of them and the posterior of features, against plain NumPy."""
+    affine = Affine(
+        rng.standard_normal((4, features.shape[1])),
+        rng.standard_normal(4),
+        np.zeros(features.shape[1]),
+    )
+    expected = affine.offsets - features @ affine.components.T
+    close(scorable.losses(affine), expected, atol=1e-11)
+    index, loss = scorable.top_losses(affine, 3)
+    np.testing.assert_array_equal(index, np.argsort(expected, axis=1)[:, :3])
+    close(loss, np.sort(expected, axis=1)[:, :3], atol=1e-11)
+    weights = rng.uniform(size=len(features))
+    assert_posterior(scorable.posterior(affine, weights), expected, weights)
+
+
+def assert_posterior(found, loss, weights):
+    norm = logsumexp(-loss, axis=1)
+    close(found.probability, (weights[:, None] * np.exp(-loss - norm[:, None])).T, atol=1e-12)
+    close(found.loss, -norm, atol=1e-11)
+    np.testing.assert_array_equal(found.best, loss.argmin(axis=1))
+    close(found.plus(3.0).loss, 3.0 - norm, atol=1e-11)
+
+
+def test_features(block, X, shift, rng):
     centred = X - shift
-    close(block.with_squares(shift).dense(), np.hstack([centred, centred**2]), atol=1e-12)
     norms = np.square(centred).sum(axis=1, keepdims=True)
-    close(block.with_squared_norm(shift).dense(), np.hstack([centred, norms]), atol=1e-12)
+    assert_scores(block.with_squares(shift), np.hstack([centred, centred**2]), rng)
+    assert_scores(block.with_squared_norm(shift), np.hstack([centred, norms]), rng)
+    assert_scores(block, X, rng)
+
+
+def test_whitened_losses(block, X, shift, rng):
+    factors, centers = np.triu(rng.standard_normal((4, 5, 5))), rng.standard_normal((4, 5))
+    whitened = Whitened(factors, centers, rng.standard_normal(4), shift)
+    residuals = np.einsum("nd,kde->nke", X - shift, factors) - centers
+    expected = whitened.offsets + 0.5 * np.square(residuals).sum(axis=2)
+    index, loss = block.whitened_top(whitened, 3)
+    np.testing.assert_array_equal(index, np.argsort(expected, axis=1)[:, :3])
+    close(loss, np.sort(expected, axis=1)[:, :3], rtol=1e-11)
+    weights = rng.uniform(size=17)
+    assert_posterior(block.whitened_posterior(whitened, weights), expected, weights)
 
 
 def test_sparse_twin(block, X):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -13,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cofactor.codes.base import Codes, Step
-from cofactor.codes.posterior import Full, Kept, soft_assign
+from cofactor.codes.posterior import Full, Kept, row_chunks, soft_assign
 from cofactor.codes.refill import moments_of, refill
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Additive
 from cofactor.errors import InputError
 from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params, Scorer
-
-CHUNK_ENTRIES = 1 << 20  # posterior probabilities held at a time when all are kept
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,10 @@ class OneHotState:
     def labels(self) -> Labels:
         """The best component of each row, shape (n,)."""
         return self.index[:, 0]
+
+    def take(self, rows: slice) -> OneHotState:
+        """Return the state of some rows."""
+        return OneHotState(self.index[rows], self.loss[rows], self.cached[rows])
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,10 @@ class OneHot(Codes[MixtureNoise]):
         scorer = noise.scorer(params)
         k = params.n_components
         if self.keep is None or self.keep >= k:
-            assign, rows = partial(assign_all, scorer), max(1, CHUNK_ENTRIES // k)
-        elif self.keep == 1:
-            assign, rows = partial(assign_nearest, scorer, k), sys.maxsize
-        else:
-            assign, rows = partial(assign_top, scorer, k, self.keep), sys.maxsize
-        return partial(_sweep, noise, params, scorer, assign, rows)
+            return partial(_sweep_in_chunks, noise, params, partial(assign_all, scorer))
+        if self.keep == 1:
+            return partial(_sweep, noise, params, partial(assign_nearest, scorer, k))
+        return partial(_sweep, noise, params, partial(assign_top, scorer, k, self.keep))
 
     def m_step(
         self,
@@ -153,50 +152,57 @@ def _log_weights(counts: Floats, filled: NDArray[np.bool_]) -> Floats:
         return np.where(filled, np.log(counts / counts.sum()), -np.inf)
 
 
-# A posterior: components kept (best first), log Σ_c e^{−loss}, and the weights of the M-step.
+# A posterior: components kept (best first), −log p(x_n), and the weights of the M-step.
 Assigned = tuple[Labels, Floats, Assignment]
+Assign = Callable[[RowBlock, Floats], Assigned]
 
 
-def assign_nearest(scorer: Scorer, n_components: int, block: RowBlock) -> Assigned:
+def assign_nearest(scorer: Scorer, n_components: int, block: RowBlock, cached: Floats) -> Assigned:
     """Keep the best component of each row."""
     index, loss = scorer.top(block, 1)
-    return index, -loss[:, 0], Kept(index, block.weights[:, None], n_components)
+    own = scorer.row_loss(block, cached)
+    return index, own + loss[:, 0], Kept(index, block.weights[:, None], n_components)
 
 
-def assign_top(scorer: Scorer, n_components: int, keep: int, block: RowBlock) -> Assigned:
+def assign_top(
+    scorer: Scorer, n_components: int, keep: int, block: RowBlock, cached: Floats
+) -> Assigned:
     """Keep the best few components of each row."""
     index, loss = scorer.top(block, keep)
     probability, log_norm = soft_assign(loss)
     weight = probability * block.weights[:, None]
-    return index, log_norm, Kept(index, weight, n_components)
+    own = scorer.row_loss(block, cached)
+    return index, own - log_norm, Kept(index, weight, n_components)
 
 
-def assign_all(scorer: Scorer, block: RowBlock) -> Assigned:
+def assign_all(scorer: Scorer, block: RowBlock, cached: Floats) -> Assigned:
     """Keep every component of each row; only the best is remembered."""
-    probability, log_norm = soft_assign(scorer.all(block))
-    index = probability.argmax(axis=1).astype(np.int32)[:, None]
-    return index, log_norm, Full(probability * block.weights[:, None])
+    found = scorer.posterior(block, block.weights, cached)
+    return found.best[:, None], found.loss, Full(found.probability)
 
 
 def _sweep(
-    noise: MixtureNoise,
-    params: Params,
-    scorer: Scorer,
-    assign: Callable[[RowBlock], Assigned],
-    chunk_rows: int,
-    block: RowBlock,
-    state: OneHotState,
+    noise: MixtureNoise, params: Params, assign: Assign, block: RowBlock, state: OneHotState
 ) -> tuple[OneHotStatistics, OneHotState]:
-    """Assign a block's rows, a chunk at a time, and add up what the M-step needs."""
-    index, loss, moments = [], [], []
-    for start in range(0, block.n_rows, chunk_rows):
-        rows = slice(start, start + chunk_rows)
-        part, cached = block.take(rows), state.cached[rows]
-        kept, log_norm, posterior = assign(part)
-        index.append(kept)
-        loss.append(scorer.row_loss(part, cached) - log_norm)
-        moments.append(moments_of(noise, params, part, posterior, cached))
-    new = OneHotState(np.concatenate(index), np.concatenate(loss), state.cached)
-    moved = int(np.count_nonzero(new.labels != state.labels))
-    statistics = OneHotStatistics(float(block.weights @ new.loss), moved, reduce(add, moments))
-    return statistics, new
+    """Assign a block's rows, and add up what the M-step needs."""
+    index, loss, posterior = assign(block, state.cached)
+    moments = moments_of(noise, params, block, posterior, state.cached)
+    moved = int(np.count_nonzero(index[:, 0] != state.labels))
+    statistics = OneHotStatistics(float(block.weights @ loss), moved, moments)
+    return statistics, OneHotState(index, loss, state.cached)
+
+
+def _sweep_in_chunks(
+    noise: MixtureNoise, params: Params, assign: Assign, block: RowBlock, state: OneHotState
+) -> tuple[OneHotStatistics, OneHotState]:
+    """Sweep so few rows at a time that their whole posterior stays small."""
+    swept = [
+        _sweep(noise, params, assign, block.take(rows), state.take(rows))
+        for rows in row_chunks(block.n_rows, params.n_components)
+    ]
+    statistics, states = zip(*swept, strict=True)
+    return reduce(add, statistics), OneHotState(
+        np.concatenate([part.index for part in states]),
+        np.concatenate([part.loss for part in states]),
+        state.cached,
+    )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data.base import Floats, Labels, RowBlock, RowSelection
+from cofactor.data.base import Floats, Labels, RowBlock
+
+CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
+LEAST_ROWS = 96  # of a chunk: enough to pay for its overhead
+
+
+def row_chunks(n_rows: int, n_components: int) -> Iterator[slice]:
+    """Cut rows into chunks whose whole posterior may be held at a time."""
+    rows = max(LEAST_ROWS, CHUNK_ENTRIES // n_components)
+    return (slice(start, start + rows) for start in range(0, n_rows, rows))
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,20 @@ class Kept:
         totals = np.bincount(self.index.ravel(), weighted, minlength=self.n_components)
         return totals.astype(float)
 
-    def of_component(self, component: int) -> tuple[RowSelection, Floats]:
+    def grams(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        rows, slots = np.nonzero(self.index == component)
-        return rows, self.weight[rows, slots]
+        parts = [
+            block.take(rows).component_grams(self._spread_out(rows), shift)
+            for rows in row_chunks(block.n_rows, self.n_components)
+        ]
+        return np.sum(parts, axis=0)
+
+    def _spread_out(self, rows: slice) -> Floats:
+        """Return the weights of some rows under every component, shape (k, rows)."""
+        index, weight = self.index[rows], self.weight[rows]
+        out = np.zeros((self.n_components, len(index)))
+        out[index.T, np.arange(len(index))] = weight.T
+        return out
 
 
 @dataclass(frozen=True)
@@ -53,7 +73,7 @@ class Full:
 
     Attributes
     ----------
-    weight : ndarray of shape (n, k)
+    weight : ndarray of shape (k, n)
         ``w_n q_nc``.
     """
 
@@ -61,19 +81,19 @@ class Full:
 
     def sums(self, block: RowBlock, shift: Floats) -> tuple[Floats, Floats]:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return self.weight.sum(axis=0), block.transpose_times(self.weight, shift)
+        return self.weight.sum(axis=1), block.component_sums(self.weight, shift)
 
     def squares(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return block.squares_transpose_times(self.weight, shift)
+        return block.component_squares(self.weight, shift)
 
     def totals(self, values: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return values @ self.weight
+        return self.weight @ values
 
-    def of_component(self, component: int) -> tuple[RowSelection, Floats]:
+    def grams(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return slice(None), self.weight[:, component]
+        return block.component_grams(self.weight, shift)
 
 
 def soft_assign(loss: Floats) -> tuple[Floats, Floats]:

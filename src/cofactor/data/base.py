@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -66,7 +66,75 @@ class Affine:
         return self.offsets + self.components @ self.shift
 
 
-class RowBlock(Protocol):
+@dataclass(frozen=True)
+class Whitened:
+    """Losses that are squared distances: ``loss_nc = b_c + ½‖(x_n − r) P_c − v_c‖²``.
+
+    Attributes
+    ----------
+    factors : ndarray of shape (k, d, d)
+        Upper triangular ``P_c``.
+    centers : ndarray of shape (k, d)
+        The points ``v_c``.
+    offsets : ndarray of shape (k,)
+        The constants ``b_c``.
+    shift : ndarray of shape (d,)
+        The reference point ``r``.
+    """
+
+    factors: Floats
+    centers: Floats
+    offsets: Floats
+    shift: Floats
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What losses say of rows.
+
+    Attributes
+    ----------
+    probability : ndarray of shape (k, n)
+        ``w_n q_nc`` with ``q_nc = e^{−loss_nc} / Σ_c' e^{−loss_nc'}``; below e^−55 of a row's
+        best, zero.
+    best : ndarray of shape (n,), int32
+        The component of the lowest loss.
+    loss : ndarray of shape (n,)
+        ``−log Σ_c e^{−loss_nc}``, in nats.
+    """
+
+    probability: Floats
+    best: Labels
+    loss: Floats
+
+    def plus(self, own: Floats | float) -> Posterior:
+        """Return the same posterior with a term of the row alone added to its losses."""
+        return replace(self, loss=self.loss + own)
+
+
+class Scorable(Protocol):
+    """Rows, or features of rows, that losses are affine in."""
+
+    def losses(self, affine: Affine) -> Floats:
+        """Return the loss of every row under every component, shape (n, k)."""
+        ...
+
+    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
+        """Return the ``keep`` lowest losses of each row, ascending, ties to the lower index.
+
+        Returns
+        -------
+        index : ndarray of shape (n, keep), int32
+        loss : ndarray of shape (n, keep)
+        """
+        ...
+
+    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
+        """Return the posterior under losses in nats, times a weight for each row."""
+        ...
+
+
+class RowBlock(Scorable, Protocol):
     """Some rows of the data, with one weight each.
 
     ``n`` is the number of rows, ``d`` of columns, ``w_n`` the weight of row ``x_n``. Results are
@@ -143,26 +211,28 @@ class RowBlock(Protocol):
         """Return ``Rᵀ (X − 1rᵀ)`` for ``R`` of shape (n, p), shape (p, d)."""
         ...
 
-    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
-        """Return ``Rᵀ (X − 1rᵀ)²``, squared entry by entry, shape (p, d)."""
-        ...
-
     def gram(self, weight: Floats, shift: Floats) -> Floats:
         """Return ``Σ_n weight_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
         ...
 
-    def losses(self, affine: Affine) -> Floats:
-        """Return the loss of every row under every component, shape (n, k)."""
+    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
+        """Return the posterior under losses in nats, times a weight for each row."""
         ...
 
-    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
-        """Return the ``keep`` lowest losses of each row, ascending, ties to the lower index.
+    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
+        """Return the ``keep`` lowest losses of each row, as :meth:`top_losses` does."""
+        ...
 
-        Returns
-        -------
-        index : ndarray of shape (n, keep), int32
-        loss : ndarray of shape (n, keep)
-        """
+    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
+        """Return ``Σ_n weight_cn (x_n − r)`` for weights of shape (k, n), shape (k, d)."""
+        ...
+
+    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
+        """Return ``Σ_n weight_cn (x_n − r)²``, squared entry by entry, shape (k, d)."""
+        ...
+
+    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
+        """Return ``Σ_n weight_cn (x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
         ...
 
     def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
@@ -196,12 +266,12 @@ class RowBlock(Protocol):
         """Like the sums of :meth:`scatter_sums`, of ``(x_n − r)²``, shape (k, d)."""
         ...
 
-    def with_squares(self, shift: Floats) -> RowBlock:
-        """Return the rows ``[x − r, (x − r)²]``, 2d columns."""
+    def with_squares(self, shift: Floats) -> Scorable:
+        """Return the features ``[x − r, (x − r)²]``, 2d columns."""
         ...
 
-    def with_squared_norm(self, shift: Floats) -> RowBlock:
-        """Return the rows ``[x − r, ‖x − r‖²]``, d + 1 columns."""
+    def with_squared_norm(self, shift: Floats) -> Scorable:
+        """Return the features ``[x − r, ‖x − r‖²]``, d + 1 columns."""
         ...
 
     def reference(self, mean: Floats) -> Floats:

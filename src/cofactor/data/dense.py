@@ -11,7 +11,17 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor import kernels
-from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
+from cofactor.data.base import (
+    Affine,
+    Array,
+    Floats,
+    Labels,
+    Posterior,
+    RowSelection,
+    Scorable,
+    Whitened,
+)
+from cofactor.data.features import DenseFeatures, posterior_of, unwritten_posterior
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Engine
 
@@ -102,14 +112,27 @@ class DenseRows:
         """See :class:`RowBlock`."""
         return matrix.T @ self._centred(shift)
 
-    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        return matrix.T @ np.square(self._centred(shift))
-
     def gram(self, weight: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
-        centred = self._centred(shift)
-        return (centred * weight[:, None]).T @ centred
+        return self.component_grams(weight[None, :], shift)[0]
+
+    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        sums = np.zeros((len(weight), self.n_columns))
+        kernels.component_sums(self.values, shift, weight, sums)
+        return sums
+
+    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        squares = np.zeros((len(weight), self.n_columns))
+        kernels.component_squares(self.values, shift, weight, squares)
+        return squares
+
+    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        grams = np.zeros((len(weight), self.n_columns, self.n_columns))
+        kernels.component_grams(self.values, shift, weight, grams)
+        return grams
 
     def losses(self, affine: Affine) -> Floats:
         """See :class:`RowBlock`."""
@@ -148,6 +171,27 @@ class DenseRows:
             engine.together(partial(kernels.nearest, *arguments))
         return labels, not astray[0]
 
+    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
+        """See :class:`RowBlock`."""
+        return DenseFeatures(self.values, affine.shift).posterior(affine, weights)
+
+    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
+        """See :class:`RowBlock`."""
+        w = whitened
+        out = unwritten_posterior(len(w.offsets), self.n_rows)
+        kernels.whitened_posterior(
+            self.values, w.shift, w.factors, w.centers, w.offsets, weights, *out
+        )
+        return posterior_of(*out)
+
+    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`RowBlock`."""
+        w = whitened
+        index = np.empty((self.n_rows, keep), dtype=np.int32)
+        loss = np.empty((self.n_rows, keep))
+        kernels.whitened_top(self.values, w.shift, w.factors, w.centers, w.offsets, index, loss)
+        return index, loss
+
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats
     ) -> tuple[Floats, Floats]:
@@ -164,15 +208,13 @@ class DenseRows:
         kernels.weighted_squares(self.values, self._cast(shift), index, weight, squares)
         return squares
 
-    def with_squares(self, shift: Floats) -> RowBlock:
+    def with_squares(self, shift: Floats) -> Scorable:
         """See :class:`RowBlock`."""
-        centred = self._centred(shift)
-        return DenseRows(np.hstack([centred, np.square(centred)]), self.weights)
+        return DenseFeatures(self.values, shift)
 
-    def with_squared_norm(self, shift: Floats) -> RowBlock:
+    def with_squared_norm(self, shift: Floats) -> Scorable:
         """See :class:`RowBlock`."""
-        norms = self.squared_norms(shift)[:, None]
-        return DenseRows(np.hstack([self._centred(shift), norms]), self.weights)
+        return DenseFeatures(self.values, shift)
 
     def reference(self, mean: Floats) -> Floats:
         """See :class:`RowBlock`; rounded to what the kernels can subtract."""

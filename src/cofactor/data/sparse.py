@@ -10,7 +10,17 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor import kernels
-from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock, RowSelection
+from cofactor.data.base import (
+    Affine,
+    Array,
+    Floats,
+    Labels,
+    Posterior,
+    RowBlock,
+    RowSelection,
+    Scorable,
+    Whitened,
+)
 from cofactor.data.cut import cut
 from cofactor.engine.base import Engine
 
@@ -112,12 +122,6 @@ class SparseRows:
         """See :class:`RowBlock`."""
         return (self._double.T @ matrix).T - np.outer(matrix.sum(axis=0), shift)
 
-    def squares_transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        plain = (self._double.T @ matrix).T
-        squares = (self._double.power(2).T @ matrix).T
-        return squares - 2.0 * plain * shift + np.outer(matrix.sum(axis=0), shift**2)
-
     def gram(self, weight: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
         weighted = self._double.multiply(weight[:, None]).tocsr()
@@ -125,6 +129,20 @@ class SparseRows:
         cross = np.outer(shift, total)
         product = (weighted.T @ self._double).toarray()
         return product - cross - cross.T + weight.sum() * np.outer(shift, shift)
+
+    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.transpose_times(weight.T, shift)
+
+    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        squares = (self._double.power(2).T @ weight.T).T
+        sums = self.component_sums(weight, np.zeros_like(shift))
+        return squares - 2.0 * sums * shift + np.outer(weight.sum(axis=1), shift**2)
+
+    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self._as_dense().component_grams(weight, shift)
 
     def losses(self, affine: Affine) -> Floats:
         """See :class:`RowBlock`."""
@@ -142,6 +160,21 @@ class SparseRows:
         best = engine.map(lambda block: block.top_losses(affine, 1), cut(self))
         labels, loss = (np.concatenate(parts)[:, 0] for parts in zip(*best, strict=True))
         return np.ascontiguousarray(labels), bool(np.isfinite(loss).all())
+
+    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
+        """See :class:`RowBlock`."""
+        loss, log_norm = self.losses(affine), np.empty(self.n_rows)
+        best = loss.argmin(axis=1).astype(np.int32)
+        kernels.soft_assign(loss, log_norm)
+        return Posterior(np.ascontiguousarray((loss * weights[:, None]).T), best, -log_norm)
+
+    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
+        """See :class:`RowBlock`."""
+        return self._as_dense().whitened_posterior(whitened, weights)
+
+    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`RowBlock`."""
+        return self._as_dense().whitened_top(whitened, keep)
 
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats
@@ -162,13 +195,13 @@ class SparseRows:
         kernels.weighted_squares_csr(*self.arrays, index, weight, squares)
         return squares - 2.0 * sums * shift + np.outer(counts, shift**2)
 
-    def with_squares(self, shift: Floats) -> RowBlock:
+    def with_squares(self, shift: Floats) -> Scorable:
         """See :class:`RowBlock`."""
         if shift.any():
             return self._as_dense().with_squares(shift)
         return self._beside(self._double.power(2))
 
-    def with_squared_norm(self, shift: Floats) -> RowBlock:
+    def with_squared_norm(self, shift: Floats) -> Scorable:
         """See :class:`RowBlock`."""
         if shift.any():
             return self._as_dense().with_squared_norm(shift)

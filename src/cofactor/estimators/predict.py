@@ -9,10 +9,9 @@ from functools import cached_property
 import numpy as np
 from scipy.special import entr
 
-from cofactor.codes.onehot import CHUNK_ENTRIES
-from cofactor.codes.posterior import soft_assign
+from cofactor.codes.posterior import row_chunks
 from cofactor.data import RowBlock
-from cofactor.data.base import Floats, Labels
+from cofactor.data.base import Floats, Labels, Posterior
 from cofactor.engine import Engine
 from cofactor.noise.base import MixtureNoise, Params, Scorer
 
@@ -41,25 +40,20 @@ class Predictor:
 
     def probabilities(self, block: RowBlock) -> Floats:
         """Return the posterior probability of every component, shape (n, k)."""
-        return self._in_chunks(lambda part: soft_assign(self.scorer.all(part))[0], block)
+        return self._in_chunks(lambda found: np.ascontiguousarray(found.probability.T), block)
 
     def log_likelihood(self, block: RowBlock) -> Floats:
         """Return ``log Σ_c π_c p(x_n|c)`` in nats, all constants included, shape (n,)."""
-
-        def of_rows(part: RowBlock) -> Floats:
-            _, log_norm = soft_assign(self.scorer.all(part))
-            cached = self.noise.row_statistic(part, self.params.reference)
-            return log_norm - self.scorer.row_loss(part, cached)
-
-        return self._in_chunks(of_rows, block)
+        return self._in_chunks(lambda found: -found.loss, block)
 
     def entropy(self, block: RowBlock) -> Floats:
         """Return the entropy of the posterior in nats, shape (n,)."""
-        return self._in_chunks(
-            lambda part: entr(soft_assign(self.scorer.all(part))[0]).sum(axis=1), block
-        )
+        return self._in_chunks(lambda found: entr(found.probability).sum(axis=0), block)
 
-    def _in_chunks(self, function: Callable[[RowBlock], Floats], block: RowBlock) -> Floats:
-        rows = max(1, CHUNK_ENTRIES // self.params.n_components)
-        starts = range(0, block.n_rows, rows)
-        return np.concatenate([function(block.take(slice(a, a + rows))) for a in starts])
+    def _in_chunks(self, function: Callable[[Posterior], Floats], block: RowBlock) -> Floats:
+        chunks = row_chunks(block.n_rows, self.params.n_components)
+        return np.concatenate([function(self._posterior(block.take(rows))) for rows in chunks])
+
+    def _posterior(self, block: RowBlock) -> Posterior:
+        cached = self.noise.row_statistic(block, self.params.reference)
+        return self.scorer.posterior(block, np.ones(block.n_rows), cached)

@@ -22,6 +22,11 @@ __all__ = [
     "load",
 ]
 
+affine_posterior = like(reference.affine_posterior)
+affine_top = like(reference.affine_top)
+component_grams = like(reference.component_grams)
+component_squares = like(reference.component_squares)
+component_sums = like(reference.component_sums)
 lloyd = like(reference.lloyd)
 lloyd_space = like(reference.lloyd_space)
 nearest = like(reference.nearest)
@@ -40,3 +45,5 @@ weighted_squares = like(reference.weighted_squares)
 weighted_squares_csr = like(reference.weighted_squares_csr)
 weighted_sums = like(reference.weighted_sums)
 weighted_sums_csr = like(reference.weighted_sums_csr)
+whitened_posterior = like(reference.whitened_posterior)
+whitened_top = like(reference.whitened_top)

@@ -15,6 +15,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_space
+from cofactor.kernels._mixture_reference import (
+    affine_posterior,
+    affine_top,
+    component_grams,
+    component_squares,
+    component_sums,
+    whitened_posterior,
+    whitened_top,
+)
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._seeding_reference import (
@@ -23,6 +32,11 @@ from cofactor.kernels._seeding_reference import (
 )
 
 __all__ = [
+    "affine_posterior",
+    "affine_top",
+    "component_grams",
+    "component_squares",
+    "component_sums",
     "lloyd",
     "lloyd_space",
     "nearest",
@@ -41,6 +55,8 @@ __all__ = [
     "weighted_squares_csr",
     "weighted_sums",
     "weighted_sums_csr",
+    "whitened_posterior",
+    "whitened_top",
 ]
 
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]

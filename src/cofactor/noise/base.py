@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock, RowSelection
+from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable
 from cofactor.data.cut import cut
 from cofactor.engine import Additive, Engine
 
@@ -87,8 +88,8 @@ class Assignment(Protocol):
         """Return ``Σ_n w_n q_nc v_n`` for values ``v`` of shape (n,), shape (k,)."""
         ...
 
-    def of_component(self, component: int) -> tuple[RowSelection, Floats]:
-        """Return the rows with posterior under one component, and ``w_n q_nc`` of each."""
+    def grams(self, block: RowBlock, shift: Floats) -> Floats:
+        """Return ``Σ_n w_n q_nc (x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
         ...
 
 
@@ -109,6 +110,18 @@ class Scorer(Protocol):
 
     def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
         """Return the most probable component of all rows; see :meth:`RowBlock.nearest`."""
+        ...
+
+    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
+        """Return the whole posterior times ``weights``, and ``−log p(x_n)``.
+
+        Parameters
+        ----------
+        block : RowBlock
+        weights : ndarray of shape (n,)
+        cached : ndarray of shape (n,)
+            The noise's row statistic.
+        """
         ...
 
 
@@ -240,6 +253,12 @@ class AffineScorer:
     row_factor: float = 1.0
     row_constant: float = 0.0
 
+    @cached_property
+    def in_nats(self) -> Affine:
+        """The affine losses in nats."""
+        a = self.affine
+        return Affine(self.scale * a.components, self.scale * a.offsets, a.shift)
+
     def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
         """See :class:`Scorer`."""
         index, loss = block.top_losses(self.affine, keep)
@@ -260,26 +279,35 @@ class AffineScorer:
         """See :class:`Scorer`."""
         return rows.nearest(self.affine, engine)
 
+    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
+        """See :class:`Scorer`."""
+        return block.posterior(self.in_nats, weights).plus(self.row_loss(block, cached))
+
 
 @dataclass(frozen=True)
 class FeatureScorer(AffineScorer, ABC):
     """Losses that are affine in features ``T(x_n)``, which are made for one block at a time."""
 
     @abstractmethod
-    def features(self, block: RowBlock) -> RowBlock:
-        """Return the rows ``T(x)``."""
+    def features(self, block: RowBlock) -> Scorable:
+        """Return the features ``T(x)``."""
 
     def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
         """See :class:`Scorer`."""
-        return super().top(self.features(block), keep)
+        return self.features(block).top_losses(self.in_nats, keep)
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`Scorer`."""
-        return super().all(self.features(block))
+        return self.features(block).losses(self.in_nats)
 
     def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
         """See :class:`Scorer`."""
         return nearest_by_blocks(self, rows, engine)
+
+    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
+        """See :class:`Scorer`."""
+        found = self.features(block).posterior(self.in_nats, weights)
+        return found.plus(self.row_loss(block, cached))
 
 
 def nearest_by_blocks(scorer: Scorer, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:

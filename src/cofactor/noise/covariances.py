@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable, Whitened
 from cofactor.data.dense import DenseRows
 from cofactor.engine import Engine
 from cofactor.errors import InputError
@@ -23,8 +23,6 @@ from cofactor.noise.base import (
     nearest_by_blocks,
 )
 from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
-
-CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class SphericalScorer(FeatureScorer):
 
     reference: Floats | None = None
 
-    def features(self, block: RowBlock) -> RowBlock:
+    def features(self, block: RowBlock) -> Scorable:
         """See :class:`FeatureScorer`."""
         assert self.reference is not None
         return block.with_squared_norm(self.reference)
@@ -135,7 +133,7 @@ class DiagonalScorer(FeatureScorer):
 
     reference: Floats | None = None
 
-    def features(self, block: RowBlock) -> RowBlock:
+    def features(self, block: RowBlock) -> Scorable:
         """See :class:`FeatureScorer`."""
         assert self.reference is not None
         return block.with_squares(self.reference)
@@ -191,20 +189,26 @@ class TiedScorer(FeatureScorer):
     reference: Floats | None = None
     whitening: Floats | None = None
 
-    def features(self, block: RowBlock) -> RowBlock:
+    def features(self, block: RowBlock) -> DenseRows:
         """See :class:`FeatureScorer`."""
-        return DenseRows(self._whitened(block), block.weights)
+        assert self.whitening is not None
+        assert self.reference is not None
+        whitened = block.times(self.whitening) - self.reference @ self.whitening
+        return DenseRows(whitened, block.weights)
 
     def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
         """Return ``½‖(x−r)P‖² − log det P + ½ d log 2π``."""
-        assert self.whitening is not None
-        norms = np.square(self._whitened(block)).sum(axis=1)
-        return cached + 0.5 * norms - np.log(np.diagonal(self.whitening)).sum()
+        return self._own_loss(self.features(block), cached)
 
-    def _whitened(self, block: RowBlock) -> Floats:
+    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
+        """See :class:`cofactor.noise.base.Scorer`; whitens the rows once."""
+        rows = self.features(block)
+        return rows.posterior(self.in_nats, weights).plus(self._own_loss(rows, cached))
+
+    def _own_loss(self, whitened: DenseRows, cached: Floats) -> Floats:
         assert self.whitening is not None
-        assert self.reference is not None
-        return block.times(self.whitening) - self.reference @ self.whitening
+        norms = whitened.squared_norms(np.zeros(whitened.n_columns))
+        return cached + 0.5 * norms - np.log(np.diagonal(self.whitening)).sum()
 
 
 class TiedGaussian(CovarianceNoise):
@@ -262,34 +266,22 @@ class FullScorer:
 
     Attributes
     ----------
-    means : ndarray of shape (k, d)
-    factors : ndarray of shape (k, d, d)
-        Upper triangular ``P_c``.
-    constants : ndarray of shape (k,)
-        ``−log π_c − log det P_c``.
+    whitened : Whitened
+        With ``−log π_c − log det P_c`` for offsets.
     """
 
-    means: Floats
-    factors: Floats
-    constants: Floats
+    whitened: Whitened
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`cofactor.noise.base.Scorer`."""
-        loss = np.empty((block.n_rows, len(self.means)))
-        for component, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            whitened = block.times(factor) - mean @ factor
-            loss[:, component] = 0.5 * np.einsum("nd,nd->n", whitened, whitened)
-        return loss + self.constants
+        index, loss = self.top(block, len(self.whitened.offsets))
+        everything = np.empty_like(loss)
+        np.put_along_axis(everything, index.astype(np.intp), loss, axis=1)
+        return everything
 
     def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
         """See :class:`cofactor.noise.base.Scorer`."""
-        rows = max(1, CHUNK_ENTRIES // len(self.means))
-        parts = [
-            lowest(self.all(block.take(slice(start, start + rows))), keep)
-            for start in range(0, block.n_rows, rows)
-        ]
-        index, loss = zip(*parts, strict=True)
-        return np.concatenate(index), np.concatenate(loss)
+        return block.whitened_top(self.whitened, keep)
 
     def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Scorer`."""
@@ -298,6 +290,10 @@ class FullScorer:
     def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
         """See :class:`cofactor.noise.base.Scorer`."""
         return nearest_by_blocks(self, rows, engine)
+
+    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
+        """See :class:`cofactor.noise.base.Scorer`."""
+        return block.whitened_posterior(self.whitened, weights).plus(cached)
 
 
 class FullGaussian(CovarianceNoise):
@@ -313,7 +309,9 @@ class FullGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         factors = np.stack([precision_factor(covariance) for covariance in params.dispersion])
         log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        return FullScorer(params.components, factors, -params.log_weights - log_determinants)
+        centers = np.einsum("cd,cde->ce", params.components - params.reference, factors)
+        offsets = -params.log_weights - log_determinants
+        return FullScorer(Whitened(factors, centers, offsets, params.reference))
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -323,11 +321,7 @@ class FullGaussian(CovarianceNoise):
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
     ) -> Floats:
         """Return ``Σ_n w_n q_nc (x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
-        grams = []
-        for component in range(params.n_components):
-            rows, weight = posterior.of_component(component)
-            grams.append(block.take(rows).gram(weight, params.reference))
-        return np.stack(grams)
+        return posterior.grams(block, params.reference)
 
     def dispersion(self, moments: Moments, params: Params) -> Floats:
         """Return ``Σ_c = Σ_n w_n q_nc (x_n − μ_c)(x_n − μ_c)ᵀ / N_c``."""
@@ -371,12 +365,6 @@ def precision_factor(covariance: Floats) -> Floats:
             "its shape; raise reg_covar, use fewer components, or a simpler covariance_type."
         ) from error
     return solve_triangular(factor, np.eye(len(covariance)), lower=True).T
-
-
-def lowest(loss: Floats, keep: int) -> tuple[Labels, Floats]:
-    """Return index and value of the ``keep`` lowest entries of each row, ascending."""
-    index = np.argsort(loss, axis=1, kind="stable")[:, :keep]
-    return index.astype(np.int32), np.take_along_axis(loss, index, axis=1)
 
 
 def _about_zero(slopes: Floats, constants: Floats) -> Affine:

@@ -61,7 +61,7 @@ def from_responsibilities(
     """
 
     def posterior(block: RowBlock, part: Floats) -> tuple[RowBlock, Assignment]:
-        return block, Full(part * block.weights[:, None])
+        return block, Full(np.ascontiguousarray(part.T) * block.weights)
 
     k = responsibilities.shape[1]
     return _fitted(noise, blocks, responsibilities, posterior, k, learn_weights, engine)
