@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cofactor import kernels
 from cofactor.codes import OneHot
+from cofactor.codes.onehot import OneHotStatistics
 from cofactor.data import DenseRows, RowBlock, Rows, split
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.engine import Engine
@@ -181,7 +182,7 @@ def lloyd(
         if reason is not None or any(asked):
             break
     converged = reason is not None and reason.converged
-    return _result(noise, clusters, blocks, params, engine, trace, converged)
+    return _result(noise, clusters, blocks, params, engine, trace, float(line[2]), converged)
 
 
 def _iterations(
@@ -246,14 +247,17 @@ def _result(
     params: Params,
     engine: Engine,
     trace: Trace,
+    spread: float,
     converged: bool,
 ) -> Fit:
+    last = trace[-1]
+    moments = Moments(clusters.counts, clusters.sums, np.array(spread))
     states: list[Any] = [LabelState(labels) for labels in split(clusters.labels, blocks)]
     return Fit(
         Model(noise, OneHot()),
         replace(params, components=clusters.means + params.reference),
         Rows(blocks, states, engine),
-        Moments(clusters.counts, clusters.sums, np.zeros(0)),
+        OneHotStatistics(last.objective, last.moved or 0, moments),
         trace,
         converged,
     )

@@ -8,37 +8,27 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.codes import OneHot
-from cofactor.data import DenseRows, mean_row, split
-from cofactor.data.base import Array, Floats, Labels
-from cofactor.errors import InputError
+from cofactor.data import DenseRows, mean_row
+from cofactor.data.base import Floats
 from cofactor.estimators.base import OpenData, best, narrator, runs
-from cofactor.estimators.one_hot import OneHotEstimator
+from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.lloyd import lloyd, suits
 from cofactor.model import Model
-from cofactor.noise import Gaussian, MixtureNoise, Noise, Params, noise_named
-from cofactor.start import Seeds, from_means, seeds_for, with_hard_dispersion
+from cofactor.noise import Gaussian, Noise, Params
+from cofactor.online import Running
+from cofactor.start import Seeds, from_means, with_hard_dispersion
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
 
-class KMeans(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClusterMixin,
-    OneHotEstimator,
-):
+class KMeans(ClusteringEstimator):
     """k-means clustering, hard or with the best few clusters of each row kept.
 
     Minimises ``Σ_n w_n d(x_n, μ_c(n))`` over centers and labels, where ``d`` is the squared
@@ -166,11 +156,8 @@ class KMeans(
             If the noise cannot produce such data, or there are fewer rows than clusters.
         """
         X = self._validated(X, reset=True)
-        if X.shape[0] < self.n_clusters:
-            raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
         self._warn_if_one_cluster()
-        seeds = seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
-        rng = check_random_state(self.random_state)
+        seeds, rng = self._seeds(X), check_random_state(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)
@@ -178,50 +165,6 @@ class KMeans(
             self._remember(best(fits), data, tolerance)
         self._warn_if_few_clusters()
         return self
-
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
-        """Fit, and return the label of each row, shape (n,)."""
-        return self.fit(X, sample_weight=sample_weight).labels_
-
-    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
-        """Fit, and return distances; see :meth:`transform`."""
-        return self.fit(X, sample_weight=sample_weight).transform(X)
-
-    def transform(self, X: Any) -> Array:
-        """Return the distance ``‖x_n − μ_c‖`` of each row to each center, shape (n, n_clusters).
-
-        Other noises than Gaussian give the loss of each center in nats above a perfect fit:
-        half the deviance.
-        """
-        with self._reopen(X) as data:
-            distances = data.rowwise(
-                lambda block: self._mixture_noise.distances(block, self._params)
-            )
-            return distances.astype(data.X.dtype, copy=False)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return minus the inertia of these rows: the higher the better.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-        y : ignored
-        sample_weight : array-like of shape (n,), optional
-        """
-        with self._reopen(X, sample_weight) as data:
-            labels, _ = self._predictor.labels(data.rows, data.engine)
-            return -self._inertia(data, labels)
-
-    @property
-    def variance_(self) -> float:
-        """``σ²`` of Gaussian noise: the mean squared residual of an entry."""
-        if self._mixture_noise.name != "gaussian":
-            raise AttributeError(f"{self._mixture_noise.name} noise has no variance of its own.")
-        return float(self._params.dispersion)
-
-    @property
-    def _mixture_noise(self) -> MixtureNoise:
-        return cast(MixtureNoise, Model(noise_named(self.noise), OneHot()).noise)
 
     def _starts(self, seeds: Seeds) -> int:
         wanted = seeds.n_init if self.n_init == "auto" else int(self.n_init)
@@ -252,10 +195,7 @@ class KMeans(
         limit: TimeLimit,
     ) -> Fit:
         """Fit from one start."""
-        noise = self._mixture_noise
-        means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
-        if seeds.are_rows:
-            means = noise.first_means(means, mean_row(data.blocks))
+        noise, means = self._mixture_noise, self._drawn(data, seeds, rng)
         params = from_means(noise, data.blocks, means)
         if self.verbose:
             print("Initialization complete")
@@ -294,27 +234,17 @@ class KMeans(
 
     def _remember(self, chosen: Fit, data: OpenData, tolerance: float) -> None:
         self._params = chosen.params
+        self._seen = Running.first(chosen.statistics.moments, float(data.weights.sum()))
         self.trace_: Trace = chosen.trace
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
         confirmed = chosen.trace[-1].shift <= tolerance
         self.n_iter_: int = min(self.max_iter, len(chosen.trace) - confirmed)
-        self.labels_: Labels = np.concatenate([state.labels for state in chosen.rows.states])
-        self.inertia_: float = self._inertia(data, self.labels_)
-        self.cluster_centers_: Array = chosen.params.components.astype(data.X.dtype)
-        self._n_features_out: int = self.n_clusters
-
-    def _inertia(self, data: OpenData, labels: Labels) -> float:
-        """Return the weighted distortion of labelled rows."""
-
-        def of_block(pair: Any) -> float:
-            block, own = pair
-            distortion = self._mixture_noise.distortion(block, self._params, own)
-            return float(block.weights @ distortion)
-
-        pairs = list(zip(data.blocks, split(labels, data.blocks), strict=True))
-        return sum(data.engine.map(of_block, pairs))
+        self.labels_ = np.concatenate([state.labels for state in chosen.rows.states])
+        self.inertia_ = self._inertia(data, self.labels_)
+        self.cluster_centers_ = chosen.params.components.astype(data.X.dtype)
+        self._n_features_out = self.n_clusters
 
     def _warn_if_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

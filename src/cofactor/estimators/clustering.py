@@ -1,0 +1,173 @@
+"""What all estimators of clusters share: learning from batches, and judging rows."""
+
+from __future__ import annotations
+
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import check_random_state
+
+from cofactor.codes import OneHot
+from cofactor.data import mean_row, split
+from cofactor.data.base import Array, Labels
+from cofactor.errors import InputError
+from cofactor.estimators.base import OpenData
+from cofactor.estimators.one_hot import OneHotEstimator
+from cofactor.estimators.online_clusters import OnlineClusters, first_clusters
+from cofactor.model import Model
+from cofactor.noise import MixtureNoise, Noise, noise_named
+from cofactor.noise.base import Moments
+from cofactor.online import Running
+from cofactor.start import Seeds, seeds_for
+
+
+class ClusteringEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, OneHotEstimator
+):
+    """Base of estimators whose rows belong to clusters.
+
+    Attributes
+    ----------
+    n_clusters, init, random_state, n_closest, noise
+        Parameters of the subclasses.
+    _seen : Running
+        Moments of the rows that the parameters come from, to learn on.
+    """
+
+    n_clusters: int
+    init: Any
+    random_state: Any
+    n_closest: int | None
+    noise: str | Noise
+
+    cluster_centers_: Array
+    labels_: Labels
+    inertia_: float
+    _n_features_out: int
+    _seen: Running[Moments] | None
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from one more batch of rows, which need not be kept.
+
+        The batch is assigned to the centers as they are; each center then becomes the weighted
+        mean of all rows that were ever assigned to it [MacQueen 1967]. The first batch is also
+        where ``init`` finds the first centers; after :meth:`fit` learning goes on from there.
+        ``labels_`` and ``inertia_`` are those of the batch under the new centers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+
+        Raises
+        ------
+        InputError
+            If the noise cannot produce such data, or the first batch has fewer rows than clusters.
+        """
+        first = not hasattr(self, "_params")
+        X = self._validated(X, reset=first)
+        with self._open(X, self._mixture_noise, sample_weight) as data:
+            clusters = self._first_clusters(data) if first else self._clusters
+            self._keep(self._learned(clusters, data), data)
+        self.n_steps_: int = getattr(self, "n_steps_", 0) + 1
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Fit, and return the label of each row, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and return distances; see :meth:`transform`."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def transform(self, X: Any) -> Array:
+        """Return the distance ``‖x_n − μ_c‖`` of each row to each center, shape (n, n_clusters).
+
+        Other noises than Gaussian give the loss of each center in nats above a perfect fit:
+        half the deviance.
+        """
+        with self._reopen(X) as data:
+            distances = data.rowwise(
+                lambda block: self._mixture_noise.distances(block, self._params)
+            )
+            return distances.astype(data.X.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the inertia of these rows: the higher the better.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+        """
+        with self._reopen(X, sample_weight) as data:
+            labels, _ = self._predictor.labels(data.rows, data.engine)
+            return -self._inertia(data, labels)
+
+    @property
+    def variance_(self) -> float:
+        """``σ²`` of Gaussian noise: the mean squared residual of an entry."""
+        if self._mixture_noise.name != "gaussian":
+            raise AttributeError(f"{self._mixture_noise.name} noise has no variance of its own.")
+        return float(self._params.dispersion)
+
+    @property
+    def _mixture_noise(self) -> MixtureNoise:
+        return cast(MixtureNoise, Model(noise_named(self.noise), OneHot()).noise)
+
+    def _seeds(self, X: Any) -> Seeds:
+        if X.shape[0] < self.n_clusters:
+            raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        return seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
+
+    def _drawn(self, data: OpenData, seeds: Seeds, rng: np.random.RandomState) -> Array:
+        """Return first means."""
+        means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
+        return (
+            self._mixture_noise.first_means(means, mean_row(data.blocks))
+            if seeds.are_rows
+            else means
+        )
+
+    def _first_clusters(self, data: OpenData) -> OnlineClusters:
+        means = self._drawn(data, self._seeds(data.X), check_random_state(self.random_state))
+        return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
+
+    @property
+    def _clusters(self) -> OnlineClusters:
+        """What was learned so far, to go on from."""
+        model = Model(self._mixture_noise, OneHot(self.n_closest))
+        return OnlineClusters(model, self._params, self._seen)
+
+    def _learned(self, clusters: OnlineClusters, data: OpenData) -> OnlineClusters:
+        """Return what the clusters are after one more batch."""
+        return clusters.learned(data.blocks, data.engine)
+
+    def _keep(self, clusters: OnlineClusters, data: OpenData) -> None:
+        """Take over what was learned, and judge the rows of the batch by it."""
+        self._params, self._seen = clusters.params, clusters.seen
+        self.labels_, _ = self._predictor.labels(data.rows, data.engine)
+        self.inertia_ = self._inertia(data, self.labels_)
+        self.cluster_centers_ = self._params.components.astype(data.X.dtype)
+        self._n_features_out = self.n_clusters
+
+    def _inertia(self, data: OpenData, labels: Labels) -> float:
+        """Return the weighted distortion of labelled rows."""
+
+        def of_block(pair: Any) -> float:
+            block, own = pair
+            distortion = self._mixture_noise.distortion(block, self._params, own)
+            return float(block.weights @ distortion)
+
+        pairs = list(zip(data.blocks, split(labels, data.blocks), strict=True))
+        return sum(data.engine.map(of_block, pairs))
