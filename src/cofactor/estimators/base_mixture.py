@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import OneHot
+from cofactor.codes.onehot import maximize
 from cofactor.data import mean_row
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
@@ -26,6 +27,8 @@ from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Params
+from cofactor.noise.base import Moments
+from cofactor.online import Running
 from cofactor.start import from_means
 from cofactor.stop import SmallGain, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -49,6 +52,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         "init_params": [StrOptions(set(MIXTURE_STARTS))],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
+        "learning_decay": [Interval(Real, 0.5, 1.0, closed="right")],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
@@ -67,6 +71,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
     init_params: str
     weights_init: Any
     means_init: Any
+    learning_decay: float
     random_state: Any
     warm_start: bool
     verbose: int
@@ -74,6 +79,9 @@ class BaseMixture(DensityMixin, OneHotEstimator):
     n_threads: int | None
     callbacks: Sequence[Callback]
     time_limit: float | None
+
+    lower_bound_: float
+    _running: Running[Moments]  # statistics of the rows seen so far
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -92,14 +100,9 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             If the noise cannot produce such data, there are fewer rows than components, or a
             covariance becomes singular.
         """
-        X = self._validated(X, reset=True, min_rows=2)
-        if X.shape[0] < self.n_components:
-            raise InputError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {X.shape[0]}"
-            )
+        X = self._enough_rows(self._validated(X, reset=True, min_rows=2))
         rng = check_random_state(self.random_state)
-        goes_on = self.warm_start and hasattr(self, "converged_")
+        goes_on = self.warm_start and hasattr(self, "_params")
         start = self._continued if goes_on else self._first_params
         with self._open(X, self._mixture_noise, sample_weight) as data:
             before = -self.lower_bound_ * data.weights.sum() if goes_on else np.inf
@@ -107,6 +110,38 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             fits = (self._run(data, start(data, rng), before, limit) for limit in limits)
             self._remember(best(fits, judged_objective), float(data.weights.sum()))
         self._warn_unless_converged()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from one more batch of rows: one step of stepwise EM [Cappé & Moulines 2009].
+
+        The posterior of the batch gives statistics; what is remembered of earlier batches fades
+        as ``s ← (1 − γ) s + γ s_batch`` with ``γ = (w/W)^κ``, where ``w`` is the weight of the
+        batch, ``W`` that of all rows so far, and ``κ`` the ``learning_decay``. The parameters are
+        those that fit the statistics best. The first batch also gives the start, as in
+        :meth:`fit`; after :meth:`fit`, learning goes on from the fitted model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            At least one row; the first batch needs ``n_components``.
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+
+        Raises
+        ------
+        InputError
+            As :meth:`fit`.
+        """
+        first = not hasattr(self, "_params")
+        X = self._validated(X, reset=first)
+        with self._open(X, self._mixture_noise, sample_weight) as data:
+            if first:
+                self._enough_rows(X)
+                self._adopt(self._first_params(data, check_random_state(self.random_state)))
+            self._learn(data)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
@@ -203,6 +238,15 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         weights = k - 1 if self.learn_weights else 0
         return k * d + weights + self._mixture_noise.n_dispersion_parameters(k, d)
 
+    def _enough_rows(self, X: Any) -> Any:
+        """Return X, checked to have a row for each component."""
+        if X.shape[0] < self.n_components:
+            raise InputError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {X.shape[0]}"
+            )
+        return X
+
     def _given(self, n_columns: int) -> dict[str, Floats]:
         """Return the parameters that the caller gives, by their names in Params."""
         given: dict[str, Floats] = {}
@@ -228,19 +272,42 @@ class BaseMixture(DensityMixin, OneHotEstimator):
 
     def _run(self, data: OpenData, params: Params, before: float, limit: TimeLimit) -> Fit:
         """Fit from one start."""
-        model = Model(self._mixture_noise, OneHot(self.n_closest, self.learn_weights))
-        rows = first_rows(model, data.blocks, params, data.engine)
+        rows = first_rows(self._model, data.blocks, params, data.engine)
         gain = SmallGain(self.tol * float(data.weights.sum()), before)
         callbacks = [*self.callbacks]
         if self.verbose:
             print("Initialization complete")
             callbacks.append(narrator(self.verbose_interval))
-        return fit(model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
+        return fit(self._model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
+
+    def _learn(self, data: OpenData) -> None:
+        """Take one step from the posterior of a batch and what is remembered of earlier ones."""
+        weight, params = float(data.weights.sum()), self._params
+        rows = first_rows(self._model, data.blocks, params, data.engine)
+        statistics, _ = rows.sweep(self._model.e_step(params))
+        self.lower_bound_ = -self._model.objective(statistics, params) / weight
+        self._running = self._joined(statistics.moments, weight)
+        moments = self._running.statistics
+        self._adopt(maximize(self._mixture_noise, moments, params, self.learn_weights))
+
+    def _joined(self, moments: Moments, weight: float) -> Running[Moments]:
+        """Return what is known with one more batch."""
+        if not hasattr(self, "_running"):
+            return Running.first(moments, weight)
+        return self._running.joined(moments, weight, self.learning_decay)
+
+    @property
+    def _model(self) -> Model:
+        return Model(self._mixture_noise, OneHot(self.n_closest, self.learn_weights))
+
+    def _adopt(self, params: Params) -> None:
+        self._params = params
+        self.weights_: Floats = np.exp(params.log_weights)
+        self.means_: Floats = params.components
 
     def _remember(self, chosen: Fit, total_weight: float) -> None:
-        self._params = chosen.params
-        self.weights_: Floats = np.exp(chosen.params.log_weights)
-        self.means_: Floats = chosen.params.components
+        self._adopt(chosen.params)
+        self._running = Running.first(chosen.statistics.moments, total_weight)
         self.trace_: Trace = chosen.trace
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
@@ -248,7 +315,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         self.lower_bounds_: list[float] = [
             -objective / total_weight for objective in chosen.trace.objective[:-1]
         ]
-        self.lower_bound_: float = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
+        self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
 
     def _warn_unless_converged(self) -> None:
         if not self.converged_ and self.max_iter > 0:

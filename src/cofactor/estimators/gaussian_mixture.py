@@ -48,6 +48,8 @@ class GaussianMixture(BaseMixture):
         Components kept of each row's posterior: None is full EM, 1 is hard.
     learn_weights : bool, default True
         Estimate mixing weights instead of holding them equal.
+    learning_decay : float, default 0.7
+        How fast ``partial_fit`` forgets old batches: above 0.5, and 1 forgets nothing.
     n_threads : int or None, default None
         None uses every core; results have the same bits for any number.
     callbacks : sequence of callable, default ()
@@ -66,7 +68,8 @@ class GaussianMixture(BaseMixture):
     free_energy_ : float
         In nats for all rows, constants included: ``log L`` if the posterior is whole.
     lower_bound_ : float
-        Free energy of a row, in nats, before the last M-step; ``lower_bounds_`` has every one.
+        Free energy of a row, in nats, before the last M-step; ``lower_bounds_`` has every one of
+        the last ``fit``.
     trace_ : Trace
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     converged_ : bool
@@ -102,6 +105,7 @@ class GaussianMixture(BaseMixture):
         verbose_interval: int = 10,
         n_closest: int | None = None,
         learn_weights: bool = True,
+        learning_decay: float = 0.7,
         n_threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
@@ -122,6 +126,7 @@ class GaussianMixture(BaseMixture):
         self.verbose_interval = verbose_interval
         self.n_closest = n_closest
         self.learn_weights = learn_weights
+        self.learning_decay = learning_decay
         self.n_threads = n_threads
         self.callbacks = callbacks
         self.time_limit = time_limit

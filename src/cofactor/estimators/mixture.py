@@ -44,6 +44,8 @@ class Mixture(BaseMixture):
     verbose : int, default 0
         Above 0, print every ``verbose_interval``-th iteration.
     verbose_interval : int, default 10
+    learning_decay : float, default 0.7
+        How fast ``partial_fit`` forgets old batches: above 0.5, and 1 forgets nothing.
     n_threads : int or None, default None
         None uses every core; results have the same bits for any number.
     callbacks : sequence of callable, default ()
@@ -61,7 +63,8 @@ class Mixture(BaseMixture):
     free_energy_ : float
         In nats for all rows, constants included: ``log L`` if the posterior is whole.
     lower_bound_ : float
-        Free energy of a row, in nats, before the last M-step; ``lower_bounds_`` has every one.
+        Free energy of a row, in nats, before the last M-step; ``lower_bounds_`` has every one of
+        the last ``fit``.
     trace_ : Trace
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     converged_ : bool
@@ -93,6 +96,7 @@ class Mixture(BaseMixture):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        learning_decay: float = 0.7,
         n_threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
@@ -111,6 +115,7 @@ class Mixture(BaseMixture):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.learning_decay = learning_decay
         self.n_threads = n_threads
         self.callbacks = callbacks
         self.time_limit = time_limit
