@@ -4,11 +4,6 @@
 namespace cofactor {
 namespace {
 
-void expect_whole_groups(size_t components) {
-    if (components % 16)
-        throw nb::value_error("components are not padded to a multiple of 16");
-}
-
 template <class T, class I>
 void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;

@@ -90,6 +90,12 @@ inline Matrix<Label> places(size_t rows, size_t k, const Array2<Label>& index,
     return matrix(index);
 }
 
+// What the kernels of sparse rows take components in.
+inline void expect_whole_groups(size_t components) {
+    if (components % 16)
+        throw nb::value_error("components are not padded to a multiple of 16");
+}
+
 inline auto named(const char* name) { return nb::arg(name).noconvert(); }
 
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
@@ -101,5 +107,6 @@ void bind_seeding(nb::module_& module, const Kernels& kernels);
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
 void bind_poisson(nb::module_& module, const Kernels& kernels);
 void bind_mixture(nb::module_& module, const Kernels& kernels);
+void bind_hartigan(nb::module_& module, const Kernels& kernels);
 
 }  // namespace cofactor

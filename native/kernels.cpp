@@ -1,4 +1,5 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
+#include "hartigan.hpp"
 #include "lloyd.hpp"
 #include "moments.hpp"
 #include "nearest.hpp"
@@ -15,13 +16,15 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
-                                   seeding_gains<T>, seeding_take<T>, lloyd<T>, lloyd_space<T>};
+                                   seeding_gains<T>, seeding_take<T>, lloyd<T>, lloyd_space<T>,
+                                   hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {
     top_losses_csr<T, I>,    weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
     squared_norms_csr<T, I>, poisson_codes_csr<T, I>, poisson_multiplicative_csr<T, I>,
-    sampled_products<T, I>};
+    sampled_products<T, I>,  hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>,
+    hartigan_moves_csr<T, I>};
 
 template <class T>
 constexpr MixtureKernels<T> mixture = {

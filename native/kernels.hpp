@@ -102,6 +102,56 @@ struct LloydTask {
     std::int64_t* board;
 };
 
+// Moves of single rows: see hartigan.hpp. Some rows, by number, and what is known of all.
+struct HartiganRows {
+    const std::int64_t* numbers;
+    size_t size;
+    const double* half_norms;  // half the squared norm
+    const double* weights;
+    const Label* labels;
+    const Label* places;  // where each label is among the components, or -1
+};
+
+template <class T>
+struct HartiganComponents {
+    Matrix<const T> means;
+    const T* half_norms;
+    const T* shares;  // one over the weight of the rows behind each
+};
+
+struct Proposals {
+    const std::int64_t* rows;
+    const Label* targets;
+    size_t size;
+};
+
+// A move must save more than `relative` of what its row costs now, plus `absolute`; a row with
+// all but a share of `alone` of its component's weight stays.
+struct HartiganLimits {
+    double relative;
+    double absolute;
+    double alone;
+};
+
+// How far each mean moved; how the least cost of a move elsewhere shrank, by factor and by term.
+struct HartiganDrift {
+    const double* means;
+    double factor;
+    double term;
+};
+
+// At least the distance to the row's own mean, and at most the root of what a move would cost.
+struct HartiganBounds {
+    double* upper;
+    double* lower;
+};
+
+struct Clustering {
+    const double* weights;
+    Label* labels;
+    double* counts;
+};
+
 template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
@@ -123,6 +173,13 @@ struct DenseKernels {
                          size_t winner, SeedingBound bound, double* potentials);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
+    void (*hartigan_targets)(Matrix<const T> X, const T* shift, HartiganRows rows,
+                             HartiganComponents<T> components, Label* index, double* cost);
+    size_t (*hartigan_open)(Matrix<const T> X, Matrix<double> means, size_t begin, size_t end,
+                            HartiganDrift drift, HartiganLimits limits, Clustering clustering,
+                            HartiganBounds bounds, std::int64_t* rows);
+    double (*hartigan_moves)(Matrix<const T> X, Proposals proposals, HartiganLimits limits,
+                             Clustering clustering, Matrix<double> means);
 };
 
 // Rows of either precision under mixtures of Gaussians and their like; all else is float64.
@@ -158,6 +215,13 @@ struct SparseKernels {
     void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss);
     void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
                              double* out);
+    void (*hartigan_targets)(Csr<T, I> X, HartiganRows rows, HartiganComponents<T> components,
+                             Label* index, double* cost);
+    size_t (*hartigan_open)(Csr<T, I> X, const double* half_norms, Matrix<double> means,
+                            size_t begin, size_t end, HartiganDrift drift, HartiganLimits limits,
+                            Clustering clustering, HartiganBounds bounds, std::int64_t* rows);
+    double (*hartigan_moves)(Csr<T, I> X, const double* half_norms, Proposals proposals,
+                             HartiganLimits limits, Clustering clustering, Matrix<double> means);
 };
 
 struct Kernels {

@@ -12,6 +12,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_sparse_rows(module, kernels);
     bind_poisson(module, kernels);
     bind_mixture(module, kernels);
+    bind_hartigan(module, kernels);
     names.append(name);
 }
 

@@ -205,3 +205,15 @@ def test_overwriting_needs_a_word(run: Run, counts: Path) -> None:
     fit(run, counts, "kmeans")
     assert run("fit", counts, "-m", "kmeans", "-k", 3, "-o", "out").code == 2
     assert fit(run, counts, "kmeans", "--overwrite")["components"] == 2
+
+
+def test_polish_is_for_hard_clusters(run: Run, counts: Path) -> None:
+    plain, polished = (
+        fit(run, counts, "kmeans", *more, out=str(place))
+        for place, more in enumerate(([], ["--polish"]))
+    )
+    assert polished["likelihood"]["nats"] >= plain["likelihood"]["nats"]
+    assert polished["parameters"]["polish"]
+    outcome = run("fit", counts, "-m", "nmf", "-k", 2, "-o", "other", "--polish")
+    assert outcome.code != 0
+    assert "has no --polish" in outcome.err

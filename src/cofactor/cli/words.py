@@ -58,6 +58,7 @@ SETTINGS = {
     "noise": ("noise",),
     "closest": ("n_closest",),
     "covariance": ("covariance_type",),
+    "polish": ("polish",),
     "init": ("init", "init_params"),
     "starts": ("n_init",),
     "max-iter": ("max_iter",),

@@ -14,6 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cofactor.kernels._hartigan_reference import (
+    hartigan_moves,
+    hartigan_moves_csr,
+    hartigan_open,
+    hartigan_open_csr,
+    hartigan_targets,
+    hartigan_targets_csr,
+)
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_space
 from cofactor.kernels._mixture_reference import (
     affine_posterior,
@@ -37,6 +45,12 @@ __all__ = [
     "component_grams",
     "component_squares",
     "component_sums",
+    "hartigan_moves",
+    "hartigan_moves_csr",
+    "hartigan_open",
+    "hartigan_open_csr",
+    "hartigan_targets",
+    "hartigan_targets_csr",
     "lloyd",
     "lloyd_space",
     "nearest",

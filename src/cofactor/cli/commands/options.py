@@ -44,6 +44,10 @@ Closest: TypeAlias = Annotated[
 Covariance: TypeAlias = Annotated[
     str | None, _of_model(metavar="NAME", help="Of gmm: full, tied, diag or spherical.")
 ]
+Polish: TypeAlias = Annotated[
+    bool | None,
+    _of_model("--polish", metavar="", help="Of kmeans: move rows singly while that helps."),
+]
 
 Init: TypeAlias = Annotated[
     str | None, _of_run(metavar="NAME", help="How to find first components.")

@@ -1,0 +1,76 @@
+"""Hard clusters beyond Lloyd's optima: rows move one by one while that lowers the inertia."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cofactor.codes.hartigan import Hartigan
+from cofactor.data import split
+from cofactor.estimators.base import OpenData
+from cofactor.fit import Fit
+from cofactor.lloyd import LabelState
+from cofactor.noise import Gaussian, Params
+from cofactor.noise.base import Moments
+from cofactor.stop import NothingMoved, Stop, TimeLimit
+from cofactor.trace import Callback
+
+
+def polished(
+    found: Fit, data: OpenData, max_iter: int, limit: TimeLimit, callbacks: Sequence[Callback] = ()
+) -> Fit:
+    """Move single rows until no move lowers the inertia [Hartigan 1975].
+
+    Parameters
+    ----------
+    found : Fit
+        Hard clusters under Gaussian noise.
+    data : OpenData
+    max_iter : int
+        Most sweeps over the rows.
+    limit : TimeLimit
+        Counted from the beginning of ``found``.
+    callbacks : sequence of callable
+        Each is called with every sweep; returning True stops.
+
+    Returns
+    -------
+    Fit
+        With as good or better clusters, and the sweeps in its trace.
+    """
+    labels = np.concatenate([state.labels for state in found.rows.states])
+    clusters = Hartigan(data.rows, labels, found.params.components, data.engine)
+    clusters.fill()
+    params, inertia, trace = found.params, clusters.inertia(), found.trace
+    stop = Stop(max_iter, (NothingMoved(), limit))
+    for _ in range(max_iter):
+        sweep = clusters.sweep()
+        inertia = inertia - sweep.gain if sweep.moved else clusters.inertia()
+        params = _params(params, clusters, inertia)
+        record = trace.record(_objective(params, clusters, inertia), sweep.moved, sweep.shift)
+        reason = stop.reason(trace)
+        asked = [callback(record) is True for callback in callbacks]
+        if reason is not None or any(asked):
+            break
+    converged = reason is not None and reason.converged
+    labels = clusters.clustering.labels
+    states = [LabelState(part) for part in split(labels, found.rows.blocks)]
+    rows = replace(found.rows, states=states)
+    return replace(found, params=params, rows=rows, trace=trace, converged=converged)
+
+
+def _params(before: Params, clusters: Hartigan, inertia: float) -> Params:
+    """Return the means of the clusters, and the variance about them."""
+    params = replace(before, components=clusters.clustering.means.copy())
+    about_reference = params.components - params.reference
+    between = clusters.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
+    moments = Moments(clusters.counts, about_reference, np.array(inertia + between))
+    return replace(params, dispersion=Gaussian().dispersion(moments, params))
+
+
+def _objective(params: Params, clusters: Hartigan, inertia: float) -> float:
+    """Return minus the free energy, in nats."""
+    scorer = Gaussian().scorer(params)
+    return 0.5 * scorer.scale * inertia + scorer.row_constant * float(clusters.counts.sum())
