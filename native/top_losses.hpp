@@ -11,6 +11,7 @@ namespace cofactor::COFACTOR_ISA {
 
 constexpr size_t panels_budget = 128 * 1024;      // bytes of packed rows and their state
 constexpr size_t components_budget = 192 * 1024;  // bytes of packed components, well inside L2
+constexpr size_t few_panels = 4;                  // so that none is read just after it was written
 constexpr size_t few = 16;                        // beyond, sorting beats insertion
 
 // Components interleaved by groups: values[(group * d + l) * tile_components + r].
@@ -120,7 +121,7 @@ COFACTOR_INLINE void prefetch_rows(Matrix<const S> X, size_t row, size_t count) 
 }
 
 // Offers all components to all rows. A block of panels stays in the cache while blocks of
-// components pass by; when all components stay there as well, a block is a single panel.
+// components pass by; when all components stay there as well, a block is a few panels.
 template <class T, class Keeper>
 class Scanner {
 public:
@@ -152,7 +153,7 @@ public:
 
 private:
     size_t panels_at_once(size_t rows, size_t keep) const {
-        if (components_.groups <= groups_) return 1;
+        if (components_.groups <= groups_) return few_panels;
         const size_t bytes =
             panel_size_ * sizeof(T) + Keeper::bytes_per_panel(keep, components_.k);
         return larger<size_t>(1, smaller(panels_budget / bytes,
