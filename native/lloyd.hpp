@@ -5,7 +5,8 @@
 // after an iteration, with labels, means and sums that belong together, and goes on from there.
 #pragma once
 
-#include "lloyd_search.hpp"
+#include "lloyd_bounds.hpp"
+#include "lloyd_groups.hpp"
 #include "relay.hpp"
 
 namespace cofactor::COFACTOR_ISA {
@@ -21,6 +22,7 @@ public:
           space_(rows.X.rows, rows.X.columns, model.k, Carver(task.space)),
           state_(*space_.progress),
           search_(rows.X, rows.shift, space_),
+          bounded_(rows, space_),
           deadline_(seconds_now() + patience) {}
 
     void run() {
@@ -31,7 +33,8 @@ public:
         switch (state_.stage) {
             case Stage::measure: return measure(piece);
             case Stage::means: return for_components(piece, [this](size_t c) { recentre(c); });
-            case Stage::scan: return scan(piece);
+            case Stage::pilot: return scan(pilot(piece));
+            case Stage::scan: return scan(follower(piece));
             case Stage::sums: return add_up(piece);
             case Stage::begin: return;
         }
@@ -41,7 +44,8 @@ public:
         switch (state_.stage) {
             case Stage::begin: return begin();
             case Stage::measure: return choose_scale(), enter(Stage::means, space_.pieces);
-            case Stage::means: return compare_components(), enter(Stage::scan, space_.ranges);
+            case Stage::means: return compare_components(), enter(Stage::pilot, pilots());
+            case Stage::pilot: return weigh(), after_pilots();
             case Stage::scan: return enter(Stage::sums, space_.pieces);
             case Stage::sums: break;
         }
@@ -60,12 +64,20 @@ private:
     }
 
     std::int64_t& iteration() const { return board_->notes[0]; }
+    std::int64_t& changed_by_hand() const { return board_->notes[1]; }
     bool anew() const { return iteration() % rebuild == 0; }
 
     size_t begin() {
+        if (changed_by_hand()) forget();
         if (iteration() > 0) return enter(Stage::means, space_.pieces);
         state_.started = seconds_now();
         return enter(Stage::measure, space_.ranges);
+    }
+
+    // Bounds do not hold for rows that somebody else moved.
+    void forget() {
+        changed_by_hand() = 0;
+        for (size_t r = 0; r < space_.ranges; ++r) space_.notes[r].known = 0;
     }
 
     void measure(size_t range) {
@@ -114,6 +126,34 @@ private:
         space_.between[c] = 2 * model_.counts[c] * space_.half_norms[c];
         pack(c, state_.scale, space_.tiles, space_.tile_offsets);
         if (space_.wide) pack(c, 1.0, space_.exact_tiles, space_.exact_offsets);
+        if (space_.groups) follow(c);
+    }
+
+    // Keep account of how far a component moved, as it is searched for.
+    void follow(size_t c) {
+        constexpr double upwards = 1 + 1e-6;  // outweighs the rounding of sums and to float32
+        const double* const mean = model_.means + c * space_.d;
+        float* const e = space_.vectors + c * space_.d;
+        double square = 0;
+        for (size_t l = 0; l < space_.d; ++l) {
+            const float next = static_cast<float>(mean[l] * state_.scale);
+            const double step = static_cast<double>(next) - static_cast<double>(e[l]);
+            square += step * step;
+            e[l] = next;
+        }
+        if (iteration() == 0) return;
+        space_.steps[c] = __builtin_sqrt(square) * upwards;
+        space_.way[c] += space_.steps[c];
+        space_.moved[c] = static_cast<float>(space_.way[c] * upwards);
+        pack_slot(static_cast<size_t>(space_.places[c]), c);
+    }
+
+    void pack_slot(size_t slot, size_t c) {
+        const float* const e = space_.vectors + c * space_.d;
+        float* const to = space_.slabs + slot / slab_width * slab_width * space_.d + slot % slab_width;
+        for (size_t l = 0; l < space_.d; ++l) to[l * slab_width] = e[l];
+        space_.slab_offsets[slot] =
+            static_cast<float>(space_.half_norms[c] * state_.scale * state_.scale);
     }
 
     double move(size_t c) const {
@@ -152,25 +192,96 @@ private:
         if (iteration() > 0) state_.shift = shift;
         state_.offset = largest * state_.scale * state_.scale;
         state_.reach = __builtin_sqrt(2 * largest) * state_.scale;
+        if (space_.groups == 0) return;
+        if (iteration() == 0) group();
+        follow_groups();
+    }
+
+    void group() {
+        Grouping<T>(space_).run();
+        for (size_t s = space_.k; s < space_.slots; ++s) space_.slab_offsets[s] = infinity<float>;
+        for (size_t s = 0; s < space_.k; ++s) pack_slot(s, static_cast<size_t>(space_.members[s]));
+    }
+
+    void follow_groups() {
+        double farthest = 0;
+        for (size_t g = 0; g < space_.groups; ++g) {
+            double step = 0;
+            for (size_t s = g * space_.group_size; s < (g + 1) * space_.group_size; ++s)
+                if (space_.members[s] >= 0) step = larger(step, space_.steps[space_.members[s]]);
+            space_.group_way[g] += step;
+            space_.group_moved[g] = static_cast<float>(space_.group_way[g]);
+            farthest = larger(farthest, space_.group_way[g]);
+        }
+        state_.loose = 16 * static_cast<double>(unit) * farthest;
+    }
+
+    // Choose between full and bounded searches, by what the pilots counted.
+    void weigh() {
+        double bounded = 0, full = 0;
+        for (size_t piece = 0; piece < pilots(); ++piece) {
+            const size_t r = pilot(piece);
+            if (space_.notes[r].known < 2) continue;
+            bounded += cost_of_bounds(r);
+            full += static_cast<double>((space_.end(r) - space_.begin(r)) * space_.tiles_size);
+        }
+        state_.bounded = bounded < (state_.bounded ? 1.1 : 0.8) * full;
+    }
+
+    // In products; what else there is to do is worth so many.
+    double cost_of_bounds(size_t r) const {
+        const RangeNotes& notes = space_.notes[r];
+        const size_t row = 40 + 4 * space_.groups;
+        const size_t open = 480 + 8 * space_.d + 32 * space_.groups;
+        const size_t pair = 240 + space_.group_size * (space_.d + space_.d / 4 + 4);
+        return static_cast<double>((space_.end(r) - space_.begin(r)) * row +
+                                   static_cast<size_t>(notes.open) * open +
+                                   static_cast<size_t>(notes.pairs) * pair);
+    }
+
+    // Some ranges are searched first, and always behind bounds, to tell whether bounds pay.
+    static constexpr size_t pilot_every = 24;
+    size_t pilots() const { return (space_.ranges + pilot_every - 1) / pilot_every; }
+    size_t after_pilots() {
+        const size_t others = space_.ranges - pilots();
+        return others ? enter(Stage::scan, others) : enter(Stage::sums, space_.pieces);
+    }
+    static size_t pilot(size_t piece) { return piece * pilot_every; }
+    static size_t follower(size_t piece) {
+        return piece / (pilot_every - 1) * pilot_every + piece % (pilot_every - 1) + 1;
     }
 
     void scan(size_t range) {
         RangeNotes& notes = space_.notes[range];
-        notes.moved = notes.events = 0;
+        notes.moved = notes.events = notes.open = notes.pairs = 0;
         const Doubt doubt(space_.d, state_.reach, state_.offset);
-        search_.run(space_.begin(range), space_.end(range), iteration() == 0, doubt,
-                    [&](size_t n, Label label) { assign(range, n, label); });
+        const auto found = [&](size_t n, Label label) { assign(range, n, label); };
+        const bool bounded = space_.groups && (state_.bounded || range % pilot_every == 0);
+        const bool first = iteration() == 0;
+        if (first || !bounded)
+            search_.run(space_.begin(range), space_.end(range), first, doubt, found);
+        if (bounded)
+            bounded_.run(range, notes.known, doubt, static_cast<float>(state_.loose), notes, found);
+        notes.known = bounded ? notes.known + 1 : 0;
+        if (anew()) carry_all(range);
+    }
+
+    void carry_all(size_t range) {
+        for (size_t n = space_.begin(range); n < space_.end(range); ++n) change(range, n, -1);
     }
 
     void assign(size_t range, size_t n, Label label) {
         const Label before = rows_.labels[n];
-        const bool moves = label != before;
-        if (!moves && !anew()) return;
+        if (label == before) return;
         rows_.labels[n] = label;
-        space_.notes[range].moved += moves;
-        const Label from = anew() ? -1 : before;
+        ++space_.notes[range].moved;
+        if (!anew()) change(range, n, before);
+    }
+
+    // Carry a row from the sums of one component to those of its label, now or later.
+    void change(size_t range, size_t n, Label from) {
         if (!space_.fused) return remember(range, n, from);
-        carry_own(range, n, rows_.weights[n], label);
+        carry_own(range, n, rows_.weights[n], rows_.labels[n]);
         if (from >= 0) carry_own(range, n, -rows_.weights[n], from);
     }
 
@@ -285,6 +396,7 @@ private:
     const LloydSpace<T> space_;
     Progress& state_;
     FullSearch<T> search_;
+    BoundedSearch<T> bounded_;
     const double deadline_;
 };
 

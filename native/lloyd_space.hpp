@@ -26,7 +26,7 @@ private:
     size_t size_ = 0;
 };
 
-enum class Stage : std::int64_t { begin, measure, means, scan, sums };
+enum class Stage : std::int64_t { begin, measure, means, pilot, scan, sums };
 
 // Where a fit stands. The caller's memory is zero at first.
 struct Progress {
@@ -38,13 +38,16 @@ struct Progress {
     double scale;          // of the search
     double shift, between;  // of the last step, for the trace
     double reach, offset;   // the largest norm and offset of a component of the search
+    double loose;           // what rounding may have done to cumulative moves
 };
 
 // What is known of a range of rows; a cache line of its own.
 struct alignas(64) RangeNotes {
+    double spread, weight, largest;
     std::int64_t moved;   // rows whose label changed in the last scan
     std::int64_t events;  // rows to be carried from sum to sum
-    double spread, weight, largest;
+    std::int64_t open, pairs;  // rows, and pairs of a row and a group, that bounds left open
+    std::int64_t known;        // scans since when there are bounds
 };
 
 // Fixed ranges of rows are the pieces of a scan, whatever the number of threads.
@@ -54,6 +57,16 @@ inline size_t rows_of_range(size_t n, size_t d, size_t k) {
     const size_t brief = larger<size_t>(step, longest / (k * d + 1));
     const size_t even = (n + ranges - 1) / ranges;
     return round_up(smaller(smaller(larger(even, least), most), brief), step);
+}
+
+// How many components share a bound, or 0 where bounds cannot pay. Few exclude more, many cost less
+// to look after; bounds take no more memory than the rows.
+inline size_t size_of_group(size_t n, size_t row_bytes, size_t d, size_t k, size_t ranges) {
+    constexpr size_t least_work = 1 << 22, least_ranges = 8, step = 32;
+    const size_t most_groups = row_bytes / sizeof(float);
+    if (ranges < least_ranges || k < step || n * d * k < least_work || most_groups < 1) return 0;
+    const size_t wanted = k < 512 ? 32 : 64;
+    return larger(wanted, round_up((k + most_groups - 1) / most_groups, step));
 }
 
 template <class T>
@@ -70,18 +83,32 @@ struct LloydSpace {
           pieces(smaller(larger<size_t>(1, k * d / 2048), smaller(k, most_pieces))),
           tiles_size(round_up(k, tile_components) * d),
           fused(k * d <= own_sums && ranges * k * d * sizeof(double) <= 65536 + n * d * sizeof(T) / 2),
+          group_size(size_of_group(n, d * sizeof(T), d, k, ranges)),
+          groups(group_size ? (k + group_size - 1) / group_size : 0),
+          slots(groups * group_size),
           progress(carver.take<Progress>(1)),
           notes(carver.take<RangeNotes>(ranges)),
           half_norms(carver.take<double>(k)),
           shifts(carver.take<double>(k)),
           between(carver.take<double>(k)),
           affine(carver.take<double>(k)),
-          vectors(carver.take<float>(k * d)),
           tiles(carver.take<float>(tiles_size)),
           tile_offsets(carver.take<float>(round_up(k, tile_components))),
           exact_tiles(carver.take<T>(wide ? tiles_size : 0)),
           exact_offsets(carver.take<T>(wide ? round_up(k, tile_components) : 0)),
           norms(carver.take<float>(n + tile_rows<float>)),
+          vectors(carver.take<float>(groups ? k * d : 0)),
+          members(carver.take<Label>(slots)),
+          places(carver.take<Label>(groups ? k : 0)),
+          slabs(carver.take<float>(slots * d)),
+          slab_offsets(carver.take<float>(slots)),
+          steps(carver.take<double>(groups ? k : 0)),
+          way(carver.take<double>(groups ? k : 0)),
+          group_way(carver.take<double>(groups)),
+          moved(carver.take<float>(groups ? k : 0)),
+          group_moved(carver.take<float>(groups)),
+          upper(carver.take<float>(groups ? n : 0)),
+          lower(carver.take<float>(ranges * range_rows * groups)),
           own(carver.take<double>(fused ? ranges * k * (d + 2) : 0)),
           touched(carver.take<char>(fused ? ranges * k : 0)),
           event_row(carver.take<Label>(fused ? 0 : n)),
@@ -100,13 +127,19 @@ struct LloydSpace {
     static constexpr bool wide = sizeof(T) > sizeof(float);
     const size_t n, d, k, range_rows, ranges, pieces, tiles_size;
     const bool fused;
+    const size_t group_size, groups, slots;  // slots are components in the order of the groups
     Progress* const progress;
     RangeNotes* const notes;
     double *const half_norms, *const shifts, *const between, *const affine;  // of components
-    float* const vectors;  // components as they are searched for, row by row,
-    float *const tiles, *const tile_offsets;  // and interleaved
+    float *const tiles, *const tile_offsets;  // components as they are searched for, interleaved
     T *const exact_tiles, *const exact_offsets;  // in float64, to settle doubts
     float* const norms;  // of rows as they are searched
+    float* const vectors;                         // components as they are searched for, one by one
+    Label *const members, *const places;          // the component of a slot, the slot of a component
+    float *const slabs, *const slab_offsets;      // the components of the slots, interleaved
+    double *const steps, *const way, *const group_way;  // how far components moved: last, and in all
+    float *const moved, *const group_moved;       // at least that
+    float *const upper, *const lower;             // bounds of rows; lower: [range][group][row]
     double* const own;
     char* const touched;
     Label *const event_row, *const event_from;

@@ -121,6 +121,20 @@ def test_float64_rows_may_be_of_any_size(rng, size):
     assert_steps_are_plain(whole(X), X[rng.integers(0, 450, 12)])
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    make=data,
+    rng=generators,
+    dtype=dtypes,
+    n=st.integers(2_100, 4_000),
+    d=st.integers(20, 50),
+    k=st.integers(100, 200),
+)
+def test_every_step_behind_bounds_is_that_of_a_full_search(make, rng, dtype, n, d, k):
+    X = make(rng, (n, d)).astype(dtype)
+    assert_steps_are_plain(whole(X), X[rng.integers(0, n, k)].astype(float), n_steps=10)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("n", "d", "k"), [(20_000, 8, 60), (3_000, 40, 700), (30_000, 2, 5)])
 def test_steps_of_larger_data_are_those_of_full_searches(dtype, n, d, k):

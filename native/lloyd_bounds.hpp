@@ -1,0 +1,372 @@
+// Searches of a range behind bounds that carry over from step to step.
+//
+// A row knows an upper bound of the distance to its own component and, for every group, a lower
+// bound of the distance to any other component of it [Ding et al. 2015, Yinyang k-means]. Bounds
+// are kept relative to how far components moved in all, so that a scan writes nothing about rows
+// that it leaves alone. Those that bounds leave open are compared with the groups that are left:
+// lanes are components. Bounds allow for all rounding, and rows whose best two losses are within it
+// are settled by an exact search: labels are those of a full search to the last tie.
+#pragma once
+
+#include "lloyd_search.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+constexpr size_t slab_width = 2 * lanes<float>;                     // components
+constexpr size_t slab_rows = tile_components * tile_vectors / 2;    // as registers allow
+constexpr size_t padded_rows = round_up(slab_rows, 8);
+constexpr float unit = 0x1p-24f;  // of rounding
+
+// out[r * stride + j] = loss of row r under component j of a slab, which is interleaved.
+COFACTOR_INLINE void slab_losses(const float* const* rows, const float* slab, const float* offsets,
+                                 size_t d, float* out, size_t stride) {
+    Vec<float> product[slab_rows][2] = {};
+    const float* x[slab_rows];
+    for (size_t r = 0; r < slab_rows; ++r) x[r] = rows[r];
+    for (size_t l = 0; l < d; ++l, slab += slab_width) {
+        const Vec<float> left = load(slab), right = load(slab + lanes<float>);
+        for (size_t r = 0; r < slab_rows; ++r) {
+            const Vec<float> value = splat(x[r][l]);
+            product[r][0] += value * left;
+            product[r][1] += value * right;
+        }
+    }
+    for (size_t r = 0; r < slab_rows; ++r)
+        for (size_t v = 0; v < 2; ++v)
+            store<float>(out + r * stride + v * lanes<float>,
+                         load(offsets + v * lanes<float>) - product[r][v]);
+}
+
+// The least of `size` values of each of four rows.
+COFACTOR_INLINE Quad<float>::Vec least_of_four(const float* values, size_t size) {
+    using Four = Quad<float>::Vec;
+    Four least[4], column[4];
+    for (size_t r = 0; r < 4; ++r) {
+        least[r] = load_quad(values + r * size);
+        for (size_t j = 4; j < size; j += 4) {
+            const Four other = load_quad(values + r * size + j);
+            least[r] = other < least[r] ? other : least[r];
+        }
+    }
+    Quad<float>::transpose(least, column);
+    const Four a = column[0] < column[1] ? column[0] : column[1];
+    const Four b = column[2] < column[3] ? column[2] : column[3];
+    return a < b ? a : b;
+}
+
+// Distances from losses, moved by at least what rounding may have done to the losses.
+class Distances {
+public:
+    Distances(const Doubt& doubt, size_t d)
+        : doubt_(doubt), squares_(static_cast<float>(d + 12) * unit) {}
+
+    COFACTOR_INLINE float lower(float loss, float norm) const {
+        const float square = norm * norm * (1 - squares_) + 2 * loss - doubt_(norm);
+        return __builtin_sqrtf(square > 0 ? square : 0) * (1 - 8 * unit);
+    }
+    COFACTOR_INLINE float upper(float loss, float norm) const {
+        const float square = norm * norm * (1 + squares_) + 2 * loss + doubt_(norm);
+        return __builtin_sqrtf(square > 0 ? square : 0) * (1 + 8 * unit);
+    }
+    // What is farther than this has surely the larger loss of the two.
+    COFACTOR_INLINE float clear_of(float upper, float norm) const {
+        return __builtin_sqrtf(upper * upper + 2 * doubt_(norm)) * (1 + 8 * unit);
+    }
+    COFACTOR_INLINE float doubt(float norm) const { return doubt_(norm); }
+
+private:
+    const Doubt doubt_;
+    const float squares_;
+};
+
+// Rows that bounds do not settle, and the best found for each so far.
+struct OpenRows {
+    OpenRows(size_t most, size_t d)
+        : row(most), slot(most), norm(most), loss(most), runner_up(most), values(most * d) {}
+
+    const Scratch<Label> row, slot;
+    const Scratch<float> norm, loss, runner_up;
+    const Scratch<float> values;
+    size_t count = 0;
+};
+
+template <class T>
+class BoundedSearch {
+public:
+    BoundedSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
+        : rows_(rows),
+          space_(space),
+          exact_(rows.X, rows.shift, space),
+          most_(space.groups == 0 ? 0 : smaller(space.range_rows,
+                        larger<size_t>(64, open_budget / (space.d * sizeof(float))))),
+          open_(most_, space.d),
+          lists_(most_ * space.groups + 1),
+          listed_(space.groups),
+          unclear_(space.groups ? space.range_rows + 1 : 0),
+          clear_(space.groups ? space.range_rows : 0),
+          least_(space.groups ? space.range_rows : 0),
+          block_(padded_rows * space.group_size),
+          doubtful_(most_),
+          settled_(most_),
+          exact_losses_(most_) {}
+
+    // Call found(row, component) for every row that may have moved; count the work.
+    template <class Found>
+    void run(size_t range, bool known, const Doubt& doubt, float loose, RangeNotes& notes,
+             Found found) {
+        const Distances distances(doubt, space_.d);
+        begin_ = space_.begin(range);
+        lower_ = space_.lower + range * space_.range_rows * space_.groups;
+        loose_ = loose;
+        notes_ = &notes;
+        const size_t count = known ? select(space_.end(range), distances) : all(space_.end(range));
+        restart();
+        for (size_t i = 0; i < count; ++i) {
+            prefetch(static_cast<size_t>(unclear_[smaller(i + ahead, count - 1)]));
+            open(begin_ + static_cast<size_t>(unclear_[i]), known, distances);
+            if (open_.count == most_) close(distances, found);
+        }
+        close(distances, found);
+    }
+
+private:
+    static constexpr size_t open_budget = 96 * 1024;  // bytes of open rows
+    static constexpr size_t ahead = 8;  // rows that are fetched before they are needed
+
+    COFACTOR_INLINE float* lower(size_t g, size_t row) const {
+        return lower_ + g * space_.range_rows + (row - begin_);
+    }
+    COFACTOR_INLINE size_t group_of(Label slot) const {
+        return static_cast<size_t>(slot) / space_.group_size;
+    }
+
+    size_t all(size_t end) const {
+        for (size_t i = 0; i < end - begin_; ++i) unclear_[i] = static_cast<Label>(i);
+        return end - begin_;
+    }
+
+    // List the rows that their bounds do not settle.
+    [[gnu::noinline]] size_t select(size_t end, const Distances distances) const {
+        const size_t count = end - begin_;
+        float* __restrict const clear = clear_;
+        float* __restrict const least = least_;
+        const float* __restrict const norms = space_.norms + begin_;
+        const float* __restrict const upper = space_.upper + begin_;
+        const Label* __restrict const labels = rows_.labels + begin_;
+        const float loose = loose_;
+        for (size_t i = 0; i < count; ++i) clear[i] = upper[i] + space_.moved[labels[i]] + loose;
+        for (size_t i = 0; i < count; ++i) {
+            clear[i] = distances.clear_of(clear[i], norms[i]);
+            least[i] = infinity<float>;
+        }
+        for (size_t g = 0; g < space_.groups; ++g) {
+            const float* __restrict const bound = lower_ + g * space_.range_rows;
+            const float moved = space_.group_moved[g];
+            for (size_t i = 0; i < count; ++i) {
+                const float now = bound[i] - moved;
+                least[i] = now < least[i] ? now : least[i];
+            }
+        }
+        size_t unclear = 0;
+        for (size_t i = 0; i < count; ++i) {
+            unclear_[unclear] = static_cast<Label>(i);
+            unclear += !(clear[i] < least[i]);
+        }
+        return unclear;
+    }
+
+    COFACTOR_INLINE void prefetch(size_t i) const {
+        const char* const x = reinterpret_cast<const char*>(rows_.X.data + (begin_ + i) * space_.d);
+        for (size_t at = 0; at < space_.d * sizeof(T); at += 64) __builtin_prefetch(x + at);
+    }
+
+    void restart() {
+        open_.count = 0;
+        for (size_t g = 0; g < space_.groups; ++g) listed_[g] = 0;
+    }
+
+    // Tighten a row's upper bound, and list it under the groups that this does not settle.
+    void open(size_t n, bool known, const Distances& distances) {
+        const size_t q = open_.count;
+        float* const x = open_.values + q * space_.d;
+        bring(n, x);
+        const Label own = rows_.labels[n];
+        const float norm = space_.norms[n];
+        float loss = infinity<float>, clear = infinity<float>;
+        if (own >= 0) {
+            loss = own_loss(x, static_cast<size_t>(own));
+            const float upper = distances.upper(loss, norm);
+            space_.upper[n] = upper - space_.moved[own];
+            clear = known ? distances.clear_of(upper + loose_, norm) : clear;
+        }
+        if (!list(q, n, clear)) return;
+        open_.row[q] = static_cast<Label>(n);
+        open_.slot[q] = own >= 0 ? space_.places[own] : -1;
+        open_.norm[q] = norm;
+        open_.loss[q] = loss;
+        open_.runner_up[q] = infinity<float>;
+        ++open_.count;
+    }
+
+    void bring(size_t n, float* __restrict out) const {
+        const T* __restrict const x = rows_.X.data + n * space_.d;
+        const T* __restrict const shift = rows_.shift;
+        const T scale = static_cast<T>(space_.progress->scale);
+        for (size_t l = 0; l < space_.d; ++l)
+            out[l] = static_cast<float>((x[l] - shift[l]) * scale);
+    }
+
+    float own_loss(const float* x, size_t own) const {
+        const float* const e = space_.vectors + own * space_.d;
+        Vec<float> sums{};
+        size_t l = 0;
+        for (; l + lanes<float> <= space_.d; l += lanes<float>) sums += load(x + l) * load(e + l);
+        float rest = 0;
+        for (; l < space_.d; ++l) rest += x[l] * e[l];
+        float parts[lanes<float>];
+        store<float>(parts, sums);
+        for (size_t width = lanes<float> / 2; width > 0; width /= 2)
+            for (size_t i = 0; i < width; ++i) parts[i] += parts[i + width];
+        return space_.slab_offsets[space_.places[own]] - (parts[0] + rest);
+    }
+
+    COFACTOR_INLINE bool list(size_t q, size_t n, float clear) {
+        size_t pairs = 0;
+        for (size_t g = 0; g < space_.groups; ++g) {
+            const bool open = !(clear < *lower(g, n) - space_.group_moved[g]);
+            lists_[g * most_ + listed_[g]] = static_cast<Label>(q);
+            listed_[g] += open;
+            pairs += open;
+        }
+        notes_->pairs += static_cast<std::int64_t>(pairs);
+        return pairs > 0;
+    }
+
+    template <class Found>
+    void close(const Distances& distances, Found found) {
+        for (size_t g = 0; g < space_.groups; ++g)
+            for (size_t first = 0; first < listed_[g]; first += slab_rows)
+                compare(g, lists_ + g * most_ + first, smaller(slab_rows, listed_[g] - first),
+                        distances);
+        settle(distances, found);
+        notes_->open += static_cast<std::int64_t>(open_.count);
+        restart();
+    }
+
+    // Some open rows and the components of a group.
+    void compare(size_t g, const Label* list, size_t count, const Distances& distances) {
+        const size_t size = space_.group_size;
+        const float* x[slab_rows];
+        for (size_t r = 0; r < slab_rows; ++r)
+            x[r] = open_.values + static_cast<size_t>(list[smaller(r, count - 1)]) * space_.d;
+        multiply(g, x);
+        float least[padded_rows], norm[padded_rows] = {}, bound[padded_rows];
+        for (size_t r = 0; r < count; ++r) {
+            const Label slot = open_.slot[list[r]];
+            const size_t place = static_cast<size_t>(slot) - g * size;
+            if (place < size) block_[r * size + place] = infinity<float>;
+            norm[r] = open_.norm[list[r]];
+        }
+        for (size_t r = 0; r < padded_rows; r += 4)
+            store_quad(least + r, least_of_four(block_ + r * size, size));
+        for (size_t r = 0; r < padded_rows; ++r) bound[r] = distances.lower(least[r], norm[r]);
+        for (size_t r = 0; r < count; ++r) {
+            const size_t q = static_cast<size_t>(list[r]);
+            if (least[r] < open_.loss[q]) {
+                improve(q, g, block_ + r * size, least[r], distances);
+                continue;
+            }
+            *lower(g, static_cast<size_t>(open_.row[q])) = bound[r] + space_.group_moved[g];
+            open_.runner_up[q] = smaller(open_.runner_up[q], least[r]);
+        }
+    }
+
+    [[gnu::noinline]] void multiply(size_t g, const float* const* x) const {
+        const size_t size = space_.group_size;
+        for (size_t w = 0; w < size; w += slab_width)
+            slab_losses(x, space_.slabs + (g * size + w) * space_.d,
+                        space_.slab_offsets + g * size + w, space_.d, block_ + w, size);
+    }
+
+    // Let the best of a group take the place of a row's best so far.
+    void improve(size_t q, size_t g, const float* losses, float least, const Distances& distances) {
+        const size_t row = static_cast<size_t>(open_.row[q]);
+        const float dethroned = open_.loss[q];
+        size_t best = 0;
+        while (losses[best] != least) ++best;
+        float second = infinity<float>;
+        for (size_t j = 0; j < space_.group_size; ++j)
+            second = j != best && losses[j] < second ? losses[j] : second;
+        if (open_.slot[q] >= 0 && group_of(open_.slot[q]) == g) second = smaller(second, dethroned);
+        *lower(g, row) = distances.lower(second, open_.norm[q]) + space_.group_moved[g];
+        dethrone(q, distances);
+        open_.runner_up[q] = smaller(smaller(open_.runner_up[q], dethroned), second);
+        open_.loss[q] = least;
+        open_.slot[q] = static_cast<Label>(g * space_.group_size + best);
+    }
+
+    // A row's best so far is one of the others of its group now.
+    void dethrone(size_t q, const Distances& distances) {
+        if (open_.slot[q] < 0) return;
+        const size_t g = group_of(open_.slot[q]);
+        float* const bound = lower(g, static_cast<size_t>(open_.row[q]));
+        *bound = smaller(*bound, distances.lower(open_.loss[q], open_.norm[q]) +
+                                     space_.group_moved[g]);
+    }
+
+    template <class Found>
+    void settle(const Distances& distances, Found found) {
+        size_t doubts = 0;
+        for (size_t q = 0; q < open_.count; ++q) {
+            const float gap = open_.runner_up[q] - open_.loss[q];
+            if (gap > distances.doubt(open_.norm[q])) {
+                conclude(q, space_.members[open_.slot[q]], distances, found);
+            } else {
+                doubtful_[doubts++] = static_cast<Label>(q);
+            }
+        }
+        if (doubts > 0) search_again(doubts, distances, found);
+    }
+
+    template <class Found>
+    void search_again(size_t doubts, const Distances& distances, Found found) {
+        Label* const rows = lists_;  // the lists are done with
+        for (size_t i = 0; i < doubts; ++i) rows[i] = open_.row[doubtful_[i]];
+        exact_.settle(rows, doubts, settled_, exact_losses_);
+        const double square = space_.progress->scale * space_.progress->scale;
+        for (size_t i = 0; i < doubts; ++i) {
+            const size_t q = static_cast<size_t>(doubtful_[i]);
+            const Label slot = space_.places[settled_[i]];
+            if (slot != open_.slot[q]) dethrone(q, distances);
+            open_.slot[q] = slot;
+            open_.loss[q] = static_cast<float>(static_cast<double>(exact_losses_[i]) * square);
+            conclude(q, settled_[i], distances, found);
+        }
+        notes_->pairs += static_cast<std::int64_t>(doubts * space_.groups);
+    }
+
+    template <class Found>
+    void conclude(size_t q, Label label, const Distances& distances, Found found) {
+        const size_t n = static_cast<size_t>(open_.row[q]);
+        space_.upper[n] = distances.upper(open_.loss[q], open_.norm[q]) - space_.moved[label];
+        found(n, label);
+    }
+
+    const LloydRows<T> rows_;
+    const LloydSpace<T>& space_;
+    ExactSearch<T> exact_;
+    const size_t most_;
+    OpenRows open_;
+    const Scratch<Label> lists_;
+    const Scratch<size_t> listed_;
+    const Scratch<Label> unclear_;
+    const Scratch<float> clear_, least_, block_;
+    const Scratch<Label> doubtful_, settled_;
+    const Scratch<T> exact_losses_;
+    size_t begin_ = 0;
+    float* lower_ = nullptr;
+    float loose_ = 0;
+    RangeNotes* notes_ = nullptr;
+};
+
+}  // namespace cofactor::COFACTOR_ISA
