@@ -24,14 +24,13 @@ Matrix<const double> slopes_of(size_t d, const Array2<const double>& slopes,
     return matrix(slopes);
 }
 
-Matrix<const double> centers_of(size_t d, const Array3<const double>& factors,
-                                const Array2<const double>& centers,
-                                const Array1<const double>& offsets) {
-    const size_t k = centers.shape(0);
-    expect("factors", factors, {k, d, d});
+Gaussians gaussians(size_t d, const Array3<const double>& factors,
+                    const Array2<const double>& centers, const Array1<const double>& offsets) {
+    const size_t k = centers.shape(0), n_factors = factors.shape(0);
+    expect("factors", factors, {n_factors == 1 ? 1 : k, d, d});
     expect("centers", centers, {k, d});
     expect("offsets", offsets, {k});
-    return matrix(centers);
+    return {factors.data(), n_factors, matrix(centers), offsets.data()};
 }
 
 template <class T>
@@ -74,8 +73,7 @@ void bind_whitened(nb::module_& module, const MixtureKernels<T>& kernels) {
                    const Array1<Label>& best) {
             expect("shift", shift, {X.shape(1)});
             kernels.whitened_posterior(
-                matrix(X), shift.data(), factors.data(),
-                centers_of(X.shape(1), factors, centers, offsets), offsets.data(),
+                matrix(X), shift.data(), gaussians(X.shape(1), factors, centers, offsets),
                 posterior_of(X.shape(0), centers.shape(0), weights, probability, log_norm, best));
         },
         named("X"), named("shift"), named("factors"), named("centers"), named("offsets"),
@@ -87,9 +85,8 @@ void bind_whitened(nb::module_& module, const MixtureKernels<T>& kernels) {
                    const Array1<const double>& offsets, const Array2<Label>& index,
                    const Array2<double>& loss) {
             expect("shift", shift, {X.shape(1)});
-            kernels.whitened_top(matrix(X), shift.data(), factors.data(),
-                                 centers_of(X.shape(1), factors, centers, offsets),
-                                 offsets.data(),
+            kernels.whitened_top(matrix(X), shift.data(),
+                                 gaussians(X.shape(1), factors, centers, offsets),
                                  places(X.shape(0), centers.shape(0), index, loss), loss.data());
         },
         named("X"), named("shift"), named("factors"), named("centers"), named("offsets"),

@@ -36,6 +36,15 @@ struct Membership {
     const double* weight;
 };
 
+// Losses offsets[c] + |x P_c - centers[c]|^2 / 2 with one upper triangular factor P_c for each
+// component, or one for all.
+struct Gaussians {
+    const double* factors;
+    size_t n_factors;
+    Matrix<const double> centers;
+    const double* offsets;
+};
+
 // The posterior of rows over components, times their weights, and what goes with it.
 struct Posterior {
     const double* weights;
@@ -189,11 +198,9 @@ struct MixtureKernels {
                              const double* offsets, Posterior out);
     void (*affine_top)(Matrix<const T> X, const double* shift, Matrix<const double> slopes,
                        const double* offsets, Matrix<Label> index, double* loss);
-    void (*whitened_posterior)(Matrix<const T> X, const double* shift, const double* factors,
-                               Matrix<const double> centers, const double* offsets,
+    void (*whitened_posterior)(Matrix<const T> X, const double* shift, Gaussians model,
                                Posterior out);
-    void (*whitened_top)(Matrix<const T> X, const double* shift, const double* factors,
-                         Matrix<const double> centers, const double* offsets,
+    void (*whitened_top)(Matrix<const T> X, const double* shift, Gaussians model,
                          Matrix<Label> index, double* loss);
     void (*component_sums)(Matrix<const T> X, const double* shift,
                            Matrix<const double> weight, double* sums);

@@ -92,6 +92,17 @@ COFACTOR_INLINE void add_products(const double* panel, const double* weights, si
     }
 }
 
+COFACTOR_INLINE void store_sheet(const Sheet& sheet, double* to, size_t count) {
+    for (size_t r = 0; r < count; ++r)
+        for (size_t v = 0; v < sheet_vectors; ++v)
+            store<double>(to + r * sheet_rows + v * lanes<double>, sheet[r][v]);
+}
+
+COFACTOR_INLINE void add_squares(const Sheet& sheet, Vec<double> (&squares)[sheet_vectors]) {
+    for (size_t r = 0; r < outputs; ++r)
+        for (size_t v = 0; v < sheet_vectors; ++v) squares[v] += sheet[r][v] * sheet[r][v];
+}
+
 COFACTOR_INLINE void set_rows(Sheet& sheet, const double* values) {
     for (size_t r = 0; r < outputs; ++r)
         for (size_t v = 0; v < sheet_vectors; ++v) sheet[r][v] = splat(values[r]);
@@ -120,9 +131,7 @@ public:
             Sheet sheet;
             set_rows(sheet, offsets_ + c);
             add_products(panel, slopes_ + c * features, features, sheet);
-            for (size_t r = 0; r < smaller(outputs, components - c); ++r)
-                for (size_t v = 0; v < sheet_vectors; ++v)
-                    store<double>(loss + (c + r) * sheet_rows + v * lanes<double>, sheet[r][v]);
+            store_sheet(sheet, loss + c * sheet_rows, smaller(outputs, components - c));
         }
     }
 
@@ -132,34 +141,74 @@ private:
     Scratch<double> slopes_, offsets_;
 };
 
-// Losses offsets[c] + |x P_c - centers[c]|^2 / 2 with upper triangular factors P_c.
+// Upper triangular matrices P_c of one size: what rows are multiplied by.
+class PackedFactors {
+public:
+    PackedFactors(const double* factors, size_t count, size_t size)
+        : d(size), size_(packed_size(size)), packed_(count * size_) {
+        for (size_t c = 0; c < count; ++c) pack(factors + c * d * d, packed_ + c * size_);
+    }
+
+    // Call visit(j, sheet) with every four columns from j on of x P_c - center; columns beyond
+    // the last are zero. The centre is padded to whole fours.
+    template <class Visit>
+    COFACTOR_INLINE void for_each_sheet(const double* panel, size_t c, const double* center,
+                                        Visit visit) const {
+        const double* packed = packed_ + c * size_;
+        for (size_t j = 0; j < d; j += outputs) {
+            const size_t depth = smaller(j + outputs, d);
+            Sheet sheet;
+            for (size_t r = 0; r < outputs; ++r)
+                for (size_t v = 0; v < sheet_vectors; ++v) sheet[r][v] = splat(-center[j + r]);
+            add_products(panel, packed, depth, sheet);
+            visit(j, sheet);
+            packed += depth * outputs;
+        }
+    }
+
+    const size_t d;
+
+private:
+    static size_t packed_size(size_t d) {
+        size_t size = 0;
+        for (size_t j = 0; j < d; j += outputs) size += smaller(j + outputs, d) * outputs;
+        return size;
+    }
+
+    // For every four columns, as much of them as is not zero.
+    void pack(const double* factor, double* to) const {
+        for (size_t j = 0; j < d; j += outputs)
+            for (size_t l = 0; l < smaller(j + outputs, d); ++l, to += outputs)
+                for (size_t r = 0; r < outputs; ++r)
+                    to[r] = j + r < d && l <= j + r ? factor[l * d + j + r] : 0.0;
+    }
+
+    const size_t size_;
+    Scratch<double> packed_;
+};
+
+// Losses offsets[c] + |x P_c - centers[c]|^2 / 2, a factor for each component.
 class WhitenedLosses {
 public:
     WhitenedLosses(const double* factors, Matrix<const double> centers, const double* offsets)
         : components(centers.rows),
           features(centers.columns),
-          size_(packed_size(features)),
-          packed_(components * size_),
+          width_(groups_of(features) * outputs),
+          factors_(factors, components, features),
+          centers_(components * width_),
           offsets_(offsets) {
         for (size_t c = 0; c < components; ++c)
-            pack(factors + c * features * features, centers.data + c * features,
-                 packed_ + c * size_);
+            for (size_t j = 0; j < width_; ++j)
+                centers_[c * width_ + j] = j < features ? centers.data[c * features + j] : 0.0;
     }
 
     void fill(const double* panel, double* loss) const {
         for (size_t c = 0; c < components; ++c) {
             Vec<double> squares[sheet_vectors] = {};
-            const double* packed = packed_ + c * size_;
-            for (size_t j = 0; j < features; j += outputs) {
-                const size_t depth = smaller(j + outputs, features);
-                Sheet sheet;
-                set_rows(sheet, packed);
-                add_products(panel, packed + outputs, depth, sheet);
-                for (size_t r = 0; r < outputs; ++r)
-                    for (size_t v = 0; v < sheet_vectors; ++v)
-                        squares[v] += sheet[r][v] * sheet[r][v];
-                packed += (1 + depth) * outputs;
-            }
+            factors_.for_each_sheet(panel, c, centers_ + c * width_,
+                                    [&squares](size_t, const Sheet& sheet) {
+                                        add_squares(sheet, squares);
+                                    });
             for (size_t v = 0; v < sheet_vectors; ++v)
                 store<double>(loss + c * sheet_rows + v * lanes<double>,
                               squares[v] * 0.5 + offsets_[c]);
@@ -169,30 +218,51 @@ public:
     const size_t components, features;
 
 private:
-    static size_t packed_size(size_t d) {
-        size_t size = 0;
-        for (size_t j = 0; j < d; j += outputs) size += (1 + smaller(j + outputs, d)) * outputs;
-        return size;
-    }
+    const size_t width_;
+    const PackedFactors factors_;
+    Scratch<double> centers_;
+    const double* const offsets_;
+};
 
-    // For every four columns: minus their centres, and as much of the columns as is not zero.
-    void pack(const double* factor, const double* center, double* to) const {
-        for (size_t j = 0; j < features; j += outputs) {
-            const size_t depth = smaller(j + outputs, features);
-            for (size_t r = 0; r < outputs; ++r) {
-                const bool real = j + r < features;
-                to[r] = real ? -center[j + r] : 0.0;
-                for (size_t l = 0; l < depth; ++l)
-                    to[(1 + l) * outputs + r] =
-                        real && l <= j + r ? factor[l * features + j + r] : 0.0;
-            }
-            to += (1 + depth) * outputs;
+// Losses offsets[c] + |x P - centers[c]|^2 / 2, one factor for all: affine in the whitened row.
+class TiedLosses {
+public:
+    TiedLosses(const double* factor, Matrix<const double> centers, const double* offsets)
+        : components(centers.rows),
+          features(centers.columns),
+          factor_(factor, 1, features),
+          affine_(centers, offsets),
+          zeros_(groups_of(features) * outputs),
+          whitened_(groups_of(features) * outputs * sheet_rows),
+          half_norms_(components) {
+        __builtin_memset(zeros_, 0, groups_of(features) * outputs * sizeof(double));
+        for (size_t c = 0; c < components; ++c) {
+            const double* const center = centers.data + c * features;
+            half_norms_[c] =
+                0.5 * sum_of(features, [center](size_t l) { return center[l] * center[l]; });
         }
     }
 
-    const size_t size_;
-    Scratch<double> packed_;
-    const double* offsets_;
+    void fill(const double* panel, double* loss) const {
+        Vec<double> squares[sheet_vectors] = {};
+        factor_.for_each_sheet(panel, 0, zeros_, [&](size_t j, const Sheet& sheet) {
+            add_squares(sheet, squares);
+            store_sheet(sheet, whitened_ + j * sheet_rows, outputs);
+        });
+        affine_.fill(whitened_, loss);
+        for (size_t c = 0; c < components; ++c)
+            for (size_t v = 0; v < sheet_vectors; ++v) {
+                double* const at = loss + c * sheet_rows + v * lanes<double>;
+                store<double>(at, load(at) + (squares[v] * 0.5 + half_norms_[c]));
+            }
+    }
+
+    const size_t components, features;
+
+private:
+    const PackedFactors factor_;
+    const AffineLosses affine_;
+    Scratch<double> zeros_, whitened_, half_norms_;
 };
 
 // Turns the losses of a panel into probabilities; a row without a possible component gets
@@ -304,35 +374,52 @@ private:
 class TopWriter {
 public:
     TopWriter(Matrix<Label> index, double* loss, size_t components)
-        : index_(index), loss_(loss), components_(components) {}
+        : index_(index), loss_(loss), components_(components), places_(index.columns) {}
 
     void take(size_t row, size_t count, const double* loss) const {
         const size_t keep = index_.columns;
-        for (size_t i = 0; i < count; ++i) {
-            Label* const index = index_.data + (row + i) * keep;
-            double* const best = loss_ + (row + i) * keep;
-            for (size_t c = 0; c < components_; ++c)
-                insert(loss[c * sheet_rows + i], static_cast<Label>(c), smaller(c, keep), keep,
-                       index, best);
-        }
+        for (size_t c = 0; c < components_; ++c)
+            for (size_t v = 0; v < sheet_vectors; ++v)
+                offer(load(loss + c * sheet_rows + v * lanes<double>), c, v, smaller(c, keep));
+        for (size_t i = 0; i < count; ++i)
+            for (size_t p = 0; p < keep; ++p) {
+                const size_t v = i / lanes<double>, lane = i % lanes<double>;
+                const size_t at = (row + i) * keep + p;
+                index_.data[at] = static_cast<Label>(places_[p].component[v][lane]);
+                loss_[at] = places_[p].loss[v][lane];
+            }
     }
 
 private:
-    COFACTOR_INLINE static void insert(double loss, Label component, size_t held, size_t keep,
-                                       Label* index, double* best) {
-        if (held == keep && !(loss < best[keep - 1])) return;
-        size_t place = held == keep ? keep - 1 : held;
-        for (; place > 0 && loss < best[place - 1]; --place) {
-            best[place] = best[place - 1];
-            index[place] = index[place - 1];
+    struct Place {
+        Vec<double> loss[sheet_vectors];
+        Int<double> component[sheet_vectors];
+    };
+
+    // From the first place that holds more, all losses move down; `held` places are filled.
+    COFACTOR_INLINE void offer(Vec<double> loss, size_t c, size_t v, size_t held) const {
+        const size_t keep = index_.columns;
+        if (held == keep && !any<double>(loss < places_[keep - 1].loss[v])) return;
+        Int<double> component = splat_int<double>(static_cast<Lane<double>>(c));
+        Int<double> moves{};
+        for (size_t p = 0; p < held; ++p) {
+            const Vec<double> other = places_[p].loss[v];
+            const Int<double> other_component = places_[p].component[v];
+            moves |= loss < other;
+            places_[p].loss[v] = moves ? loss : other;
+            places_[p].component[v] = moves ? component : other_component;
+            loss = moves ? other : loss;
+            component = moves ? other_component : component;
         }
-        best[place] = loss;
-        index[place] = component;
+        if (held == keep) return;
+        places_[held].loss[v] = loss;
+        places_[held].component[v] = component;
     }
 
     const Matrix<Label> index_;
     double* const loss_;
     const size_t components_;
+    const Scratch<Place> places_;
 };
 
 template <class T, class Losses, class Writer>
@@ -361,18 +448,25 @@ void affine_top(Matrix<const T> X, const double* shift, Matrix<const double> slo
                    TopWriter(index, loss, slopes.rows));
 }
 
-template <class T>
-void whitened_posterior(Matrix<const T> X, const double* shift, const double* factors,
-                        Matrix<const double> centers, const double* offsets, Posterior out) {
-    for_each_panel(X, shift, WhitenedLosses(factors, centers, offsets), PosteriorWriter(out));
+template <class T, class Writer>
+void for_each_whitened(Matrix<const T> X, const double* shift, Gaussians model,
+                       const Writer& writer) {
+    if (model.n_factors == 1)
+        for_each_panel(X, shift, TiedLosses(model.factors, model.centers, model.offsets), writer);
+    else
+        for_each_panel(X, shift, WhitenedLosses(model.factors, model.centers, model.offsets),
+                       writer);
 }
 
 template <class T>
-void whitened_top(Matrix<const T> X, const double* shift, const double* factors,
-                  Matrix<const double> centers, const double* offsets, Matrix<Label> index,
+void whitened_posterior(Matrix<const T> X, const double* shift, Gaussians model, Posterior out) {
+    for_each_whitened(X, shift, model, PosteriorWriter(out));
+}
+
+template <class T>
+void whitened_top(Matrix<const T> X, const double* shift, Gaussians model, Matrix<Label> index,
                   double* loss) {
-    for_each_panel(X, shift, WhitenedLosses(factors, centers, offsets),
-                   TopWriter(index, loss, centers.rows));
+    for_each_whitened(X, shift, model, TopWriter(index, loss, model.centers.rows));
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -51,6 +51,7 @@ MODELS = {
     "norm": ("affine", lambda rng, d, k: affine(rng, d + 1, k)),
     "squares": ("affine", lambda rng, d, k: affine(rng, 2 * d, k)),
     "whitened": ("whitened", whitened),
+    "tied": ("whitened", lambda rng, d, k: (rng.normal(size=(1, d, d)), *whitened(rng, d, k)[1:])),
 }
 each_model = pytest.mark.parametrize(("family", "make"), MODELS.values(), ids=MODELS)
 

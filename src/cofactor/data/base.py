@@ -72,8 +72,8 @@ class Whitened:
 
     Attributes
     ----------
-    factors : ndarray of shape (k, d, d)
-        Upper triangular ``P_c``.
+    factors : ndarray of shape (k, d, d) or (1, d, d)
+        Upper triangular ``P_c``, one for each component or one for all.
     centers : ndarray of shape (k, d)
         The points ``v_c``.
     offsets : ndarray of shape (k,)

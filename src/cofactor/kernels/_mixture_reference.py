@@ -96,8 +96,9 @@ def whitened_posterior(
     ----------
     X, shift : arrays
         As in `affine_posterior`.
-    factors : array of shape (k, d, d)
-        Upper triangular; what is below the diagonal is not read.
+    factors : array of shape (k, d, d) or (1, d, d)
+        Upper triangular, one for all or one for each component; what is below the diagonal is
+        not read.
     centers : array of shape (k, d)
         Means in the space that each factor leads to.
     offsets, weights, probability, log_norm, best : arrays

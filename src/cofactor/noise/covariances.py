@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable, Whitened
-from cofactor.data.dense import DenseRows
 from cofactor.engine import Engine
 from cofactor.errors import InputError
 from cofactor.noise.base import (
@@ -183,86 +182,8 @@ class DiagonalGaussian(CovarianceNoise):
 
 
 @dataclass(frozen=True)
-class TiedScorer(FeatureScorer):
-    """Distances between whitened rows ``(x − r)P`` and whitened means, ``Σ⁻¹ = PPᵀ``."""
-
-    reference: Floats | None = None
-    whitening: Floats | None = None
-
-    def features(self, block: RowBlock) -> DenseRows:
-        """See :class:`FeatureScorer`."""
-        assert self.whitening is not None
-        assert self.reference is not None
-        whitened = block.times(self.whitening) - self.reference @ self.whitening
-        return DenseRows(whitened, block.weights)
-
-    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
-        """Return ``½‖(x−r)P‖² − log det P + ½ d log 2π``."""
-        return self._own_loss(self.features(block), cached)
-
-    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
-        """See :class:`cofactor.noise.base.Scorer`; whitens the rows once."""
-        rows = self.features(block)
-        return rows.posterior(self.in_nats, weights).plus(self._own_loss(rows, cached))
-
-    def _own_loss(self, whitened: DenseRows, cached: Floats) -> Floats:
-        assert self.whitening is not None
-        norms = whitened.squared_norms(np.zeros(whitened.n_columns))
-        return cached + 0.5 * norms - np.log(np.diagonal(self.whitening)).sum()
-
-
-class TiedGaussian(CovarianceNoise):
-    """``p(x|c) = N(x; μ_c, Σ)``; dispersion ``Σ`` of shape (d, d)."""
-
-    name: ClassVar[str] = "tied gaussian"
-
-    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
-        """See :class:`MixtureNoise`."""
-        return np.eye(n_columns)
-
-    def scorer(self, params: Params) -> TiedScorer:
-        """See :class:`MixtureNoise`."""
-        whitening = precision_factor(params.dispersion)
-        means = (params.components - params.reference) @ whitening
-        constants = 0.5 * np.einsum("cd,cd->c", means, means) - params.log_weights
-        return TiedScorer(
-            _about_zero(means, constants), reference=params.reference, whitening=whitening
-        )
-
-    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
-        """See :class:`CovarianceNoise`."""
-        return np.linalg.slogdet(dispersion).logabsdet
-
-    def spread(
-        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
-    ) -> Floats:
-        """Return ``Σ_n w_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
-        return block.gram(block.weights, params.reference)
-
-    def dispersion(self, moments: Moments, params: Params) -> Floats:
-        """Return ``Σ = Σ_nc w_n q_nc (x_n − μ_c)(x_n − μ_c)ᵀ / N``."""
-        means = params.components - params.reference
-        between = (means * moments.counts[:, None]).T @ means
-        covariance = (moments.spread - between) / moments.counts.sum()
-        return covariance + self._ridge(moments.spread, float(moments.counts.sum()))
-
-    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
-        """See :class:`MixtureNoise`."""
-        return n_columns * (n_columns + 1) // 2
-
-    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
-        """See :class:`MixtureNoise`."""
-        factor = cholesky(params.dispersion, lower=True)
-        return mean + rng.standard_normal(mean.shape) @ factor.T
-
-    def _ridge(self, spread: Floats, weight: float) -> Floats:
-        floor = self._floor(float(np.trace(spread)) / (weight * len(spread)))
-        return np.eye(len(spread)) * (floor + self.regularization)
-
-
-@dataclass(frozen=True)
-class FullScorer:
-    """Distances ``½‖(x − μ_c)P_c‖²`` with a factor ``Σ_c⁻¹ = P_cP_cᵀ`` for each component.
+class WhitenedScorer:
+    """Distances ``½‖(x − μ_c)P_c‖²`` with factors ``Σ_c⁻¹ = P_cP_cᵀ``.
 
     Attributes
     ----------
@@ -296,6 +217,50 @@ class FullScorer:
         return block.whitened_posterior(self.whitened, weights).plus(cached)
 
 
+class TiedGaussian(CovarianceNoise):
+    """``p(x|c) = N(x; μ_c, Σ)``; dispersion ``Σ`` of shape (d, d)."""
+
+    name: ClassVar[str] = "tied gaussian"
+
+    def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
+        """See :class:`MixtureNoise`."""
+        return np.eye(n_columns)
+
+    def scorer(self, params: Params) -> WhitenedScorer:
+        """See :class:`MixtureNoise`."""
+        return whitened_scorer(params, precision_factor(params.dispersion)[None])
+
+    def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
+        """See :class:`CovarianceNoise`."""
+        return np.linalg.slogdet(dispersion).logabsdet
+
+    def spread(
+        self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
+    ) -> Floats:
+        """Return ``Σ_n w_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
+        return block.gram(block.weights, params.reference)
+
+    def dispersion(self, moments: Moments, params: Params) -> Floats:
+        """Return ``Σ = Σ_nc w_n q_nc (x_n − μ_c)(x_n − μ_c)ᵀ / N``."""
+        means = params.components - params.reference
+        between = (means * moments.counts[:, None]).T @ means
+        covariance = (moments.spread - between) / moments.counts.sum()
+        return covariance + self._ridge(moments.spread, float(moments.counts.sum()))
+
+    def n_dispersion_parameters(self, n_components: int, n_columns: int) -> int:
+        """See :class:`MixtureNoise`."""
+        return n_columns * (n_columns + 1) // 2
+
+    def sample(self, mean: Floats, component: Labels, params: Params, rng: Any) -> NDArray[Any]:
+        """See :class:`MixtureNoise`."""
+        factor = cholesky(params.dispersion, lower=True)
+        return mean + rng.standard_normal(mean.shape) @ factor.T
+
+    def _ridge(self, spread: Floats, weight: float) -> Floats:
+        floor = self._floor(float(np.trace(spread)) / (weight * len(spread)))
+        return np.eye(len(spread)) * (floor + self.regularization)
+
+
 class FullGaussian(CovarianceNoise):
     """``p(x|c) = N(x; μ_c, Σ_c)``; dispersion of shape (k, d, d)."""
 
@@ -305,13 +270,10 @@ class FullGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         return np.broadcast_to(np.eye(n_columns), (n_components, n_columns, n_columns))
 
-    def scorer(self, params: Params) -> FullScorer:
+    def scorer(self, params: Params) -> WhitenedScorer:
         """See :class:`MixtureNoise`."""
         factors = np.stack([precision_factor(covariance) for covariance in params.dispersion])
-        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        centers = np.einsum("cd,cde->ce", params.components - params.reference, factors)
-        offsets = -params.log_weights - log_determinants
-        return FullScorer(Whitened(factors, centers, offsets, params.reference))
+        return whitened_scorer(params, factors)
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -347,6 +309,15 @@ class FullGaussian(CovarianceNoise):
         traces = np.trace(moments.spread, axis1=1, axis2=2)
         entries = moments.counts.sum() * moments.sums.shape[1]
         return self._floor(float(traces.sum() / entries)) + self.regularization
+
+
+def whitened_scorer(params: Params, factors: Floats) -> WhitenedScorer:
+    """Return the losses under Gaussians whose precisions have these factors (k or 1, d, d)."""
+    log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    about_reference = params.components - params.reference
+    centers = (about_reference[:, None, :] @ factors)[:, 0]
+    offsets = -params.log_weights - log_determinants
+    return WhitenedScorer(Whitened(factors, centers, offsets, params.reference))
 
 
 def precision_factor(covariance: Floats) -> Floats:
