@@ -4,67 +4,111 @@
 namespace cofactor {
 namespace {
 
-template <class T>
-SeedingRows<T> seeding_rows(const Array2<const T>& X, const Array2<const double>& weights,
-                            const Array2<double>& closest, const Array2<std::int32_t>& limits) {
-    const size_t panels = (X.shape(0) + 63) / 64;
-    expect("weights", weights, {panels, 64});
-    expect("closest", closest, {panels, 64});
-    expect("limits", limits, {panels, 64});
-    return {matrix(X), weights.data(), closest.data(), limits.data()};
+constexpr size_t strip = 16, block = strip * strip, chunk = 4 * block, panel = 64;
+
+size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
+
+using Words = Array2<std::int32_t>;
+using Coordinates = Array2<const std::int16_t>;
+
+void bind_layout(nb::module_& module, const Kernels& kernels) {
+    module.def(
+        "seeding_order",
+        [&kernels](const Coordinates& Q, size_t columns, const Array1<Label>& rows) {
+            if (columns < 1 || columns > Q.shape(1))
+                throw nb::value_error("columns are fewer than one or more than there are");
+            kernels.seeding_order(matrix(Q), columns, rows.data(), rows.shape(0));
+        },
+        named("Q"), nb::arg("columns"), named("rows"), Unlocked());
+    module.def(
+        "seeding_strips",
+        [&kernels](const Coordinates& Q, const Array1<const Label>& order, const Words& strips,
+                   const Array1<std::int32_t>& norms) {
+            expect("norms", norms, {strips.shape(0) * strip});
+            expect("order", order, {strips.shape(0) * strip});
+            if (strips.shape(1) % strip || strips.shape(1) / strip * 2 > Q.shape(1))
+                throw nb::value_error("strips are not as wide as pairs of columns of 16 rows");
+            kernels.seeding_strips(matrix(Q), order.data(), matrix(strips), norms.data());
+        },
+        named("Q"), named("order"), named("strips"), named("norms"), Unlocked());
+    module.def(
+        "seeding_boxes",
+        [&kernels](const Array2<const std::int32_t>& strips, const Words& boxes) {
+            expect("strips", strips, {boxes.shape(0) * strip, strips.shape(1)});
+            if (boxes.shape(1) % (2 * strip) || boxes.shape(1) / 2 > strips.shape(1))
+                throw nb::value_error("boxes are not as wide as some coordinates of 16 strips");
+            kernels.seeding_boxes(matrix(strips), matrix(boxes));
+        },
+        named("strips"), named("boxes"), Unlocked());
 }
 
 template <class T>
 void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
-    using Words = const Array2<std::uint64_t>&;
     module.def(
-        "seeding_gains",
-        [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
-                   const Array2<double>& closest, const Array2<std::int32_t>& limits,
-                   const Array2<const std::int32_t>& heads, const Array2<const T>& candidates,
-                   const Array2<const std::int32_t>& candidate_heads,
-                   const Array1<const std::int32_t>& offsets, size_t chunk, Words hits, const Array2<double>& gains) {
-            const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
-            const size_t panels = weights.shape(0), trials = offsets.shape(0);
-            expect("heads", heads, {panels, 64 * candidate_heads.shape(1)});
-            expect("candidates", candidates, {trials, X.shape(1)});
-            expect("candidate_heads", candidate_heads, {trials, candidate_heads.shape(1)});
-            expect("hits", hits, {panels, trials});
-            if (chunk == 0 || trials == 0)
-                throw nb::value_error("expected a chunk and candidates, got none");
-            expect("gains", gains, {(panels + chunk - 1) / chunk, trials});
-            kernels.seeding_gains(rows, matrix(heads),
-                                  {matrix(candidates), candidate_heads.data(), offsets.data()},
-                                  chunk, hits.data(), gains.data());
+        "seeding_steps",
+        [&kernels](const Array2<const T>& X, const Array1<const double>& weights,
+                   const Array1<const Label>& order, const Array1<const Label>& places,
+                   const Array2<const std::int32_t>& heads,
+                   const Array1<const std::int32_t>& norms, const Coordinates& profiles,
+                   const Array1<const std::int32_t>& profile_norms,
+                   const Array2<const std::int32_t>& boxes, double scale, double slack,
+                   const Array1<double>& closest, const Array1<double>& potentials,
+                   const Array1<std::int32_t>& reach, const Array1<std::int32_t>& strip_reach,
+                   const Array1<Label>& chosen, const Array2<const double>& uniforms,
+                   size_t first_step, size_t last_step, const Array1<Label>& candidates,
+                   const Array2<Label>& slots, const Array2<T>& distances,
+                   const Array2<std::int32_t>& counts, const Array2<double>& gains,
+                   const Array1<std::int64_t>& board) {
+            const size_t n = X.shape(0), trials = candidates.shape(0);
+            const size_t blocks = boxes.shape(0), room = blocks * block;
+            const size_t pieces = parts(room, chunk);
+            if (trials == 0 || last_step > chosen.shape(0) || first_step > last_step)
+                throw nb::value_error("expected candidates, and steps among those to choose");
+            if (heads.shape(1) % strip)
+                throw nb::value_error("heads are not as wide as pairs of columns of 16 rows");
+            if (boxes.shape(1) % (2 * strip) || boxes.shape(1) / 2 > heads.shape(1))
+                throw nb::value_error("boxes are not as wide as some coordinates of 16 strips");
+            if (profiles.shape(1) % 32)
+                throw nb::value_error("profiles have no multiple of 32 columns");
+            expect("weights", weights, {n});
+            expect("order", order, {room});
+            expect("places", places, {n});
+            expect("heads", heads, {blocks * strip, heads.shape(1)});
+            expect("norms", norms, {room});
+            const size_t profiled = profiles.shape(1) ? room : 0;
+            expect("profiles", profiles, {profiled, profiles.shape(1)});
+            expect("profile_norms", profile_norms, {profiled});
+            expect("closest", closest, {n});
+            expect("potentials", potentials, {parts(n, panel)});
+            expect("reach", reach, {room});
+            expect("strip_reach", strip_reach, {blocks * strip});
+            expect("uniforms", uniforms, {chosen.shape(0) - 1, trials});
+            expect("slots", slots, {pieces * trials, chunk});
+            expect("distances", distances, {pieces * trials, chunk});
+            expect("counts", counts, {pieces, trials});
+            expect("gains", gains, {pieces, trials});
+            expect("board", board, {board_size});
+            kernels.seeding_steps(
+                {matrix(X), weights.data(), order.data(), places.data(), matrix(heads), norms.data(),
+                 matrix(profiles), profile_norms.data(), matrix(boxes), scale, slack},
+                {closest.data(), potentials.data(), reach.data(), strip_reach.data(),
+                 chosen.data()},
+                {matrix(uniforms), first_step, last_step},
+                {candidates.data(), slots.data(), distances.data(), counts.data(), gains.data()},
+                board.data());
         },
-        named("X"), named("weights"), named("closest"), named("limits"), named("heads"),
-        named("candidates"), named("candidate_heads"), named("offsets"), nb::arg("chunk"),
-        named("hits"), named("gains"), Unlocked());
-    module.def(
-        "seeding_take",
-        [&kernels](const Array2<const T>& X, const Array2<const double>& weights,
-                   const Array2<double>& closest, const Array2<std::int32_t>& limits,
-                   const Array1<const T>& center, const Array2<const std::uint64_t>& hits,
-                   size_t winner, const Array2<const std::int32_t>& half_norms, double reach,
-                   double slack, const Array1<double>& potentials) {
-            const SeedingRows<T> rows = seeding_rows(X, weights, closest, limits);
-            const size_t panels = weights.shape(0);
-            expect("center", center, {X.shape(1)});
-            expect("hits", hits, {panels, hits.shape(1)});
-            expect("half_norms", half_norms, {panels, 64});
-            expect("potentials", potentials, {panels});
-            if (winner >= hits.shape(1)) throw nb::value_error("there is no such winner");
-            kernels.seeding_take(rows, center.data(), matrix(hits), winner,
-                                 {half_norms.data(), reach, slack}, potentials.data());
-        },
-        named("X"), named("weights"), named("closest"), named("limits"), named("center"),
-        named("hits"), nb::arg("winner"), named("half_norms"), nb::arg("reach"),
-        nb::arg("slack"), named("potentials"), Unlocked());
+        named("X"), named("weights"), named("order"), named("places"), named("heads"), named("norms"),
+        named("profiles"), named("profile_norms"), named("boxes"), nb::arg("scale"),
+        nb::arg("slack"), named("closest"), named("potentials"), named("reach"),
+        named("strip_reach"), named("chosen"), named("uniforms"), nb::arg("first_step"),
+        nb::arg("last_step"), named("candidates"), named("slots"), named("distances"),
+        named("counts"), named("gains"), named("board"), Unlocked());
 }
 
 }  // namespace
 
 void bind_seeding(nb::module_& module, const Kernels& kernels) {
+    bind_layout(module, kernels);
     bind_steps(module, kernels.dense_f32);
     bind_steps(module, kernels.dense_f64);
 }

@@ -16,7 +16,7 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
-                                   seeding_gains<T>, seeding_take<T>, lloyd<T>, lloyd_space<T>,
+                                   seeding_steps<T>, lloyd<T>, lloyd_space<T>,
                                    hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>};
 
 template <class T, class I>
@@ -39,6 +39,9 @@ const Kernels kernels = {dense<float>,
                          sparse<double, std::int64_t>,
                          mixture<float>,
                          mixture<double>,
-                         soft_assign};
+                         soft_assign,
+                         seeding_order,
+                         seeding_strips,
+                         seeding_boxes};
 
 }  // namespace cofactor::COFACTOR_ISA

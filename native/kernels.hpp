@@ -63,27 +63,46 @@ struct PoissonModel {
     double floor;
 };
 
-// Rows of greedy k-means++ in panels of 64; all but X is padded to whole panels.
+// What greedy k-means++ knows of rows beforehand; see the reference of seeding_steps.
 template <class T>
 struct SeedingRows {
     Matrix<const T> X;
     const double* weights;
-    double* closest;
-    std::int32_t* limits;
-};
-
-// How limits follow from distances; see the reference of seeding_take.
-struct SeedingBound {
-    const std::int32_t* half_norms;
-    double reach;
+    const Label* order;
+    const Label* places;
+    Matrix<const std::int32_t> heads;
+    const std::int32_t* norms;
+    Matrix<const std::int16_t> profiles;
+    const std::int32_t* profile_norms;
+    Matrix<const std::int32_t> boxes;
+    double scale;
     double slack;
 };
 
+// How far the seeds so far are from the rows.
+struct SeedingState {
+    double* closest;
+    double* potentials;
+    std::int32_t* reach;
+    std::int32_t* strip_reach;
+    Label* chosen;
+};
+
+// The steps to make, and the random numbers of all.
+struct SeedingDraws {
+    Matrix<const double> uniforms;
+    size_t first_step;
+    size_t last_step;
+};
+
+// The candidates of a step, and the rows that each would come closer to.
 template <class T>
-struct SeedingCandidates {
-    Matrix<const T> rows;
-    const std::int32_t* heads;
-    const std::int32_t* offsets;
+struct SeedingFinds {
+    Label* candidates;
+    Label* slots;
+    T* distances;
+    std::int32_t* counts;
+    double* gains;
 };
 
 // Rows of Lloyd's iterations; labels of -1 are not known yet.
@@ -175,11 +194,8 @@ struct DenseKernels {
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
-    void (*seeding_gains)(SeedingRows<T> rows, Matrix<const std::int32_t> heads,
-                          SeedingCandidates<T> candidates, size_t chunk, std::uint64_t* hits,
-                          double* gains);
-    void (*seeding_take)(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
-                         size_t winner, SeedingBound bound, double* potentials);
+    void (*seeding_steps)(SeedingRows<T> rows, SeedingState state, SeedingDraws draws,
+                          SeedingFinds<T> finds, std::int64_t* board);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
     void (*hartigan_targets)(Matrix<const T> X, const T* shift, HartiganRows rows,
@@ -241,6 +257,10 @@ struct Kernels {
     MixtureKernels<float> mixture_f32;
     MixtureKernels<double> mixture_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
+    void (*seeding_order)(Matrix<const std::int16_t> Q, size_t columns, Label* rows, size_t count);
+    void (*seeding_strips)(Matrix<const std::int16_t> Q, const Label* order,
+                           Matrix<std::int32_t> strips, std::int32_t* norms);
+    void (*seeding_boxes)(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes);
 };
 
 // The instruction sets that are compiled, best first, as in CMakeLists.txt.

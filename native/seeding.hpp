@@ -1,38 +1,21 @@
-// Greedy k-means++: which rows every candidate would come closer to than all seeds so far.
+// Greedy k-means++: step by step, which candidate would lower the potential most.
 //
-// A first pass bounds the distances from below, in whole numbers of 16 bits, with lanes = rows and
-// all candidates at once; only the pairs that it cannot exclude are measured on the rows
-// themselves. Rows come in panels of 64, so that what is left of a panel is one word of bits for
-// every candidate.
+// Candidates are drawn in proportion to w_n D_n, D_n the squared distance of row n from the closest
+// seed. Rows that bounds cannot exclude are measured; those that a candidate would come closer to
+// are listed, chunk by chunk, so that taking the winner of a step is a walk through its lists.
 #pragma once
 
-#include "keepers.hpp"
+#include "relay.hpp"
+#include "seeding_screen.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
-constexpr size_t panel_rows = 64;
-constexpr double lowest_limit = -2147483646.0;  // met by every score
+constexpr size_t panel_rows = 64;            // whose potentials are added up first
+constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
+constexpr std::uint64_t cached_strips = (std::uint64_t{1} << 32) - 1;  // looked at in one go
+constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
+constexpr std::int32_t no_head = -800000000;     // norm of a row that bounds say nothing about
 constexpr size_t prefetched_bytes = 512;  // of a row; the machine itself fetches what follows
-
-// The lanes at which a mask holds, as bits.
-COFACTOR_INLINE std::uint64_t lane_bits(Int<float> mask) {
-#if defined(__AVX512DQ__)
-    return static_cast<std::uint16_t>(__builtin_ia32_cvtd2mask512(mask));
-#elif defined(__AVX2__)
-    return static_cast<std::uint8_t>(__builtin_ia32_movmskps256((Vec<float>)mask));
-#elif defined(__SSE2__)
-    return static_cast<std::uint8_t>(__builtin_ia32_movmskps((Vec<float>)mask));
-#else
-    std::uint64_t bits = 0;
-    for (size_t i = 0; i < lanes<float>; ++i) bits |= std::uint64_t{mask[i] != 0} << i;
-    return bits;
-#endif
-}
-
-template <class Visit>
-COFACTOR_INLINE void for_each_bit(std::uint64_t bits, Visit visit) {
-    for (; bits != 0; bits &= bits - 1) visit(static_cast<size_t>(__builtin_ctzll(bits)));
-}
 
 // |x - y|^2 in the precision of the data; never inlined, so that it rounds the same everywhere.
 template <class T>
@@ -50,162 +33,383 @@ template <class T>
     return sum<T>(even + odd) + static_cast<double>(rest);
 }
 
-// x[i] + y[i] . z[i], where y and z hold two numbers of 16 bits each.
-COFACTOR_INLINE Int<float> add_products(Int<float> x, Int<float> y, Int<float> z) {
-    typedef short Pairs __attribute__((vector_size(vector_bytes)));
-#if defined(__AVX512BW__) && defined(__clang__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd512((Pairs)y, (Pairs)z);
-#elif defined(__AVX512BW__)
-    return x + __builtin_ia32_pmaddwd512_mask((Pairs)y, (Pairs)z, Int<float>{}, 0xffff);
-#elif defined(__AVX2__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd256((Pairs)y, (Pairs)z);
-#elif defined(__SSE2__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd128((Pairs)y, (Pairs)z);
-#else
-    return x + ((y << 16) >> 16) * ((z << 16) >> 16) + (y >> 16) * (z >> 16);
-#endif
+template <class N>
+COFACTOR_INLINE void prefetch(const N* data, size_t count, size_t most = prefetched_bytes) {
+    const size_t bytes = smaller(count * sizeof(N), most);
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(data) + at);
 }
 
-// Candidates in groups of equal size, as many as a tile has, interleaved: values[l * size + r].
-class CandidateGroups {
+// The heads of the candidates of a step: each thread has its own copy.
+class Candidates {
 public:
-    CandidateGroups(size_t trials, size_t head, const std::int32_t* heads)
-        : count((trials + tile_components - 1) / tile_components),
-          trials_(trials),
-          head_(head),
-          values_(trials * head) {
-        for (size_t g = 0; g < count; ++g)
-            for (size_t r = 0; r < size(g); ++r)
-                for (size_t l = 0; l < head; ++l)
-                    values_[first(g) * head + l * size(g) + r] = heads[(first(g) + r) * head + l];
+    Candidates(size_t trials, Matrix<const std::int32_t> heads, const std::int32_t* norms)
+        : strips_(heads),
+          slot_norms_(norms),
+          pairs_(heads.columns / strip_slots),
+          heads_(trials * pairs_),
+          doubled_(trials * pairs_),
+          norms_(trials) {}
+
+    size_t count = 0;
+
+    void set(const Label* rows, const Label* places, size_t number) {
+        count = number;
+        for (size_t r = 0; r < number; ++r) {
+            const size_t slot = static_cast<size_t>(places[rows[r]]);
+            const std::int32_t* const strip =
+                strips_.data + slot / strip_slots * strips_.columns + slot % strip_slots;
+            for (size_t l = 0; l < pairs_; ++l) {
+                const std::int32_t pair = strip[l * strip_slots];
+                heads_[r * pairs_ + l] = pair;
+                doubled_[r * pairs_ + l] = doubled_pair(pair);
+            }
+            norms_[r] = slot_norms_[slot];
+        }
     }
 
-    COFACTOR_INLINE size_t first(size_t g) const { return trials_ * g / count; }
-    COFACTOR_INLINE size_t size(size_t g) const { return first(g + 1) - first(g); }
-    COFACTOR_INLINE const std::int32_t* values(size_t g) const {
-        return values_ + first(g) * head_;
-    }
-
-    const size_t count;
+    COFACTOR_INLINE bool has_head(size_t r) const { return norms_[r] != no_head; }
+    COFACTOR_INLINE const std::int32_t* head(size_t r) const { return heads_ + r * pairs_; }
+    COFACTOR_INLINE const std::int32_t* doubled() const { return doubled_; }
+    COFACTOR_INLINE const std::int32_t* norms() const { return norms_; }
 
 private:
-    const size_t trials_, head_;
-    const Scratch<std::int32_t> values_;
+    const Matrix<const std::int32_t> strips_;
+    const std::int32_t* const slot_norms_;
+    const size_t pairs_;
+    const Scratch<std::int32_t> heads_, doubled_, norms_;
 };
 
-// The rows of a panel lie in strips, pair by pair: a scan of a strip reads straight on.
-constexpr size_t strip_rows = 16;
-static_assert(panel_rows % tile_rows<float> == 0 && lanes<float> <= strip_rows);
+// A row that may be closer to a candidate.
+struct Hit {
+    std::uint32_t slot, candidate;
+};
 
-COFACTOR_INLINE Int<float> load_words(const std::int32_t* at) {
-    Int<float> words;
-    __builtin_memcpy(&words, at, sizeof words);
-    return words;
-}
+template <class T>
+class Seeding {
+public:
+    Seeding(SeedingRows<T> rows, SeedingState state, SeedingDraws draws, SeedingFinds<T> finds,
+            std::int64_t* notes)
+        : rows_(rows),
+          state_(state),
+          draws_(draws),
+          finds_(finds),
+          notes_(notes),
+          trials_(draws.uniforms.columns),
+          pairs_(rows.heads.columns / strip_slots),
+          box_pairs_(rows.boxes.columns / (2 * strip_slots)),
+          panels_((rows.X.rows + panel_rows - 1) / panel_rows),
+          pieces_((rows.heads.rows * strip_slots + chunk_slots - 1) / chunk_slots),
+          candidates_(trials_, rows.heads, rows.norms),
+          hits_(chunk_slots * trials_),
+          near_(trials_),
+          reached_(panels_),
+          dirty_((panels_ + 63) / 64) {
+        __builtin_memset(dirty_, 0, (panels_ + 63) / 64 * sizeof(std::uint64_t));
+    }
 
-// bits[r] = the rows of one panel with offsets[r] + <row, candidate r> >= limit.
-template <size_t size>
-void screen_panel(const std::int32_t* panel, const std::int32_t* limits,
-                  const std::int32_t* candidates, const std::int32_t* offsets, size_t head,
-                  std::uint64_t* bits) {
-    for (size_t r = 0; r < size; ++r) bits[r] = 0;
-    for (size_t row = 0; row < panel_rows; row += tile_rows<float>) {
-        Int<float> score[size][tile_vectors];
-        const std::int32_t* x[tile_vectors];
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            const size_t at = row + v * lanes<float>;
-            x[v] = panel + at / strip_rows * strip_rows * head + at % strip_rows;
-            for (size_t r = 0; r < size; ++r) score[r][v] = splat_int<float>(offsets[r]);
+    // Settle the step before, unless this is the first one, and draw the candidates of the next.
+    size_t advance() {
+        if (notes_[begun]++) {
+            settle();
+            ++notes_[step];
+        } else {
+            notes_[step] = static_cast<std::int64_t>(draws_.first_step);
         }
-        for (size_t l = 0; l < head; ++l)
-            for (size_t v = 0; v < tile_vectors; ++v) {
-                const Int<float> values = load_words(x[v] + l * strip_rows);
-                for (size_t r = 0; r < size; ++r)
-                    score[r][v] = add_products(score[r][v], values,
-                                               splat_int<float>(candidates[l * size + r]));
+        if (this_step() == draws_.last_step || !draw()) return 0;
+        return pieces_;
+    }
+
+    void work(size_t piece) {
+        prepare();
+        for (size_t q = 0; q < trials_; ++q) finds_.counts[piece * trials_ + q] = 0;
+        for (size_t q = 0; q < trials_; ++q) finds_.gains[piece * trials_ + q] = 0;
+        const size_t blocks = rows_.heads.rows / strip_slots;
+        const size_t first = piece * (chunk_slots / block_slots);
+        const size_t last = smaller(first + chunk_slots / block_slots, blocks);
+        measure(piece, pass_profiles(screen(first, last)));
+    }
+
+private:
+    enum Note { begun, step };  // how often the job advanced, and the step it is at
+
+    COFACTOR_INLINE size_t this_step() const { return static_cast<size_t>(notes_[step]); }
+    COFACTOR_INLINE size_t candidates_of(size_t s) const { return s == 0 ? 1 : trials_; }
+
+    void prepare() {
+        if (prepared_ == notes_[begun]) return;
+        prepared_ = notes_[begun];
+        candidates_.set(finds_.candidates, rows_.places, candidates_of(this_step()));
+    }
+
+    // Find the pairs of some blocks that heads cannot exclude. Few strips are looked at candidate
+    // by candidate, many of them with all candidates at once.
+    size_t screen(size_t first, size_t last) {
+        const size_t from = first * strip_slots, to = last * strip_slots;
+        size_t count = 0;
+        if (box_pairs_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
+            for (std::uint64_t part = cached_strips; part != 0; part <<= 32)
+                for (size_t q = 0; q < candidates_.count; ++q)
+                    count = screen_near(from, near_[q] & part, q, count);
+        } else {
+            for (size_t s = from; s < to; ++s) count = screen_all(s, count);
+        }
+        return count;
+    }
+
+    // Find the strips within reach of each candidate, as bits, and fetch them; return how many.
+    size_t look_at_boxes(size_t first, size_t last) const {
+        std::uint64_t some = 0;
+        size_t count = 0;
+        for (size_t q = 0; q < candidates_.count; ++q) near_[q] = 0;
+        for (size_t b = first; b < last; ++b)
+            for (size_t q = 0; q < candidates_.count; ++q) {
+                const std::uint64_t bits =
+                    candidates_.has_head(q)
+                        ? strips_within_reach(rows_.boxes.data + b * rows_.boxes.columns,
+                                              box_pairs_, candidates_.head(q),
+                                              state_.strip_reach + b * strip_slots)
+                        : 0xffff;
+                near_[q] |= bits << (b - first) * strip_slots;
+                count += static_cast<size_t>(__builtin_popcountll(bits));
+                some |= near_[q];
             }
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            const size_t at = row + v * lanes<float>;
-            const Int<float> limit = load_words(limits + at);
-            for (size_t r = 0; r < size; ++r) bits[r] |= lane_bits(score[r][v] >= limit) << at;
+        for_each_bit(some, [=](size_t s) {
+            prefetch(rows_.heads.data + (first * strip_slots + s) * rows_.heads.columns,
+                     rows_.heads.columns, rows_.heads.columns * sizeof(std::int32_t));
+        });
+        return count;
+    }
+
+    // Add the rows that heads cannot exclude, of strips within reach, to the pairs found.
+    size_t screen_near(size_t first, std::uint64_t bits, size_t q, size_t count) {
+        while (bits != 0) {
+            const size_t one = first + static_cast<size_t>(__builtin_ctzll(bits));
+            bits &= bits - 1;
+            const size_t two = bits ? first + static_cast<size_t>(__builtin_ctzll(bits)) : one;
+            bits &= bits - 1;
+            const std::uint32_t passed =
+                screen_two(strip_at(one), strip_at(two), pairs_,
+                           candidates_.doubled() + q * pairs_, candidates_.norms()[q]);
+            count = add(one, passed & 0xffff, q, count);
+            if (two != one) count = add(two, passed >> 16, q, count);
+        }
+        return count;
+    }
+
+    // Add the rows of a strip that heads cannot exclude to the pairs found.
+    size_t screen_all(size_t s, size_t count) {
+        std::uint32_t bits[screened_together];
+        const Strip strip = strip_at(s);
+        for (size_t q = 0; q < candidates_.count; q += screened_together) {
+            const size_t size = smaller(candidates_.count - q, screened_together);
+            screen_strips[size - 1](strip, pairs_, candidates_.doubled() + q * pairs_,
+                                    candidates_.norms() + q, bits);
+            for (size_t r = 0; r < size; ++r) count = add(s, bits[r], q + r, count);
+        }
+        return count;
+    }
+
+    COFACTOR_INLINE size_t add(size_t s, std::uint32_t bits, size_t q, size_t count) {
+        for_each_bit(bits, [&](size_t lane) {
+            const size_t slot = s * strip_slots + lane;
+            announce(slot);
+            hits_[count++] = {static_cast<std::uint32_t>(slot), static_cast<std::uint32_t>(q)};
+        });
+        return count;
+    }
+
+    COFACTOR_INLINE Strip strip_at(size_t s) const {
+        Strip strip;
+        strip.heads = rows_.heads.data + s * rows_.heads.columns;
+        for (size_t v = 0; v < strip_vectors; ++v) {
+            const size_t at = s * strip_slots + v * lanes<float>;
+            strip.need[v] = load_words(rows_.norms + at) - load_words(state_.reach + at);
+        }
+        return strip;
+    }
+
+    COFACTOR_INLINE size_t row_in(size_t slot) const {
+        return static_cast<size_t>(rows_.order[slot]);
+    }
+
+    COFACTOR_INLINE const T* row_at(size_t slot) const {
+        return rows_.X.data + row_in(slot) * rows_.X.columns;
+    }
+
+    COFACTOR_INLINE const std::int16_t* profile(size_t slot) const {
+        return rows_.profiles.data + slot * rows_.profiles.columns;
+    }
+
+    // Fetch what the next look at a row will need.
+    COFACTOR_INLINE void announce(size_t slot) const {
+        if (rows_.profiles.columns)
+            prefetch(profile(slot), rows_.profiles.columns);
+        else
+            prefetch(row_at(slot), rows_.X.columns);
+    }
+
+    // Keep the pairs that more coordinates cannot exclude either.
+    size_t pass_profiles(size_t count) {
+        const size_t columns = rows_.profiles.columns;
+        if (columns == 0) return count;
+        size_t kept = 0;
+        for (size_t i = 0; i < count; ++i) {
+            const Hit hit = hits_[i];
+            const size_t other = candidate_slot(hit.candidate);
+            const std::int32_t product =
+                profile_product(profile(hit.slot), profile(other), columns);
+            if (2 * product - rows_.profile_norms[other] <
+                rows_.profile_norms[hit.slot] - state_.reach[hit.slot])
+                continue;
+            prefetch(row_at(hit.slot), rows_.X.columns);
+            prefetch(state_.closest + row_in(hit.slot), 1);
+            hits_[kept++] = hit;
+        }
+        return kept;
+    }
+
+    COFACTOR_INLINE size_t candidate_slot(size_t q) const {
+        return static_cast<size_t>(rows_.places[finds_.candidates[q]]);
+    }
+
+    // List the rows that a candidate is closer to, and add up what they would gain.
+    void measure(size_t piece, size_t count) {
+        const size_t d = rows_.X.columns;
+        for (size_t i = 0; i < count; ++i) {
+            const size_t row = row_in(hits_[i].slot), q = hits_[i].candidate;
+            const T distance = static_cast<T>(
+                row_distance(rows_.X.data + row * d,
+                             rows_.X.data + static_cast<size_t>(finds_.candidates[q]) * d, d));
+            const double gain = state_.closest[row] - static_cast<double>(distance);
+            if (!(gain > 0)) continue;
+            const size_t list = piece * trials_ + q;
+            const size_t at = list * chunk_slots + static_cast<size_t>(finds_.counts[list]++);
+            finds_.slots[at] = static_cast<Label>(hits_[i].slot);
+            finds_.distances[at] = distance;
+            finds_.gains[list] += rows_.weights[row] * gain;
         }
     }
-}
 
-using ScreenPanel = void (*)(const std::int32_t*, const std::int32_t*, const std::int32_t*,
-                             const std::int32_t*, size_t, std::uint64_t*);
-constexpr ScreenPanel screen_panels[] = {screen_panel<1>, screen_panel<2>, screen_panel<3>,
-                                         screen_panel<4>, screen_panel<5>, screen_panel<6>};
-static_assert(sizeof screen_panels / sizeof *screen_panels == tile_components);
+    void settle() {
+        const size_t winner = best(), taken = this_step();
+        state_.chosen[taken] = finds_.candidates[winner];
+        for (size_t piece = 0; piece < pieces_; ++piece) {
+            const size_t list = piece * trials_ + winner;
+            take(finds_.slots + list * chunk_slots, finds_.distances + list * chunk_slots,
+                 static_cast<size_t>(finds_.counts[list]));
+        }
+        for (size_t word = 0; word < (panels_ + 63) / 64; ++word) {
+            for_each_bit(dirty_[word], [=](size_t bit) { add_up(word * 64 + bit); });
+            dirty_[word] = 0;
+        }
+    }
 
-template <class T>
-void prefetch_hits(SeedingRows<T> rows, size_t panel, size_t trials, const std::uint64_t* hits) {
-    std::uint64_t bits = 0;
-    for (size_t q = 0; q < trials; ++q) bits |= hits[q];
-    const size_t row_bytes = smaller(rows.X.columns * sizeof(T), prefetched_bytes);
-    for_each_bit(bits, [=](size_t lane) {
-        const T* const row = rows.X.data + (panel * panel_rows + lane) * rows.X.columns;
-        for (size_t at = 0; at < row_bytes; at += 64)
-            __builtin_prefetch(reinterpret_cast<const char*>(row) + at);
-    });
-}
+    size_t best() const {
+        size_t winner = 0;
+        double most = -1;
+        for (size_t q = 0; q < candidates_of(this_step()); ++q) {
+            double gain = 0;
+            for (size_t piece = 0; piece < pieces_; ++piece)
+                gain += finds_.gains[piece * trials_ + q];
+            if (gain > most) most = gain, winner = q;
+        }
+        return winner;
+    }
 
-// Keep the hits that are closer than the closest seed, and add up what they would gain.
-template <class T>
-void settle_panel(SeedingRows<T> rows, size_t panel, Matrix<const T> candidates,
-                  std::uint64_t* hits, double* gains) {
-    const size_t d = candidates.columns;
-    for (size_t q = 0; q < candidates.rows; ++q)
-        for_each_bit(hits[q], [=](size_t lane) {
-            const size_t n = panel * panel_rows + lane;
-            const double gain = rows.closest[n] -
-                                row_distance(rows.X.data + n * d, candidates.data + q * d, d);
-            if (gain > 0)
-                gains[q] += rows.weights[n] * gain;
+    // Bring some rows up to date, whose slots ascend.
+    void take(const Label* slots, const T* distances, size_t count) {
+        for (size_t i = 0; i < count; ++i) {
+            const size_t slot = static_cast<size_t>(slots[i]), row = row_in(slot);
+            state_.closest[row] = static_cast<double>(distances[i]);
+            dirty_[row / panel_rows / 64] |= std::uint64_t{1} << (row / panel_rows % 64);
+            if (rows_.norms[slot] != no_head) state_.reach[slot] = reach(state_.closest[row]);
+            const bool last = i + 1 == count;
+            if (last || static_cast<size_t>(slots[i + 1]) / strip_slots != slot / strip_slots)
+                limit_strip(slot / strip_slots);
+        }
+    }
+
+    COFACTOR_INLINE std::int32_t reach(double squared_distance) const {
+        const double radius = rows_.scale * __builtin_sqrt(squared_distance) + rows_.slack;
+        return static_cast<std::int32_t>(smaller(radius * radius, everything - 1.0)) + 1;
+    }
+
+    COFACTOR_INLINE void limit_strip(size_t s) {
+        std::int32_t most = 0;
+        for (size_t j = 0; j < strip_slots; ++j)
+            most = larger(most, state_.reach[s * strip_slots + j]);
+        state_.strip_reach[s] = most;
+    }
+
+    COFACTOR_INLINE void add_up(size_t panel) {
+        const size_t first = panel * panel_rows;
+        const size_t count = smaller(panel_rows, rows_.X.rows - first);
+        const double* const weights = rows_.weights + first;
+        const double* const closest = state_.closest + first;
+        state_.potentials[panel] = sum_of(count, [=](size_t i) { return weights[i] * closest[i]; });
+    }
+
+    // Draw in proportion to the potential of each row; false if there is none.
+    bool draw() {
+        const size_t s = this_step();
+        if (s == 0) {
+            finds_.candidates[0] = state_.chosen[0];
+            return true;
+        }
+        double total = 0;
+        for (size_t p = 0; p < panels_; ++p) reached_[p] = total += state_.potentials[p];
+        if (!(total > 0)) return false;
+        for (size_t q = 0; q < trials_; ++q) {
+            const double target = draws_.uniforms.data[(s - 1) * trials_ + q] * total;
+            finds_.candidates[q] = drawn(larger(target, 5e-324));  // 0 is before the first row
+        }
+        return true;
+    }
+
+    // The first row at which the cumulated potential reaches a target.
+    Label drawn(double target) const {
+        size_t panel = 0, after = panels_ - 1;  // somewhere from the one to the other
+        while (panel < after) {
+            const size_t middle = (panel + after) / 2;
+            if (reached_[middle] < target)
+                panel = middle + 1;
             else
-                hits[q] &= ~(std::uint64_t{1} << lane);
-        });
-}
+                after = middle;
+        }
+        double reached = panel ? reached_[panel - 1] : 0.0;
+        size_t last = 0;
+        const size_t end = smaller((panel + 1) * panel_rows, rows_.X.rows);
+        for (size_t row = panel * panel_rows; row < end; ++row) {
+            const double mass = rows_.weights[row] * state_.closest[row];
+            reached += mass;
+            if (!(mass > 0)) continue;
+            last = row;
+            if (reached >= target) break;
+        }
+        return static_cast<Label>(last);
+    }
+
+    const SeedingRows<T> rows_;
+    const SeedingState state_;
+    const SeedingDraws draws_;
+    const SeedingFinds<T> finds_;
+    std::int64_t* const notes_;
+    const size_t trials_, pairs_, box_pairs_, panels_, pieces_;
+    Candidates candidates_;
+    std::int64_t prepared_ = -1;
+    const Scratch<Hit> hits_;
+    const Scratch<std::uint64_t> near_;
+    const Scratch<double> reached_;
+    const Scratch<std::uint64_t> dirty_;
+};
 
 template <class T>
-void seeding_gains(SeedingRows<T> rows, Matrix<const std::int32_t> heads,
-                   SeedingCandidates<T> candidates, size_t chunk, std::uint64_t* hits,
-                   double* gains) {
-    const size_t trials = candidates.rows.rows, head = heads.columns / panel_rows;
-    const CandidateGroups groups(trials, head, candidates.heads);
-    for (size_t i = 0; i < (heads.rows + chunk - 1) / chunk * trials; ++i) gains[i] = 0;
-    const auto settle = [=](size_t p) {
-        settle_panel(rows, p, candidates.rows, hits + p * trials, gains + p / chunk * trials);
-    };
-    for (size_t p = 0; p < heads.rows; ++p) {
-        for (size_t g = 0; g < groups.count; ++g)
-            screen_panels[groups.size(g) - 1](
-                heads.data + p * heads.columns, rows.limits + p * panel_rows, groups.values(g),
-                candidates.offsets + groups.first(g), head, hits + p * trials + groups.first(g));
-        prefetch_hits(rows, p, trials, hits + p * trials);
-        if (p > 0) settle(p - 1);  // while the rows of this panel arrive
-    }
-    if (heads.rows > 0) settle(heads.rows - 1);
-}
-
-template <class T>
-void seeding_take(SeedingRows<T> rows, const T* center, Matrix<const std::uint64_t> hits,
-                  size_t winner, SeedingBound bound, double* potentials) {
-    for (size_t p = 0; p < hits.rows; ++p) {
-        const std::uint64_t bits = hits.data[p * hits.columns + winner];
-        if (bits == 0) continue;
-        const size_t first = p * panel_rows, d = rows.X.columns;
-        for_each_bit(bits, [=](size_t lane) {
-            const size_t n = first + lane;
-            rows.closest[n] = row_distance(rows.X.data + n * d, center, d);
-            const double radius = bound.reach * __builtin_sqrt(rows.closest[n]) + bound.slack;
-            const double limit = bound.half_norms[n] - 0.5 * (radius * radius);
-            rows.limits[n] = static_cast<std::int32_t>(larger(limit, lowest_limit)) - 1;
-        });
-        potentials[p] = sum_of(panel_rows, [=](size_t lane) {
-            return rows.weights[first + lane] * rows.closest[first + lane];
-        });
-    }
+void seeding_steps(SeedingRows<T> rows, SeedingState state, SeedingDraws draws,
+                   SeedingFinds<T> finds, std::int64_t* board) {
+    Board* const shared = reinterpret_cast<Board*>(board);
+    Seeding<T> job(rows, state, draws, finds, shared->notes);
+    Relay<Seeding<T>>(shared).run(job);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

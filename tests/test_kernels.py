@@ -402,49 +402,76 @@ def test_the_package_offers_every_kernel_of_every_implementation():
             assert hasattr(kernels, kernel)
 
 
-def in_panels(values, fill):
-    panels = -(-len(values) // kernels.PANEL_ROWS)
-    padded = np.full((panels * kernels.PANEL_ROWS, *values.shape[1:]), fill, values.dtype)
-    padded[: len(values)] = values
-    return padded.reshape(panels, kernels.PANEL_ROWS, *values.shape[1:])
+def seeding_rows(rng, dtype, n, d, order):
+    """Whole numbers as rows, as their own coordinates, and in the slots of an order."""
+    X = whole(rng, dtype, n, d)
+    Q = np.zeros((n, -(-d // 32) * 32), np.int16)
+    Q[:, :d] = X
+    slots = np.full(-(-n // kernels.SEEDING_BLOCK) * kernels.SEEDING_BLOCK, -1, np.int32)
+    slots[:n] = order
+    places = np.empty(n, np.int32)
+    places[order] = np.arange(n)
+    return X, Q, slots, places
 
 
-def pairs_of(X):
-    """Rows of whole numbers as heads: two coordinates in each int32."""
-    even = np.zeros((len(X), X.shape[1] + X.shape[1] % 2), np.int16)
-    even[:, : X.shape[1]] = X
-    return even.view(np.int32)
-
-
-def seeding_step(implementation, rng, dtype, n, d, trials):
-    """Start from row 0, offer candidates, and take the last one; return all that was written."""
-    X, weights = whole(rng, dtype, n, d), in_panels(rng.integers(0, 3, n) / 2.0, 0.0)
-    strips = in_panels(pairs_of(X), 0).reshape(-1, kernels.STRIP_ROWS, (d + 1) // 2)
-    heads = strips.transpose(0, 2, 1).reshape(len(weights), -1).copy()
-    halves = (np.square(X).sum(axis=1) // 2).astype(np.int32)
-    bound = in_panels(halves, 0), 1.0, 0.0
-    closest, potentials = in_panels(np.full(n, np.inf), 0.0), np.zeros(len(weights))
-    state = X, weights, closest, np.full(weights.shape, 2**31 - 1, np.int32)
-    every_row = np.packbits(closest > 0, axis=1, bitorder="little").view(np.uint64)
-    implementation.seeding_take(*state, X[0], every_row, 0, *bound, potentials)
-    before, drawn = potentials.sum(), rng.integers(0, n, trials)
-    hits, gains = (
-        np.empty((len(weights), trials), np.uint64),
-        np.empty((-(-len(weights) // 2), trials)),
+def seeding_steps(implementation, rng, dtype, n, d, trials, head):
+    """Choose rows in two calls; return all that is specified of the outcome."""
+    X, Q, slots, places = seeding_rows(rng, dtype, n, d, rng.permutation(n).astype(np.int32))
+    heads = np.empty((len(slots) // 16, (head + 1) // 2 * 16), np.int32)
+    norms, boxes = np.empty(len(slots), np.int32), np.empty((len(slots) // 256, 32), np.int32)
+    implementation.seeding_strips(Q, slots, heads, norms)
+    implementation.seeding_boxes(heads, boxes)
+    profiles = Q[slots]
+    squares = np.square(profiles, dtype=np.int32).sum(axis=1, dtype=np.int32)
+    bounds = profiles, squares, boxes, 1.0, 0.0
+    k, chunks = min(n, 9), -(-len(slots) // kernels.SEEDING_CHUNK)
+    reach = np.where(slots < 0, 0, 2**30).astype(np.int32)
+    closest, potentials = np.full(n, np.inf), np.zeros(-(-n // kernels.SEEDING_PANEL))
+    chosen = np.full(k, -1, np.int32)
+    chosen[0] = rng.integers(n)
+    state = closest, potentials, reach, np.full(len(slots) // 16, 2**30, np.int32), chosen
+    scratch = (
+        np.empty(trials, np.int32),
+        np.empty((chunks * trials, kernels.SEEDING_CHUNK), np.int32),
+        np.empty((chunks * trials, kernels.SEEDING_CHUNK), dtype),
+        np.empty((chunks, trials), np.int32),
+        np.empty((chunks, trials)),
     )
-    implementation.seeding_gains(
-        *state, heads, X[drawn], pairs_of(X[drawn]), -halves[drawn], 2, hits, gains
-    )
-    implementation.seeding_take(*state, X[drawn[-1]], hits, trials - 1, *bound, potentials)
-    assert gains[:, -1].sum() == before - potentials.sum()
-    return hits, gains, closest, potentials
+    rows = X, rng.integers(0, 3, n) / 2.0, slots, places, heads, norms
+    uniforms = rng.random((k - 1, trials))
+    for first, last in ((0, k // 2), (k // 2, k)):
+        board = np.zeros(kernels.BOARD_SIZE, np.int64)
+        implementation.seeding_steps(*rows, *bounds, *state, uniforms, first, last, *scratch, board)
+    return chosen, closest, potentials
 
 
 @every
 @quick
-@given(st.integers(0, 2**31), dtypes, st.integers(1, 400), columns, st.integers(1, 14))
-def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials):
-    def step(implementation):
-        return seeding_step(implementation, np.random.default_rng(seed), dtype, n, d, trials)
+@given(st.integers(0, 2**31), dtypes, st.integers(1, 1500), columns, st.integers(1, 14), st.data())
+def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials, data):
+    head = data.draw(st.integers(1, d))
 
-    assert_same(step(kernels.load(name)), step(reference))
+    def steps(implementation):
+        rng = np.random.default_rng(seed)
+        return seeding_steps(implementation, rng, dtype, n, d, trials, head)
+
+    assert_same(steps(kernels.load(name)), steps(reference))
+
+
+@every
+@quick
+@given(generators, st.integers(1, 400), st.integers(1, 6), st.integers(1, 50))
+def test_seeding_layouts_match_their_reference(name, rng, n, pairs, spread):
+    Q = rng.integers(-spread, spread, (n, 2 * pairs)).astype(np.int16)
+
+    def layout(implementation):
+        slots = np.full(-(-n // 256) * 256, -1, np.int32)
+        slots[:n] = np.arange(n)
+        implementation.seeding_order(Q, pairs, slots[:n])
+        strips, norms = np.empty((len(slots) // 16, pairs * 16), np.int32), slots.copy()
+        implementation.seeding_strips(Q, slots, strips, norms)
+        boxes = np.empty((len(slots) // 256, 32 * pairs), np.int32)
+        implementation.seeding_boxes(strips, boxes)
+        return slots, strips, norms, boxes
+
+    assert_same(layout(kernels.load(name)), layout(reference))

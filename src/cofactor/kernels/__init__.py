@@ -9,14 +9,20 @@ from __future__ import annotations
 from cofactor.kernels import reference
 from cofactor.kernels._choice import available, implementation, like, load
 from cofactor.kernels._relay_reference import BOARD_SIZE
-from cofactor.kernels._seeding_reference import LOWEST_LIMIT, PANEL_ROWS, STRIP_ROWS
+from cofactor.kernels._seeding_reference import (
+    SEEDING_BLOCK,
+    SEEDING_CHUNK,
+    SEEDING_PANEL,
+    SEEDING_STRIP,
+)
 
 __all__ = [
     *reference.__all__,
     "BOARD_SIZE",
-    "LOWEST_LIMIT",
-    "PANEL_ROWS",
-    "STRIP_ROWS",
+    "SEEDING_BLOCK",
+    "SEEDING_CHUNK",
+    "SEEDING_PANEL",
+    "SEEDING_STRIP",
     "available",
     "implementation",
     "load",
@@ -39,8 +45,10 @@ nearest = like(reference.nearest)
 poisson_codes_csr = like(reference.poisson_codes_csr)
 poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)
 sampled_products = like(reference.sampled_products)
-seeding_gains = like(reference.seeding_gains)
-seeding_take = like(reference.seeding_take)
+seeding_boxes = like(reference.seeding_boxes)
+seeding_order = like(reference.seeding_order)
+seeding_steps = like(reference.seeding_steps)
+seeding_strips = like(reference.seeding_strips)
 soft_assign = like(reference.soft_assign)
 squared_distances = like(reference.squared_distances)
 squared_norms = like(reference.squared_norms)

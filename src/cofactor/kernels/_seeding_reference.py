@@ -7,120 +7,179 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cofactor.kernels._relay_reference import claimed
+
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int32]
-Words: TypeAlias = NDArray[np.uint64]
+Coordinates: TypeAlias = NDArray[np.int16]
 
-PANEL_ROWS = 64
-STRIP_ROWS = 16
-LOWEST_LIMIT = -(2**31) + 2  # met by every score
-_BITS = np.left_shift(np.uint64(1), np.arange(PANEL_ROWS, dtype=np.uint64))
+SEEDING_STRIP = 16
+SEEDING_BLOCK = SEEDING_STRIP * SEEDING_STRIP
+SEEDING_CHUNK = 4 * SEEDING_BLOCK
+SEEDING_PANEL = 64
+NO_ROW = 1 << 30
 
 
-def seeding_gains(
+def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
+    """Order rows so that near ones are neighbours, by halving them until 16 are left.
+
+    The first half, rounded up to a multiple of 16, has the smallest values in the column whose
+    sum of squares about the mean is largest, the first such column; the lower row comes first
+    among equals. Each 16 rows are left ascending.
+
+    Parameters
+    ----------
+    Q : int16 array of shape (n, w)
+    columns : int
+        How many columns to look at.
+    rows : int32 array
+        Different rows of ``Q``; ordered in place.
+    """
+    if len(rows) <= SEEDING_STRIP:
+        rows.sort()
+        return
+    values = Q[rows, :columns].astype(np.int64)
+    sums = values.sum(axis=0).astype(float)
+    spread = np.square(values).sum(axis=0) - sums * sums / len(rows)
+    rows[:] = rows[np.lexsort((rows, values[:, np.argmax(spread)]))]
+    middle = -(-(len(rows) // 2) // SEEDING_STRIP) * SEEDING_STRIP
+    seeding_order(Q, columns, rows[:middle])
+    seeding_order(Q, columns, rows[middle:])
+
+
+def seeding_strips(Q: Coordinates, order: Integers, strips: Integers, norms: Integers) -> None:
+    """Pack rows into strips of 16.
+
+    Parameters
+    ----------
+    Q : int16 array of shape (n, w)
+    order : int32 array of shape (16 s,)
+        The row in each slot; -1: none.
+    strips : int32 array of shape (s, p * 16)
+        Written: ``strips.reshape(s, p, 16)[i, l, j]`` holds columns 2l and 2l + 1 of the row in
+        slot ``16 i + j``, or zeros.
+    norms : int32 array of shape (16 s,)
+        Written: squared norm of these columns, 2**30 in empty slots.
+    """
+    width = strips.shape[1] // SEEDING_STRIP * 2
+    values = np.where(order[:, None] < 0, 0, Q[order, :width]).astype(np.int16)
+    pairs = values.view(np.int32).reshape(len(strips), SEEDING_STRIP, -1)
+    strips[:] = pairs.transpose(0, 2, 1).reshape(strips.shape)
+    norms[:] = np.where(order < 0, NO_ROW, np.square(values, dtype=np.int32).sum(axis=1))
+
+
+def seeding_boxes(strips: Integers, boxes: Integers) -> None:
+    """Bound the first coordinates of the rows of each strip.
+
+    Parameters
+    ----------
+    strips : int32 array of shape (16 b, p * 16)
+        As from `seeding_strips`.
+    boxes : int32 array of shape (b, 2 * q * 16)
+        Written: ``boxes.reshape(b, 2, q, 16)[i, :, l, j]`` holds the least and the largest
+        coordinates 2l and 2l + 1 of strip ``16 i + j``.
+    """
+    n_boxes, pairs = len(boxes), boxes.shape[1] // (2 * SEEDING_STRIP)
+    values = strips.view(np.int16).reshape(len(strips), -1, SEEDING_STRIP, 2)[:, :pairs]
+    ends = np.stack([values.min(axis=2), values.max(axis=2)], axis=1)
+    ends = ends.reshape(n_boxes, SEEDING_STRIP, 2, pairs, 2).transpose(0, 2, 3, 1, 4)
+    boxes[:] = np.ascontiguousarray(ends).view(np.int32).reshape(boxes.shape)
+
+
+def seeding_steps(
     X: Data,
     weights: Floats,
-    closest: Floats,
-    limits: Integers,
+    order: Integers,
+    places: Integers,
     heads: Integers,
-    candidates: Data,
-    candidate_heads: Integers,
-    offsets: Integers,
-    chunk: int,
-    hits: Words,
+    norms: Integers,
+    profiles: Coordinates,
+    profile_norms: Integers,
+    boxes: Integers,
+    scale: float,
+    slack: float,
+    closest: Floats,
+    potentials: Floats,
+    reach: Integers,
+    strip_reach: Integers,
+    chosen: Integers,
+    uniforms: Floats,
+    first_step: int,
+    last_step: int,
+    candidates: Integers,
+    slots: Integers,
+    distances: Data,
+    counts: Integers,
     gains: Floats,
+    board: NDArray[np.int64],
 ) -> None:
-    """Find the rows that each candidate would come closer to, and what that would gain.
+    """Choose further rows by greedy k-means++; any number of threads may call it together.
 
-    A pair of row n and candidate q is measured unless
-    ``offsets[q] + <head_n, head_q> < limits[n]``; it is a hit if
-    ``D = |x_n - candidate_q|**2 < closest[n]``, and gains ``weights[n] (closest[n] - D)``. The
-    caller gives limits that exclude no hit. Rows come in p panels of 64, the last one padded with
-    limits that no score reaches. Heads are whole numbers of 16 bits, two in each int32; no score
-    may overflow 32 bits.
+    Step 0 makes ``chosen[0]`` the first seed. Step s draws candidates: the first rows at which
+    ``w_n D_n``, cumulated over the rows, reaches ``uniforms[s - 1] * sum_n w_n D_n``, where
+    ``D_n = |x_n - x_c|**2`` for the closest seed c. The candidate that lowers the sum most becomes
+    ``chosen[s]``, the first of them if several do. It ends before ``last_step`` if all ``w_n D_n``
+    are 0.
+
+    A pair of row n and candidate c need not be measured if heads, the first columns of whole
+    numbers q, or profiles, all columns, say ``|q_n - q_c|**2 > (scale * sqrt(D_n) + slack)**2``;
+    nor if no point of the box of the strip of n is within the reach of one of its rows. The caller
+    gives coordinates that exclude no row that is closer to c than ``sqrt(D_n)``. What rows are
+    measured is not part of the specification.
 
     Parameters
     ----------
     X : array of shape (n, d)
         Rows.
-    weights, closest : float64 arrays of shape (p, 64)
-        Weights, and squared distances from the closest seed.
-    limits : int32 array of shape (p, 64)
-        What a pair must score to be measured.
-    heads : int32 array of shape (p, h * 64)
-        ``heads.reshape(p, 4, h, 16)[i, s, l, j]`` holds coordinates 2l and 2l + 1 of the head of
-        row ``64 i + 16 s + j``.
-    candidates : array of shape (q, d)
-        Candidates.
-    candidate_heads : int32 array of shape (q, h)
-        Their heads.
-    offsets : int32 array of shape (q,)
-        Constants of their scores.
-    chunk : int
-        Panels whose gains are added up together.
-    hits : uint64 array of shape (p, q)
-        Written: bit j says whether row ``64 i + j`` is a hit.
-    gains : float64 array of shape (ceil(p / chunk), q)
-        Written: gains of the rows of each chunk.
-    """
-    panels, n = len(weights), len(X)
-    strips = heads.reshape(-1, candidate_heads.shape[1], STRIP_ROWS).transpose(0, 2, 1)
-    scores = offsets + _coordinates(strips.reshape(-1, strips.shape[2])) @ (
-        _coordinates(candidate_heads).T
-    )
-    by_panel = scores.reshape(panels, PANEL_ROWS, -1).transpose(0, 2, 1)
-    measured = by_panel >= limits[:, None]
-    distances = np.full((panels * PANEL_ROWS, len(offsets)), np.inf)
-    distances[:n] = np.square(X[:, None] - candidates).sum(axis=2)
-    by_row = distances.reshape(panels, PANEL_ROWS, -1).transpose(0, 2, 1)
-    gain = np.where(measured, closest[:, None] - by_row, 0.0)
-    hits[:] = ((gain > 0) * _BITS).sum(axis=2, dtype=np.uint64)
-    by_panel_gain = (weights[:, None] * np.maximum(gain, 0.0)).sum(axis=2)
-    gains[:] = np.add.reduceat(by_panel_gain, np.arange(0, panels, chunk))
-
-
-def seeding_take(
-    X: Data,
-    weights: Floats,
-    closest: Floats,
-    limits: Integers,
-    center: Data,
-    hits: Words,
-    winner: int,
-    half_norms: Integers,
-    reach: float,
-    slack: float,
-    potentials: Floats,
-) -> None:
-    """Make one candidate a seed: bring the rows that it hit up to date.
-
-    For each hit n of the winner ``closest[n] = |x_n - center|**2``, and ``limits[n]`` is
-    ``half_norms[n] - (reach * sqrt(closest[n]) + slack)**2 / 2`` less 1 to 2 for rounding, and at
-    least -2**31 + 1; a panel with hits gets its potential ``sum_n weights[n] closest[n]``.
-
-    Parameters
-    ----------
-    X, weights, closest, limits, hits : arrays
-        As in `seeding_gains`; ``closest`` and ``limits`` are updated in place.
-    center : array of shape (d,)
-        The candidate.
-    winner : int
-        Its column in ``hits``.
-    half_norms : int32 array of shape (p, 64)
-        Half the squared norms of heads.
-    reach, slack : float
-        What a distance of rows is at most as a distance of heads: ``reach * distance + slack``.
-    potentials : float64 array of shape (p,)
+    weights : float64 array of shape (n,)
+    order : int32 array of shape (256 b,)
+        The row in each slot, or -1: a permutation.
+    places : int32 array of shape (n,)
+        The slot of each row.
+    heads, norms : int32 arrays of shape (16 b, p * 16) and (256 b,)
+        As from `seeding_strips`, coordinates at most 16,000; norm -800,000,000 for rows without
+        head, which are always measured.
+    profiles : int16 array of shape (n, w)
+        All columns of each row, w a multiple of 32; or of shape (0, 0): no more than heads.
+    profile_norms : int32 array of shape (n,) or (0,)
+        Squared norms of profiles; -800,000,000 for rows without head.
+    boxes : int32 array of shape (b, 2 * q * 16)
+        As from `seeding_boxes`; q may be 0.
+    scale, slack : float
+        Rows at a distance r have coordinates at most ``scale * r + slack`` apart.
+    closest, potentials : float64 arrays of shape (n,) and (ceil(n / 64),)
+        Updated: D_n, infinite at first, and the sums of ``w_n D_n`` of each 64 rows.
+    reach, strip_reach : int32 arrays of shape (256 b,) and (16 b,)
+        Updated: reach of the rows and the largest of each strip, squared; at first 2**30 for rows
+        and strips, and 0 in empty slots.
+    chosen : int32 array of shape (k,)
         Updated.
+    uniforms : float64 array of shape (k - 1, trials)
+        Random numbers from 0 to 1.
+    first_step, last_step : int
+        The steps to make, the last one not included.
+    candidates : int32 array of shape (trials,)
+        Scratch, as all that follow; c is the number of 1024 slots begun.
+    slots, distances : int32 array, array as X, both of shape (c * trials, 1024)
+    counts, gains : int32 and float64 arrays of shape (c, trials)
+    board : int64 array of shape (16,)
+        Zeros at first, the same for all threads of a call.
     """
-    hit = (hits[:, winner, None] & _BITS) != 0
-    closest[hit] = np.square(X[np.flatnonzero(hit)] - center).sum(axis=1)
-    exact = half_norms[hit] - 0.5 * (reach * np.sqrt(closest[hit]) + slack) ** 2
-    limits[hit] = np.maximum(exact, LOWEST_LIMIT).astype(np.int32) - 1
-    touched = hit.any(axis=1)
-    potentials[touched] = (weights[touched] * closest[touched]).sum(axis=1)
-
-
-def _coordinates(pairs: Integers) -> NDArray[np.int64]:
-    return np.ascontiguousarray(pairs).view(np.int16).astype(np.int64)
+    if not claimed(board):
+        return
+    for step in range(first_step, last_step):
+        if step > 0:
+            total = potentials.sum()
+            if not total > 0:
+                return
+            reached = (weights * closest).cumsum()
+            targets = np.maximum(uniforms[step - 1] * total, np.finfo(float).smallest_subnormal)
+            drawn = np.searchsorted(reached, np.minimum(targets, reached[-1]))
+            offered = np.square(X - X[drawn][:, None]).sum(axis=2)
+            gain = np.maximum(closest - offered, 0.0) @ weights
+            chosen[step] = drawn[np.argmax(gain)]
+        squares = np.square(X - X[chosen[step]]).sum(axis=1)
+        closest[:] = np.minimum(closest, squares)
+        panels = np.arange(0, len(X), SEEDING_PANEL)
+        potentials[:] = np.add.reduceat(weights * closest, panels)

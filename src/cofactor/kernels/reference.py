@@ -35,8 +35,10 @@ from cofactor.kernels._mixture_reference import (
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._seeding_reference import (
-    seeding_gains,
-    seeding_take,
+    seeding_boxes,
+    seeding_order,
+    seeding_steps,
+    seeding_strips,
 )
 
 __all__ = [
@@ -57,8 +59,10 @@ __all__ = [
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
-    "seeding_gains",
-    "seeding_take",
+    "seeding_boxes",
+    "seeding_order",
+    "seeding_steps",
+    "seeding_strips",
     "soft_assign",
     "squared_distances",
     "squared_norms",

@@ -10,45 +10,47 @@ from cofactor.data.base import Array, Floats
 
 SAMPLE_ROWS = 8192
 SAMPLE_ENTRIES = 1 << 22
-LENGTHS = (8, 12, 16, 24, 32, 48, 64)
+LENGTHS = (8, 12, 16, 24, 32, 48)
+PROFILE = 64  # coordinates that pairs are judged by before they are measured
 POWER_STEPS = 2
-MEASURING = 2560  # what measuring a pair costs, and what each column adds, in products of its head
-MEASURING_COLUMN = 8
+JUDGING = 1000  # what a pair costs that heads do not exclude, in products of heads,
+MEASURING = 1600  # and one that profiles do not exclude either,
+MEASURING_COLUMN = 8  # and what each column adds to that
+BOXED, OPEN = 8, 4.0  # a box is within reach OPEN times as often as a row by so many coordinates
 JUDGES, JUDGED_SEEDS, JUDGED_CANDIDATES = 512, 4096, 64
 SMALL = 1 << 22  # products of rows and seeds, below which nothing is worth preparing
 
 
 @dataclass(frozen=True)
 class HeadMap:
-    """Maps rows to heads: ``[V'(x − m), ‖(1 − VV')(x − m)‖]``, or ``x − m`` without directions.
-
-    For orthonormal directions V the distance of two heads is at most that of the rows, by the
-    triangle inequality in the complement of V.
+    """Maps rows x to coordinates ``V'(x − m)`` for orthonormal directions V.
 
     Attributes
     ----------
     reference : ndarray of shape (d,)
         A point m amid the rows, in their precision.
-    directions : ndarray of shape (d, h) or None
-        V; None keeps all coordinates.
+    directions : ndarray of shape (d, w) or None
+        V, those of most variance first; None keeps all coordinates as they are.
+    length : int
+        How many of the coordinates make a head.
     """
 
     reference: Array
     directions: Floats | None
+    length: int
 
-    def __call__(self, rows: Array, norms: Floats) -> Floats:
-        """Return the heads of rows whose squared distances from m are ``norms``."""
-        centred = rows.astype(np.float64) - self.reference
+    def __call__(self, rows: Array, scale: float) -> Array:
+        """Return the coordinates of rows times a scale, shape (n, w)."""
+        centred = rows - self.reference
         if self.directions is None:
-            return centred
-        head = centred @ self.directions
-        rest = norms - np.einsum("nl,nl->n", head, head)
-        return np.column_stack([head, np.sqrt(np.maximum(rest, 0.0))])
+            return np.multiply(centred, scale, out=centred)
+        product: Array = centred @ (scale * self.directions).astype(rows.dtype)
+        return product
 
     @property
-    def length(self) -> int:
-        """Number of coordinates of a head."""
-        return len(self.reference) if self.directions is None else self.directions.shape[1] + 1
+    def width(self) -> int:
+        """Number of coordinates."""
+        return len(self.reference) if self.directions is None else self.directions.shape[1]
 
 
 def head_map(X: Array, k: int) -> HeadMap:
@@ -63,14 +65,24 @@ def head_map(X: Array, k: int) -> HeadMap:
     """
     n, d = X.shape
     count = min(n, SAMPLE_ROWS, max(2 * JUDGES, SAMPLE_ENTRIES // d))
-    sample = X[np.arange(count) * n // count].astype(np.float64)
-    reference = sample.mean(axis=0).astype(X.dtype)
-    if d <= LENGTHS[0]:
-        return HeadMap(reference, None)
+    sample = X[np.arange(count) * n // count]
+    reference = sample.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    if d <= LENGTHS[0] or (n * k * d <= SMALL and d <= PROFILE):
+        return HeadMap(reference, None, d)
     if n * k * d <= SMALL:
-        return HeadMap(reference, np.empty((d, 0)))  # the distance from m alone
-    centred = sample - reference
-    return HeadMap(reference, _cheapest(centred, k, _principal(centred)))
+        return HeadMap(reference, _longest_axes(sample), PROFILE)
+    centred = sample.astype(np.float64) - reference
+    directions = _principal(centred)
+    length = _cheapest(centred, k, directions)
+    if length == d:
+        return HeadMap(reference, None, d)
+    return HeadMap(reference, directions, length)
+
+
+def _longest_axes(sample: Array) -> Floats:
+    """Return the axes along which the rows vary most."""
+    axes = np.argsort(-sample.var(axis=0), kind="stable")[:PROFILE]
+    return np.eye(sample.shape[1])[:, axes]
 
 
 def _principal(sample: Floats) -> Floats:
@@ -78,7 +90,7 @@ def _principal(sample: Floats) -> Floats:
 
     By subspace iteration from some of the rows [Halko, Martinsson & Tropp 2011].
     """
-    size = min(LENGTHS[-1], *sample.shape)
+    size = min(PROFILE, *sample.shape)
     basis = np.linalg.qr(sample[:: len(sample) // size][:size].T)[0]
     for _ in range(POWER_STEPS):
         basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
@@ -87,25 +99,30 @@ def _principal(sample: Floats) -> Floats:
     return directions
 
 
-def _cheapest(sample: Floats, k: int, directions: Floats) -> Floats | None:
-    """Return the directions for which screening and measuring cost least together."""
-    d = sample.shape[1]
+def _cheapest(sample: Floats, k: int, directions: Floats) -> int:
+    """Return the length of heads for which screening and measuring cost least together."""
+    d, width = directions.shape
     order = np.random.RandomState(0).permutation(len(sample))
     n_judges = min(JUDGES, len(sample) // 2)
     judges, others = sample[order[:n_judges]], sample[order[n_judges:]]
     closest = _squares(judges, others[: max(1, min(k // 2, JUDGED_SEEDS))]).min(axis=1)
     shares = np.linspace(0.0, 0.999, JUDGED_CANDIDATES)
     candidates = judges[np.searchsorted(closest.cumsum(), closest.sum() * shares)]
-    lengths = [length for length in LENGTHS if length <= directions.shape[1]]
-    measuring = MEASURING + MEASURING_COLUMN * d
+    judged, offered = judges @ directions, candidates @ directions
 
-    def cost(head: HeadMap) -> float:
-        heads = (head(rows, np.square(rows).sum(axis=1)) for rows in (judges, candidates))
-        bounds = _squares(*heads)
-        return head.length + measuring * float((bounds < closest[:, None]).mean())
+    def left(length: int) -> float:
+        bounds = _squares(judged[:, :length], offered[:, :length])
+        return float((bounds < closest[:, None]).mean())
 
-    choices = [None, *(directions[:, :length] for length in lengths)]
-    return min((HeadMap(np.zeros(d), choice) for choice in choices), key=cost).directions
+    measuring = left(width) * (MEASURING + MEASURING_COLUMN * d)
+    boxes = min(1.0, OPEN * left(BOXED))
+    costs = {
+        length: boxes * length + left(length) * JUDGING + measuring
+        for length in LENGTHS
+        if length < width
+    }
+    costs[d] = d
+    return min(costs, key=costs.__getitem__)
 
 
 def _squares(a: Floats, b: Floats) -> Floats:

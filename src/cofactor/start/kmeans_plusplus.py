@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,37 +12,16 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
+from cofactor.engine import SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
-from cofactor.kernels import PANEL_ROWS
-from cofactor.start.panels import CHUNK_ROWS, Panels
-from cofactor.start.screened import ScreenedRows
-from cofactor.start.unscreened import UnscreenedRows
+from cofactor.start.heads import SMALL
+from cofactor.start.screened import greedy_dense_rows
+from cofactor.start.unscreened import CHUNK_ROWS, greedy_sparse_rows
 
 Indices = NDArray[np.intp]
 
 WORK_PER_TASK = 1 << 17  # entries times trials, below which handing out a task costs more
-
-
-class SeedDistances(Protocol):
-    """The distance of every row from its closest seed, and what candidates would make of it."""
-
-    @property
-    def panels(self) -> Panels:
-        """Weights, distances and potentials of the rows."""
-        ...
-
-    def start(self, row: int) -> None:
-        """Make a row the only seed."""
-        ...
-
-    def offer(self, rows: Indices) -> Floats:
-        """Return by how much each candidate row would lower the potential ``Σ_n w_n D_n``."""
-        ...
-
-    def take(self, winner: int) -> None:
-        """Make a seed of one of the candidates last offered."""
-        ...
 
 
 def kmeans_plusplus(
@@ -119,10 +98,12 @@ def greedy_rows(
     share = weights.astype(X.dtype)
     first = int(rng.choice(X.shape[0], p=share / share.sum()))
     draws = rng.uniform(size=(k - 1, trials))
+    choose = greedy_sparse_rows if sp.issparse(X) else greedy_dense_rows
+    if X.size * k <= SMALL:
+        return _filled(choose(X, weights, first, draws, SerialEngine()), weights)
     n_tasks = _task_count(X, trials, n_threads)
     with engine_for(n_tasks, n_tasks) as engine:
-        open_rows = UnscreenedRows if sp.issparse(X) else ScreenedRows
-        return _chosen(open_rows.of(X, weights, k, engine, n_tasks), first, draws)
+        return _filled(choose(X, weights, first, draws, engine), weights)
 
 
 def _check(n: int, k: int, trials: int) -> None:
@@ -137,34 +118,11 @@ def _task_count(X: Any, trials: int, n_threads: int | None) -> int:
     return max(1, min(resolve_threads(n_threads), work, X.shape[0] // CHUNK_ROWS))
 
 
-def _chosen(rows: SeedDistances, first: int, draws: Floats) -> Indices:
-    chosen = [first]
-    rows.start(first)
-    for uniform in draws:
-        reach = np.cumsum(rows.panels.potentials)
-        if not reach[-1] > 0:
-            return _filled(chosen, len(draws) + 1, rows.panels)
-        candidates = _drawn(rows.panels, reach, uniform * reach[-1])
-        winner = int(np.argmax(rows.offer(candidates)))
-        rows.take(winner)
-        chosen.append(int(candidates[winner]))
-    return np.array(chosen, dtype=np.intp)
-
-
-def _drawn(panels: Panels, reach: Floats, targets: Floats) -> Indices:
-    """Return the first rows at which the cumulated ``w_n D_n`` reaches the targets."""
-    targets = np.maximum(targets, np.finfo(float).smallest_subnormal)  # 0 is before the first row
-    panel = np.minimum(np.searchsorted(reach, targets), len(reach) - 1)
-    mass = panels.weights[panel] * panels.closest[panel]
-    inside = (reach[panel] - panels.potentials[panel])[:, None] + np.cumsum(mass, axis=1)
-    target = np.minimum(targets, inside[:, -1])[:, None]
-    drawn: Indices = panel * PANEL_ROWS + np.argmax((inside >= target) & (mass > 0), axis=1)
-    return drawn
-
-
-def _filled(chosen: list[int], k: int, panels: Panels) -> Indices:
+def _filled(chosen: NDArray[np.int32], weights: Floats) -> Indices:
     """Fill up with other rows, of positive weight first: all rows are copies of those chosen."""
-    others = np.setdiff1d(np.arange(panels.n_rows), chosen)
-    light = panels.weights.ravel()[others] == 0
-    ordered = others[np.argsort(light, kind="stable")]
-    return np.concatenate([chosen, ordered[: k - len(chosen)]]).astype(np.intp)
+    if chosen[-1] >= 0:
+        return chosen.astype(np.intp)
+    found = chosen[chosen >= 0]
+    others = np.setdiff1d(np.arange(len(weights)), found)
+    ordered = others[np.argsort(weights[others] == 0, kind="stable")]
+    return np.concatenate([found, ordered[: len(chosen) - len(found)]]).astype(np.intp)

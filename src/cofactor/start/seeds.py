@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_array
 
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.start.kmeans_plusplus import greedy_rows
-
-SMALL = 5_000_000  # products below which scikit-learn is done before screening is prepared
 
 Draw = Callable[[Any, int, Floats, np.random.RandomState, int | None], Array]
 
@@ -44,10 +41,6 @@ def plus_plus(
     X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
 ) -> Array:
     """Return rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], shape (k, d)."""
-    if X.shape[0] * X.shape[1] * k < SMALL:
-        return _dense(
-            X[kmeans_plusplus(_centred(X)[0], k, sample_weight=weights, random_state=rng)[1]]
-        )
     return _dense(X[greedy_rows(X, k, weights, rng, n_threads=n_threads)])
 
 

@@ -1,9 +1,10 @@
-"""Seed distances of sparse rows, all of them measured at every step."""
+"""Greedy seeding of sparse rows, all of them measured at every step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -13,78 +14,93 @@ from numpy.typing import NDArray
 from cofactor.data.base import Floats
 from cofactor.data.sparse import SparseRows
 from cofactor.engine import Engine
-from cofactor.kernels import PANEL_ROWS
-from cofactor.start.panels import Panels, rows_of
 
+CHUNK_ROWS = 1024  # whose gains are added up first, however many tasks there are
 ROUNDING = 8 * np.finfo(float).eps  # of squared norms: a smaller squared distance is 0
 
 
-@dataclass
-class UnscreenedRows:
-    """Sparse rows; implements :class:`cofactor.start.kmeans_plusplus.SeedDistances`.
+def greedy_sparse_rows(
+    X: Any, weights: Floats, first: int, uniforms: Floats, engine: Engine
+) -> NDArray[np.int32]:
+    """Return the rows that greedy k-means++ chooses.
+
+    Parameters
+    ----------
+    X : scipy.sparse CSR of shape (n, d)
+    weights, first, uniforms, engine
+        As for :func:`cofactor.start.screened.greedy_dense_rows`.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        The last ones are -1 when all rows are copies of those before.
+    """
+    rows = MeasuredRows.of(X, weights, engine)
+    chosen = np.full(len(uniforms) + 1, -1, dtype=np.int32)
+    chosen[0] = first
+    closest = rows.distances(np.array([first]))[:, 0]
+    for step, uniform in enumerate(uniforms, 1):
+        reached = (weights * closest).cumsum()
+        if not reached[-1] > 0:
+            break
+        targets = np.maximum(uniform * reached[-1], np.finfo(float).smallest_subnormal)
+        drawn = np.searchsorted(reached, targets)
+        distances = rows.distances(drawn)
+        winner = int(np.argmax(rows.gains(closest, distances)))
+        closest = np.minimum(closest, distances[:, winner])
+        chosen[step] = drawn[winner]
+    return chosen
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """Sparse rows and what measuring them takes.
 
     Attributes
     ----------
     X : scipy.sparse.csr_array of shape (n, d)
         Float64.
-    norms : ndarray of shape (n,)
-        Squared norms.
-    panels : Panels
+    norms, weights : ndarray of shape (n,)
+        Squared norms, and weights.
     engine : Engine
     shards : sequence of slice
-        Runs of panels, one for each task.
+        Whole chunks of rows, one run for each worker.
     """
 
     X: Any
     norms: Floats
-    panels: Panels
+    weights: Floats
     engine: Engine
     shards: Sequence[slice]
-    _distances: list[Floats] = field(default_factory=list)
 
     @classmethod
-    def of(cls, X: Any, weights: Floats, k: int, engine: Engine, n_tasks: int) -> Self:
+    def of(cls, X: Any, weights: Floats, engine: Engine) -> Self:
         """Open validated CSR data."""
         double = sp.csr_array(X, dtype=np.float64)
         norms = SparseRows(double, weights).squared_norms(np.zeros(X.shape[1]))
-        panels = Panels.of(weights)
-        return cls(double, norms, panels, engine, panels.shards(n_tasks))
+        n_chunks, n_workers = -(-X.shape[0] // CHUNK_ROWS), engine.n_workers
+        edges = CHUNK_ROWS * (n_chunks * np.arange(n_workers + 1) // n_workers)
+        return cls(double, norms, weights, engine, [slice(a, b) for a, b in pairwise(edges)])
 
-    def start(self, row: int) -> None:
-        """See :class:`SeedDistances`."""
-        self._measure(np.array([row]))
-        self.take(0)
+    def distances(self, rows: NDArray[np.integer]) -> Floats:
+        """Return squared distances of all rows from some, shape (n, q)."""
+        others = np.ascontiguousarray(self.X[rows].toarray().T)
 
-    def offer(self, rows: NDArray[np.intp]) -> Floats:
-        """See :class:`SeedDistances`."""
-        self._measure(rows)
-
-        def gains(shard: slice, distances: Floats) -> Floats:
-            gain = np.maximum(self.panels.closest[shard, :, None] - distances, 0.0)
-            return (self.panels.weights[shard, :, None] * gain).sum(axis=1)
-
-        pairs = list(zip(self.shards, self._distances, strict=True))
-        total: Floats = np.concatenate(self.engine.map(lambda pair: gains(*pair), pairs)).sum(
-            axis=0
-        )
-        return total
-
-    def take(self, winner: int) -> None:
-        """See :class:`SeedDistances`."""
-        for shard, distances in zip(self.shards, self._distances, strict=True):
-            closest = self.panels.closest[shard]
-            np.minimum(closest, distances[:, :, winner], out=closest)
-        self.panels.potentials[:] = (self.panels.weights * self.panels.closest).sum(axis=1)
-
-    def _measure(self, rows: NDArray[np.intp]) -> None:
-        candidates = np.ascontiguousarray(self.X[rows].toarray().T)
-
-        def distances(shard: slice) -> Floats:
-            own = self.norms[rows_of(shard)]
-            sizes = own[:, None] + self.norms[rows]
-            squares = sizes - 2.0 * (self.X[rows_of(shard)] @ candidates)
+        def of(shard: slice) -> Floats:
+            sizes = self.norms[shard, None] + self.norms[rows]
+            squares = sizes - 2.0 * (self.X[shard] @ others)
             squares[squares <= ROUNDING * sizes] = 0.0
-            filling = (shard.stop - shard.start) * PANEL_ROWS - len(own)
-            return np.pad(squares, ((0, filling), (0, 0))).reshape(-1, PANEL_ROWS, len(rows))
+            return np.asarray(squares)
 
-        self._distances = self.engine.map(distances, self.shards)
+        return np.concatenate(self.engine.map(of, self.shards))
+
+    def gains(self, closest: Floats, distances: Floats) -> Floats:
+        """Return ``Σ_n w_n (D_n − d_nq)₊`` for each column q of distances, shape (q,)."""
+
+        def of(shard: slice) -> Floats:
+            gain = np.maximum(closest[shard, None] - distances[shard], 0.0)
+            gain *= self.weights[shard, None]
+            return np.add.reduceat(gain, np.arange(0, len(gain), CHUNK_ROWS), axis=0)
+
+        total: Floats = np.concatenate(self.engine.map(of, self.shards)).sum(axis=0)
+        return total
