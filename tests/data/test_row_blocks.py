@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from strategies import generators
 
-from cofactor.data import DenseRows, MaskedRows, SparseRows, mean_row, open_blocks, open_columns
+from cofactor.data import (
+    DenseRows,
+    MaskedRows,
+    SparseRows,
+    cut,
+    mean_row,
+    n_blocks,
+    open_blocks,
+    open_columns,
+)
 from cofactor.data.base import Affine, Whitened
-from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS, block_edges
+from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS
 
 STORAGES = {
     "dense": lambda X, w: DenseRows(X, w),
@@ -181,12 +190,11 @@ def test_masked_rows_count_observed_entries(X, rng):
 
 
 @given(n_rows=st.integers(0, 10**8), row_entries=st.integers(0, 10**5))
-def test_block_edges(n_rows, row_entries):
-    edges = block_edges(n_rows, n_rows * row_entries)
-    sizes = np.diff(edges)
-    assert edges[0] == 0
-    assert edges[-1] == n_rows
-    assert 1 <= len(sizes) <= MAX_BLOCKS
+def test_blocks_cover_all_rows_and_are_not_too_small(n_rows, row_entries):
+    rows = DenseRows(np.broadcast_to(0.0, (n_rows, row_entries)), np.broadcast_to(1.0, n_rows))
+    sizes = np.array([block.n_rows for block in cut(rows)])
+    assert sizes.sum() == n_rows
+    assert len(sizes) == n_blocks(rows) <= MAX_BLOCKS
     assert (sizes[:-1] >= MIN_BLOCK_ROWS).all()
     assert (sizes > 0).all() or n_rows == 0
 

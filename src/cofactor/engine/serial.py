@@ -13,10 +13,23 @@ S = TypeVar("S")
 A = TypeVar("A", bound=Addable)
 
 
+def nothing() -> None:
+    """Prepare nothing."""
+
+
 class SerialEngine:
-    """Runs the blocks in order on the calling thread."""
+    """Runs the blocks in order on the calling thread.
+
+    Parameters
+    ----------
+    prepare : callable
+        Called before blocks are run; kernels that work together need no preparation.
+    """
 
     n_workers = 1
+
+    def __init__(self, prepare: Callable[[], None] = nothing) -> None:
+        self._prepare = prepare
 
     def together(self, function: Callable[[], None]) -> None:
         """See :meth:`cofactor.engine.base.Engine.together`."""
@@ -26,6 +39,7 @@ class SerialEngine:
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
     ) -> tuple[A, list[S]]:
         """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
+        self._prepare()
         total: PairwiseSum[A] = PairwiseSum(len(blocks))
         new_states = []
         for leaf, (block, state) in enumerate(zip(blocks, states, strict=True)):
@@ -36,4 +50,5 @@ class SerialEngine:
 
     def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
         """See :meth:`cofactor.engine.base.Engine.map`."""
+        self._prepare()
         return [function(item) for item in items]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from cofactor.engine.base import Addable, Engine
-from cofactor.engine.serial import SerialEngine
+from cofactor.engine.serial import SerialEngine, nothing
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
 
@@ -30,10 +30,15 @@ class ThreadEngine:
         The workers. Make one per fit: a pool does not survive ``fork``.
     n_workers : int
         How many threads the pool may have.
+    prepare : callable
+        Called before blocks are run; kernels that work together need no preparation.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, n_workers: int) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, n_workers: int, prepare: Callable[[], None] = nothing
+    ) -> None:
         self._pool = pool
+        self._prepare = prepare
         self.n_workers = n_workers
 
     def together(self, function: Callable[[], None]) -> None:
@@ -47,6 +52,7 @@ class ThreadEngine:
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
     ) -> tuple[A, list[S]]:
         """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
+        self._prepare()
         leaves: dict[Future[tuple[A, S]], int] = {
             self._pool.submit(step, block, state): leaf
             for leaf, (block, state) in enumerate(zip(blocks, states, strict=True))
@@ -61,12 +67,13 @@ class ThreadEngine:
 
     def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
         """See :meth:`cofactor.engine.base.Engine.map`."""
+        self._prepare()
         return list(self._pool.map(function, items))
 
 
 @contextmanager
 def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
-    """Open the engine for a fit, with BLAS held to one thread while it is open.
+    """Open the engine for a fit, with BLAS held to one thread from its first blocks to its end.
 
     Parameters
     ----------
@@ -81,12 +88,17 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
         If ``n_threads`` is below 1.
     """
     n_workers = min(resolve_threads(n_threads), n_blocks)
-    with _blas_controller().limit(limits=1, user_api="blas"):
+    with ExitStack() as resources:
+
+        @cache
+        def hold_blas() -> None:
+            resources.enter_context(_blas_controller().limit(limits=1, user_api="blas"))
+
         if n_workers == 1:
-            yield SerialEngine()
-            return
-        with ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor") as pool:
-            yield ThreadEngine(pool, n_workers)
+            yield SerialEngine(hold_blas)
+        else:
+            pool = ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor")
+            yield ThreadEngine(resources.enter_context(pool), n_workers, hold_blas)
 
 
 def resolve_threads(n_threads: int | None) -> int:

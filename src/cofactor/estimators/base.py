@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from cofactor.noise import Noise
 from cofactor.stop import TimeLimit
 from cofactor.trace import Callback, Iteration
 
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 
@@ -81,6 +82,7 @@ class FamilyEstimator(BaseEstimator):
             self,
             X,
             reset=reset,
+            skip_check_array=_is_valid(X, min_rows, finite),
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=[np.float64, np.float32],
@@ -88,6 +90,13 @@ class FamilyEstimator(BaseEstimator):
             ensure_all_finite=finite,
             ensure_min_samples=min_rows,
         )
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        """See BaseEstimator, which looks for the names anew whenever parameters are checked."""
+        names: list[str] = super()._get_param_names()
+        return names
 
     @contextmanager
     def _open(
@@ -101,6 +110,26 @@ class FamilyEstimator(BaseEstimator):
             for block in data.blocks:
                 noise.check(block)
             yield data
+
+
+def _is_valid(X: Any, min_rows: int, finite: bool) -> bool:
+    """Return whether check_array would give an array back as it is, sooner than it does."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in FLOATS
+        and X.ndim == 2
+        and X.flags.c_contiguous
+        and X.flags.aligned
+        and X.shape[0] >= min_rows
+        and X.shape[1] >= 1
+        and (not finite or _is_surely_finite(X))
+    )
+
+
+def _is_surely_finite(X: Array) -> bool:
+    """Return whether the entries add up to a finite number, as finite ones do but for overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
 
 
 def _checked_weights(sample_weight: Any, X: Any) -> Floats | None:

@@ -285,7 +285,7 @@ class KMeans(ClusteringEstimator):
             )
 
     def _warn_if_few_clusters(self) -> None:
-        found = len(np.unique(self.labels_))
+        found = np.count_nonzero(np.bincount(self.labels_))
         if found < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({found}) found smaller than n_clusters "
