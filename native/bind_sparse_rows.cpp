@@ -77,12 +77,53 @@ void bind_products_csr(nb::module_& module, const SparseKernels<T, I>& kernels) 
         Unlocked());
 }
 
+template <class T, class I>
+void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    module.def(
+        "lloyd_csr_space",
+        [&kernels](Pointers indptr, Pointers indices, Values, size_t d, size_t k) {
+            return kernels.lloyd_space(indptr.shape(0) - 1, indices.shape(0), d, k);
+        },
+        named("indptr"), named("indices"), named("data"), nb::arg("d"), nb::arg("k"));
+    module.def(
+        "lloyd_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array1<const double>& weights, const Array1<Label>& labels,
+                   const Array2<double>& means, const Array2<double>& sums,
+                   const Array1<double>& counts, const Array1<std::int64_t>& sizes,
+                   double tolerance, size_t until, const Array2<double>& trace,
+                   const Array1<std::uint8_t>& space, const Array1<std::int64_t>& board) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const size_t k = means.shape(0), d = means.shape(1);
+            expect("weights", weights, {X.rows});
+            expect("labels", labels, {X.rows});
+            expect("sums", sums, {k, d});
+            expect("counts", counts, {k});
+            expect("sizes", sizes, {k});
+            expect("trace", trace, {trace.shape(0), 6});
+            expect("space", space, {kernels.lloyd_space(X.rows, indices.shape(0), d, k)});
+            expect("board", board, {16});
+            if (until > trace.shape(0))
+                throw nb::value_error("trace has fewer rows than there may be iterations");
+            kernels.lloyd(X, d, weights.data(), labels.data(),
+                          {k, means.data(), sums.data(), counts.data(), sizes.data()},
+                          {tolerance, until, matrix(trace),
+                           reinterpret_cast<char*>(space.data()), board.data()});
+        },
+        named("indptr"), named("indices"), named("data"), named("weights"), named("labels"),
+        named("means"), named("sums"), named("counts"), named("sizes"), nb::arg("tolerance"),
+        nb::arg("until"), named("trace"), named("space"), named("board"), Unlocked());
+}
+
 // Every kernel of sparse rows, for one type of values and one of indices.
 template <class T, class I>
 void bind_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     bind_top_losses_csr(module, kernels);
     bind_statistics_csr(module, kernels);
     bind_products_csr(module, kernels);
+    bind_lloyd_csr(module, kernels);
 }
 
 }  // namespace

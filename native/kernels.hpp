@@ -238,6 +238,9 @@ struct SparseKernels {
     void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss);
     void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
                              double* out);
+    void (*lloyd)(Csr<T, I> X, size_t d, const double* weights, Label* labels, LloydModel model,
+                  LloydTask task);
+    size_t (*lloyd_space)(size_t n, size_t entries, size_t d, size_t k);  // bytes
     void (*hartigan_targets)(Csr<T, I> X, HartiganRows rows, HartiganComponents<T> components,
                              Label* index, double* cost);
     size_t (*hartigan_open)(Csr<T, I> X, const double* half_norms, Matrix<double> means,

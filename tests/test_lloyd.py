@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.datasets import load_digits
 from strategies import generators
 
+from cofactor import kernels
 from cofactor import lloyd as module
 from cofactor.codes import OneHot
 from cofactor.data import DenseRows, open_blocks
@@ -232,17 +234,15 @@ def test_time_limits_stop_the_fit():
 
 def test_a_slow_fit_returns_now_and_then(monkeypatch):
     X, calls = np.random.default_rng(0).normal(size=(20_000, 64)), []
-    kernel = module.kernels.lloyd
-    monkeypatch.setattr(module.kernels, "lloyd", lambda *given: calls.append(1) or kernel(*given))
+    kernel = kernels.lloyd
+    monkeypatch.setattr(kernels, "lloyd", lambda *given: calls.append(1) or kernel(*given))
     for _ in steps(whole(X), X[:2000], 3):
         pass
     assert len(calls) >= 3
 
 
-def test_only_gaussian_noise_and_dense_rows_suit():
-    from scipy import sparse
-
-    dense = open_blocks(np.eye(3))
-    assert suits(NOISE, dense)
-    assert not suits(Poisson(), dense)
-    assert not suits(NOISE, open_blocks(sparse.csr_array(np.eye(3))))
+def test_only_gaussian_noise_and_whole_rows_suit():
+    X = np.eye(3)
+    for storage in (np.asarray, sparse.csr_array):
+        assert suits(NOISE, open_blocks(storage(X)))
+        assert not suits(Poisson(), open_blocks(storage(X)))

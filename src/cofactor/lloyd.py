@@ -1,4 +1,4 @@
-"""Lloyd's iterations of dense rows under Gaussian noise: the loop of `fit`, run by one kernel.
+"""Lloyd's iterations under Gaussian noise: the loop of `fit`, run by one kernel.
 
 This is the one cell of the family whose iterations can be shorter than a call from Python. The
 steps are those of :func:`cofactor.fit.fit` with :class:`~cofactor.codes.OneHot` codes.
@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor import kernels
 from cofactor.codes import OneHot
 from cofactor.codes.onehot import OneHotStatistics
-from cofactor.data import DenseRows, RowBlock, Rows, split
-from cofactor.data.base import Array, Floats, Labels
+from cofactor.data import DenseRows, RowBlock, Rows, SparseRows, split
+from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.fit import Fit
 from cofactor.model import Model
@@ -26,6 +25,8 @@ from cofactor.noise.base import Moments, Params
 from cofactor.noise.gaussian import normaliser
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
+
+Clusterable = DenseRows | SparseRows
 
 COLUMNS = 6  # of the kernel's trace
 OVER = -1  # on the board: the kernel rests
@@ -50,9 +51,9 @@ class Clusters:
 
     Attributes
     ----------
-    rows : DenseRows
+    rows : DenseRows or SparseRows
     shift : ndarray of shape (d,)
-        Point near the data, in their precision.
+        Point near the data; zero for sparse rows.
     labels : ndarray of shape (n,), int32
     means, sums : ndarray of shape (k, d)
         Less the shift.
@@ -64,8 +65,8 @@ class Clusters:
         Shared by the kernel's threads.
     """
 
-    rows: DenseRows
-    shift: Array
+    rows: Clusterable
+    shift: Floats
     labels: Labels
     means: Floats
     sums: Floats
@@ -94,7 +95,7 @@ class Clusters:
         if not self.n_done or self.sizes.all():
             return lambda: 0
         empty = np.flatnonzero(self.sizes == 0)
-        centers = self.means + self.shift.astype(float)
+        centers = self.means + self.shift
         losses = self.rows.weights * self.rows.squared_distances(centers, self.labels)
         worst = np.argsort(-losses, kind="stable")[: empty.size]
         chosen = [(n, int(self.labels[n]), int(c)) for c, n in zip(empty, worst, strict=False)]
@@ -109,7 +110,7 @@ class Clusters:
         weight = float(self.rows.weights[row])
         if self.counts[before] <= weight:
             return False
-        moment = weight * (self.rows.values[row].astype(float) - self.shift.astype(float))
+        moment = self.rows.take(slice(row, row + 1)).weighted_total() - weight * self.shift
         for component, sign in ((to, 1), (before, -1)):
             self.sums[component] += sign * moment
             self.counts[component] += sign * weight
@@ -118,29 +119,29 @@ class Clusters:
         return True
 
 
-def begun(rows: DenseRows, params: Params) -> Clusters:
+def begun(rows: Clusterable, params: Params) -> Clusters:
     """Return clusters without rows, about the means of ``params``."""
     n, (k, d) = rows.n_rows, params.components.shape
     return Clusters(
         rows,
-        params.reference.astype(rows.values.dtype),
+        params.reference,
         np.full(n, -1, dtype=np.int32),
         np.ascontiguousarray(params.components - params.reference),
         np.zeros((k, d)),
         np.zeros(k),
         np.zeros(k, dtype=np.int64),
-        np.zeros(kernels.lloyd_space(rows.values, k), dtype=np.uint8),
+        np.zeros(rows.lloyd_space(k), dtype=np.uint8),
     )
 
 
 def suits(noise: Noise, blocks: Sequence[RowBlock]) -> bool:
     """Return whether :func:`lloyd` can do what hard one-hot codes would."""
-    return type(noise) is Gaussian and all(isinstance(block, DenseRows) for block in blocks)
+    return type(noise) is Gaussian and all(isinstance(b, Clusterable) for b in blocks)
 
 
 def lloyd(
     noise: Gaussian,
-    rows: DenseRows,
+    rows: Clusterable,
     blocks: Sequence[RowBlock],
     params: Params,
     engine: Engine,
@@ -154,7 +155,7 @@ def lloyd(
     Parameters
     ----------
     noise : Gaussian
-    rows : DenseRows
+    rows : DenseRows or SparseRows
         All rows.
     blocks : sequence of RowBlock
         The same rows in blocks, for the result.
@@ -203,10 +204,8 @@ def _run(c: Clusters, engine: Engine, tolerance: float, until: int, lines: Float
     """Let the kernel go on until it rests; it returns now and then, so that signals are heard."""
 
     def work() -> None:
-        kernels.lloyd(
-            c.rows.values,
+        c.rows.lloyd(
             c.shift,
-            c.rows.weights,
             c.labels,
             c.means,
             c.sums,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -191,6 +191,14 @@ class DenseRows:
         loss = np.empty((self.n_rows, keep))
         kernels.whitened_top(self.values, w.shift, w.factors, w.centers, w.offsets, index, loss)
         return index, loss
+
+    def lloyd_space(self, n_components: int) -> int:
+        """Return how many bytes :meth:`lloyd` works in."""
+        return kernels.lloyd_space(self.values, n_components)
+
+    def lloyd(self, shift: Floats, *task: Any) -> None:
+        """Go on with Lloyd's iterations of these rows; see the kernel's specification."""
+        kernels.lloyd(self.values, self._cast(shift), self.weights, *task)
 
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats

@@ -176,6 +176,14 @@ class SparseRows:
         """See :class:`RowBlock`."""
         return self._as_dense().whitened_top(whitened, keep)
 
+    def lloyd_space(self, n_components: int) -> int:
+        """Return how many bytes :meth:`lloyd` works in."""
+        return kernels.lloyd_csr_space(*self.arrays, self.n_columns, n_components)
+
+    def lloyd(self, shift: Floats, *task: Any) -> None:
+        """Go on with Lloyd's iterations of these rows about the origin: the shift is zero."""
+        kernels.lloyd_csr(*self.arrays, self.weights, *task)
+
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats
     ) -> tuple[Floats, Floats]:

@@ -14,14 +14,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.codes import OneHot
-from cofactor.data import DenseRows, mean_row
+from cofactor.data import mean_row
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.polish import polished
 from cofactor.fit import Fit, first_rows, fit
-from cofactor.lloyd import lloyd, suits
+from cofactor.lloyd import Clusterable, lloyd, suits
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Noise, Params
 from cofactor.online import Running
@@ -221,7 +221,7 @@ class KMeans(ClusteringEstimator):
         """Iterate in one kernel."""
         return lloyd(
             cast(Gaussian, self._mixture_noise),
-            DenseRows(data.X, data.weights),
+            cast(Clusterable, data.rows),
             data.blocks,
             params,
             data.engine,

@@ -8,10 +8,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 Whole: TypeAlias = NDArray[np.int64]
 
 EMPTY = 1e-12
@@ -79,17 +81,76 @@ def lloyd(
         Zero before the first call. ``board[8]`` counts iterations. Whoever changes labels and
         sums between iterations sets ``board[9]`` to 1.
     """
+    narrow: NDArray[Any] = X - shift
+    wide = X.astype(float) - shift.astype(float)
+    _go_on(
+        narrow, wide, weights, labels, means, sums, counts, sizes, tolerance, until, trace, board
+    )
+
+
+def lloyd_csr_space(indptr: Indices, indices: Indices, data: Data, d: int, k: int) -> int:
+    """Return how many bytes `lloyd_csr` works in; the reference needs none."""
+    return 0
+
+
+def lloyd_csr(
+    indptr: Indices,
+    indices: Indices,
+    data: Data,
+    weights: Floats,
+    labels: Labels,
+    means: Floats,
+    sums: Floats,
+    counts: Floats,
+    sizes: Whole,
+    tolerance: float,
+    until: int,
+    trace: Floats,
+    space: NDArray[np.uint8],
+    board: Whole,
+) -> None:
+    """Go on with Lloyd's iterations of CSR rows; as `lloyd`, without a shift.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+        The rows in CSR form, without NaN; no column may occur twice in a row.
+    weights, labels, means, sums, counts, sizes, tolerance, until, trace, board : see `lloyd`
+    space : uint8 array of `lloyd_csr_space` bytes
+        Zero before the first call, and then the kernel's own.
+    """
+    shape = indptr.size - 1, means.shape[1]
+    X = sparse.csr_array((data, indices, indptr), shape=shape)
+    wide = X.astype(float)
+    _go_on(X, wide, weights, labels, means, sums, counts, sizes, tolerance, until, trace, board)
+
+
+def _go_on(
+    narrow: Any,
+    wide: Any,
+    weights: Floats,
+    labels: Labels,
+    means: Floats,
+    sums: Floats,
+    counts: Floats,
+    sizes: Whole,
+    tolerance: float,
+    until: int,
+    trace: Floats,
+    board: Whole,
+) -> None:
+    """Iterate, with rows in their own precision for the search and in float64 for the sums."""
     with _ONE_AT_A_TIME:
         while board[0] != OVER:
-            _iterate(X, shift, weights, labels, means, sums, counts, sizes, trace, board)
+            _iterate(narrow, wide, weights, labels, means, sums, counts, sizes, trace, board)
             moved, shifted = trace[board[8] - 1, 3:5]
             rests = board[8] >= until or moved == 0 or shifted <= tolerance or not sizes.all()
             board[0] = OVER if rests else 0
 
 
 def _iterate(
-    X: Data,
-    shift: Data,
+    narrow: Any,
+    wide: Any,
     weights: Floats,
     labels: Labels,
     means: Floats,
@@ -107,21 +168,27 @@ def _iterate(
         shifted = _recentre(means, sums, counts, weights)
         between = float(counts @ np.square(means).sum(axis=1))
     half_norms = 0.5 * np.square(means).sum(axis=1)
-    rows: NDArray[Any] = X - shift
-    losses = half_norms.astype(X.dtype) - rows @ means.astype(X.dtype).T
+    losses = half_norms.astype(narrow.dtype) - narrow @ means.astype(narrow.dtype).T
     nearest = losses.argmin(axis=1).astype(np.int32)
     moved = np.count_nonzero(nearest != labels)
     labels[:] = nearest
-    wide = X.astype(float) - shift.astype(float)
-    sums[:], counts[:], sizes[:] = 0.0, 0.0, 0
-    np.add.at(sums, labels, weights[:, None] * wide)
+    counts[:], sizes[:] = 0.0, 0
     np.add.at(counts, labels, weights)
     np.add.at(sizes, labels, weights > 0)
-    spread = float(weights @ np.square(wide).sum(axis=1))
+    sums[:] = _sums(wide, weights, labels, len(means))
+    spread = float(weights @ (wide * wide).sum(axis=1))
     affine = float(counts @ half_norms - np.vdot(sums, means))
     seconds = began + time.perf_counter()
     trace[number] = affine, between, spread, moved, shifted, seconds
     board[8] += 1
+
+
+def _sums(rows: Any, weights: Floats, labels: Labels, k: int) -> Floats:
+    """Add up the weighted rows of each label."""
+    n = labels.size
+    sums = sparse.csr_array((weights, (labels, np.arange(n))), shape=(k, n)) @ rows
+    dense: Floats = sums.toarray() if sparse.issparse(sums) else sums
+    return dense
 
 
 def _recentre(means: Floats, sums: Floats, counts: Floats, weights: Floats) -> float:

@@ -22,7 +22,7 @@ from cofactor.kernels._hartigan_reference import (
     hartigan_targets,
     hartigan_targets_csr,
 )
-from cofactor.kernels._lloyd_reference import lloyd, lloyd_space
+from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
 from cofactor.kernels._mixture_reference import (
     affine_posterior,
     affine_top,
@@ -54,6 +54,8 @@ __all__ = [
     "hartigan_targets",
     "hartigan_targets_csr",
     "lloyd",
+    "lloyd_csr",
+    "lloyd_csr_space",
     "lloyd_space",
     "nearest",
     "poisson_codes_csr",
