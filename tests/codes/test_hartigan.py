@@ -45,6 +45,12 @@ def rows_of(X, storage, weights=None):
     return DenseRows(X, weights) if storage == "dense" else SparseRows(sp.csr_array(X), weights)
 
 
+def start(rows, labels, k, engine=SERIAL):
+    d = rows.n_columns
+    shift = rows.reference(rows.weighted_total() / rows.weights.sum())
+    return Hartigan(rows, labels, np.zeros((k, d)), shift, engine)
+
+
 def inertia(X, labels, weights):
     """Return the inertia about the means of the rows of each cluster, in extended precision."""
     X, weights = X.astype(np.longdouble), weights.astype(np.longdouble)
@@ -69,7 +75,7 @@ def best_single_move(X, labels, weights, k):
 
 
 def polish(X, labels, weights, k, storage, engine=SERIAL):
-    clusters = Hartigan(rows_of(X, storage, weights), labels, np.zeros((k, X.shape[1])), engine)
+    clusters = start(rows_of(X, storage, weights), labels, k, engine)
     clusters.fill()
     sweeps = [clusters.sweep()]
     while sweeps[-1].moved:
@@ -131,8 +137,7 @@ def test_gain_of_a_move_is_the_change_of_the_inertia(rng, share):
     X, weights = scattered(rng, 9, 3), rng.exponential(size=9)
     weights[0] = share * weights[1:5].sum() / max(1.0 - share, 1e-3)
     labels = np.repeat(np.array([0, 1], np.int32), [5, 4])
-    movables = movable(rows_of(X, "dense", weights))
-    clusters = Hartigan(movables.rows, labels, np.zeros((2, 3)), SERIAL)
+    clusters = start(rows_of(X, "dense", weights), labels, 2)
     own, other = (X[labels == c] for c in (0, 1))
     away = np.square(X[0] - np.average(own, axis=0, weights=weights[:5])).sum()
     near = np.square(X[0] - np.average(other, axis=0, weights=weights[5:])).sum()
@@ -154,7 +159,7 @@ def test_threads_do_not_change_a_bit(storage, dtype):
     results = []
     for n in (1, 2, 3, 7):
         with engine_for(n, 100) as engine:
-            clusters = Hartigan(rows_of(X, storage, weights), labels, np.zeros((20, 40)), engine)
+            clusters = start(rows_of(X, storage, weights), labels, 20, engine)
             moves = [clusters.sweep().moved for _ in range(6)]
             results.append((moves, clusters.clustering.labels, clusters.clustering.means))
     for other in results[1:]:
@@ -166,7 +171,7 @@ def test_threads_do_not_change_a_bit(storage, dtype):
 @given(rng=generators, storage=storages, k=st.integers(2, 12))
 def test_empty_clusters_are_filled_and_the_inertia_falls(rng, storage, k):
     X, labels = scattered(rng, 40, 3), np.zeros(40, np.int32)
-    clusters = Hartigan(rows_of(X, storage), labels, np.zeros((k, 3)), SERIAL)
+    clusters = start(rows_of(X, storage), labels, k)
     before = clusters.inertia()
     assert clusters.fill() == k - 1
     assert (clusters.counts > 0).all()
@@ -176,7 +181,7 @@ def test_empty_clusters_are_filled_and_the_inertia_falls(rng, storage, k):
 def test_clusters_stay_empty_where_rows_cost_nothing():
     X = np.repeat(np.eye(3), 4, axis=0)
     labels = np.repeat(np.arange(3, dtype=np.int32), 4)
-    clusters = Hartigan(rows_of(X, "dense"), labels, np.zeros((5, 3)), SERIAL)
+    clusters = start(rows_of(X, "dense"), labels, 5)
     assert clusters.fill() == 0
     assert clusters.sweep().moved == 0
 
@@ -201,9 +206,7 @@ def test_the_unit_of_weights_does_not_matter(unit):
 def test_bounds_spare_most_comparisons(monkeypatch):
     rng = np.random.default_rng(2)
     X = 10 * rng.normal(size=(8, 5))[rng.integers(0, 8, 2000)] + rng.normal(size=(2000, 5))
-    clusters = Hartigan(
-        rows_of(X, "dense"), rng.integers(0, 8, 2000).astype(np.int32), X[:8], SERIAL
-    )
+    clusters = start(rows_of(X, "dense"), rng.integers(0, 8, 2000).astype(np.int32), 8)
     while clusters.sweep().moved:
         pass
     compared = []
@@ -221,4 +224,4 @@ def test_bounds_spare_most_comparisons(monkeypatch):
 def test_rows_with_missing_entries_are_refused():
     rows = MaskedRows(np.ones((2, 2)), np.ones(2), np.eye(2))
     with pytest.raises(InputError, match="missing entries"):
-        movable(rows)
+        movable(rows, np.zeros(2), np.ones(2))

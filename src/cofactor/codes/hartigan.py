@@ -69,6 +69,8 @@ class Hartigan:
         The cluster of each row to start from.
     means : ndarray of shape (k, d)
         Only those of clusters without rows are used.
+    shift : ndarray of shape (d,)
+        A point near the data that their storage can subtract; see :meth:`RowBlock.reference`.
     engine : Engine
 
     Attributes
@@ -77,17 +79,20 @@ class Hartigan:
         As it is now; row weights are divided by their mean.
     """
 
-    def __init__(self, rows: RowBlock, labels: Labels, means: Floats, engine: Engine) -> None:
-        unit = rows.weights.mean()
-        self._movable = movable(rows.reweighted(rows.weights / unit))
+    def __init__(
+        self, rows: RowBlock, labels: Labels, means: Floats, shift: Floats, engine: Engine
+    ) -> None:
+        unit, n, k = rows.weights.mean(), len(labels), len(means)
+        size = max(256, CHUNK_ENTRIES * n // max(1, rows.stored.size))
+        self._chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        norms = engine.map(lambda chunk: rows.take(chunk).squared_norms(shift), self._chunks)
+        half_norms = 0.5 * np.concatenate(norms)
+        self._movable = movable(rows.reweighted(rows.weights / unit), shift, half_norms)
         self._unit, self._engine = float(unit), engine
-        n, k = len(labels), len(means)
         self.clustering = Clustering(
             self._movable.rows.weights, labels.copy(), np.zeros(k), means.copy()
         )
         self._bounds = Bounds(np.full(n, FAR), np.zeros(n))
-        size = max(256, CHUNK_ENTRIES * n // max(1, rows.stored.size))
-        self._chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
         self._every = np.arange(k, dtype=np.int32)
         self._heaviest = float(self.clustering.weights.max())
         farthest = np.sqrt(2.0 * self._movable.half_norms.max())

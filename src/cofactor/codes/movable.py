@@ -320,7 +320,7 @@ class MovableSparse(Movable):
 _STORAGES: dict[type, type[Movable]] = {DenseRows: MovableDense, SparseRows: MovableSparse}
 
 
-def movable(rows: RowBlock) -> Movable:
+def movable(rows: RowBlock, shift: Floats, half_norms: Floats) -> Movable:
     """Return the rows with what their storage needs to move them.
 
     Raises
@@ -331,8 +331,7 @@ def movable(rows: RowBlock) -> Movable:
     storage = _STORAGES.get(type(rows))
     if storage is None:
         raise InputError("Rows with missing entries cannot be moved one by one: fill them.")
-    shift = rows.reference(rows.weighted_total() / rows.weights.sum())
-    return storage(rows, shift, 0.5 * rows.squared_norms(shift))
+    return storage(rows, shift, half_norms)
 
 
 def limits(slack: float) -> tuple[float, float, float]:

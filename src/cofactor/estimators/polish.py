@@ -41,7 +41,9 @@ def polished(
         With as good or better clusters, and the sweeps in its trace.
     """
     labels = np.concatenate([state.labels for state in found.rows.states])
-    clusters = Hartigan(data.rows, labels, found.params.components, data.engine)
+    clusters = Hartigan(
+        data.rows, labels, found.params.components, found.params.reference, data.engine
+    )
     clusters.fill()
     params, inertia, trace = found.params, clusters.inertia(), found.trace
     stop = Stop(max_iter, (NothingMoved(), limit))
