@@ -25,7 +25,7 @@ from cofactor.lloyd import Clusterable, lloyd, suits
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Noise, Params
 from cofactor.online import Running
-from cofactor.start import Seeds, from_means, with_hard_dispersion
+from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
@@ -42,9 +42,11 @@ class KMeans(ClusteringEstimator):
     Parameters
     ----------
     n_clusters : int, default 8
-    init : {'k-means++', 'random'}, array-like of shape (n_clusters, d) or callable
-        Where to start; a callable gets ``(X, n_clusters, random_state)``. For noises of counts or
-        binary data, drawn rows are moved halfway to the mean.
+    init : {'k-means++', 'k-means||', 'afk-mc2', 'random'}, array-like (n_clusters, d) or callable
+        Where to start: rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], k-means‖
+        [Bahmani et al. 2012], AFK-MC² [Bachem et al. 2016] or weight alone; or the centers; a
+        callable gets ``(X, n_clusters, random_state)``. For noises of counts or binary data, drawn
+        rows are moved halfway to the mean.
     n_init : int or 'auto', default 'auto'
         Number of starts, of which the best is kept; 'auto' is 10 for 'random' and callables,
         else 1.
@@ -98,7 +100,7 @@ class KMeans(ClusteringEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "init": [StrOptions(set(SEEDS)), callable, "array-like"],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],

@@ -8,9 +8,10 @@ from cofactor.start.means import (
     from_responsibilities,
     with_hard_dispersion,
 )
-from cofactor.start.seeds import Seeds, plus_plus, random_rows, seeds_for
+from cofactor.start.seeds import SEEDS, Seeds, plus_plus, random_rows, seeds_for
 
 __all__ = [
+    "SEEDS",
     "Seeds",
     "first_factors",
     "from_labels",

@@ -13,6 +13,8 @@ from sklearn.utils import check_array
 
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
+from cofactor.start.afk_mc2 import chain_rows
+from cofactor.start.kmeans_parallel import parallel_rows
 from cofactor.start.kmeans_plusplus import greedy_rows
 
 Draw = Callable[[Any, int, Floats, np.random.RandomState, int | None], Array]
@@ -52,7 +54,26 @@ def random_rows(
     return _dense(X[rng.choice(X.shape[0], size=k, replace=False, p=share / share.sum())])
 
 
-SEEDS = {"k-means++": Seeds(plus_plus, 1, True), "random": Seeds(random_rows, 10, True)}
+def parallel(
+    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
+) -> Array:
+    """Return rows drawn by k-means‖ [Bahmani et al. 2012], shape (k, d)."""
+    return _dense(X[parallel_rows(X, k, weights, rng, n_threads)])
+
+
+def by_chains(
+    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
+) -> Array:
+    """Return rows drawn by AFK-MC² [Bachem et al. 2016], shape (k, d)."""
+    return _dense(X[chain_rows(X, k, weights, rng, n_threads)])
+
+
+SEEDS = {
+    "k-means++": Seeds(plus_plus, 1, True),
+    "k-means||": Seeds(parallel, 1, True),
+    "afk-mc2": Seeds(by_chains, 1, True),
+    "random": Seeds(random_rows, 10, True),
+}
 
 
 def seeds_for(init: Any, shape: tuple[int, int], dtype: Any) -> Seeds:
