@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Factorization,
         GaussianMixture,
         KMeans,
+        MiniBatchKMeans,
         Mixture,
         TopicModel,
     )
@@ -23,6 +24,7 @@ __all__ = [
     "Factorization",
     "GaussianMixture",
     "KMeans",
+    "MiniBatchKMeans",
     "Mixture",
     "TopicModel",
     "kmeans_plusplus",

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from cofactor import GaussianMixture, KMeans, Mixture
+from cofactor import GaussianMixture, KMeans, MiniBatchKMeans, Mixture
 
 # Seeds are drawn by row number, as scikit-learn draws them, so shuffled rows begin elsewhere;
 # with one cluster, where the start does not matter, the checks are run.
@@ -34,6 +34,7 @@ def test_one_cluster_passes_every_check(estimator, check):
     [
         *checks_of(KMeans(), ORDER_OF_ROWS),
         *checks_of(KMeans(n_clusters=3, n_closest=2), ORDER_OF_ROWS),
+        *checks_of(MiniBatchKMeans(), ORDER_OF_ROWS),
         *checks_of(GaussianMixture(), CLASSIFIERS_ONLY),
         *checks_of(Mixture(), CLASSIFIERS_ONLY),
     ],

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from cofactor.codes import OneHot
 from cofactor.data import mean_row, split
-from cofactor.data.base import Array, Labels
+from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.one_hot import OneHotEstimator
@@ -34,7 +34,7 @@ class ClusteringEstimator(
 
     Attributes
     ----------
-    n_clusters, init, random_state, n_closest, noise
+    n_clusters, init, tol, random_state, n_closest, noise
         Parameters of the subclasses.
     _seen : Running
         Moments of the rows that the parameters come from, to learn on.
@@ -42,6 +42,7 @@ class ClusteringEstimator(
 
     n_clusters: int
     init: Any
+    tol: float
     random_state: Any
     n_closest: int | None
     noise: str | Noise
@@ -77,7 +78,8 @@ class ClusteringEstimator(
         X = self._validated(X, reset=first)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             clusters = self._first_clusters(data) if first else self._clusters
-            self._keep(self._learned(clusters, data), data)
+            self._take_over(self._learned(clusters, data), data)
+            self._judge(data)
         self.n_steps_: int = getattr(self, "n_steps_", 0) + 1
         return self
 
@@ -139,6 +141,14 @@ class ClusteringEstimator(
             else means
         )
 
+    def _tolerance(self, data: OpenData) -> float:
+        """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
+        plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
+        mean = mean_row(plain)
+        squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
+        variance = np.concatenate(squares).mean() / len(mean)
+        return float(self.tol * variance / self._mixture_noise.unit(mean) ** 2)
+
     def _first_clusters(self, data: OpenData) -> OnlineClusters:
         means = self._drawn(data, self._seeds(data.X), check_random_state(self.random_state))
         return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
@@ -153,13 +163,16 @@ class ClusteringEstimator(
         """Return what the clusters are after one more batch."""
         return clusters.learned(data.blocks, data.engine)
 
-    def _keep(self, clusters: OnlineClusters, data: OpenData) -> None:
-        """Take over what was learned, and judge the rows of the batch by it."""
+    def _take_over(self, clusters: OnlineClusters, data: OpenData) -> None:
+        """Keep what was learned."""
         self._params, self._seen = clusters.params, clusters.seen
-        self.labels_, _ = self._predictor.labels(data.rows, data.engine)
-        self.inertia_ = self._inertia(data, self.labels_)
         self.cluster_centers_ = self._params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters
+
+    def _judge(self, data: OpenData) -> None:
+        """Label the rows by what was learned."""
+        self.labels_, _ = self._predictor.labels(data.rows, data.engine)
+        self.inertia_ = self._inertia(data, self.labels_)
 
     def _inertia(self, data: OpenData, labels: Labels) -> float:
         """Return the weighted distortion of labelled rows."""

@@ -14,8 +14,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.codes import OneHot
-from cofactor.data import mean_row
-from cofactor.data.base import Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
@@ -193,14 +191,6 @@ class KMeans(ClusteringEstimator):
             )
             return 1
         return wanted
-
-    def _tolerance(self, data: OpenData) -> float:
-        """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
-        plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
-        mean = mean_row(plain)
-        squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
-        variance = np.concatenate(squares).mean() / len(mean)
-        return float(self.tol * variance / self._mixture_noise.unit(mean) ** 2)
 
     def _run(
         self,

@@ -56,7 +56,7 @@ class OnlineClusters:
         rows = first_rows(self.model, blocks, self.params, engine)
         statistics, _ = rows.sweep(self.model.e_step(self.params))
         weight = float(sum(block.weights.sum() for block in blocks))
-        if self.seen is None:
+        if self.seen is None or self.seen.weight == 0:
             seen = Running.first(statistics.moments, weight)
         else:
             seen = self.seen.joined(statistics.moments, weight)
