@@ -58,6 +58,8 @@ private:
     static constexpr double empty = 1e-12;      // of all weight: components with less stay put
     static constexpr std::int64_t rebuild = 64;  // iterations after which sums are added up anew
 
+    static constexpr size_t sure = 512;  // components beyond which bounds most likely pay
+
     size_t enter(Stage stage, size_t pieces) {
         state_.stage = stage;
         return pieces;
@@ -84,11 +86,7 @@ private:
         RangeNotes& notes = space_.notes[range];
         notes = {};
         for (size_t n = space_.begin(range); n < space_.end(range); ++n) {
-            const T* const x = rows_.X.data + n * space_.d;
-            const double square = sum_of(space_.d, [=](size_t l) {
-                const double z = static_cast<double>(x[l]) - static_cast<double>(rows_.shift[l]);
-                return z * z;
-            });
+            const double square = squared_row(n);
             notes.spread += rows_.weights[n] * square;
             notes.weight += rows_.weights[n];
             notes.largest = larger(notes.largest, square);
@@ -199,6 +197,7 @@ private:
 
     void group() {
         Grouping<T>(space_).run();
+        state_.bounded = space_.k >= sure;
         for (size_t s = space_.k; s < space_.slots; ++s) space_.slab_offsets[s] = infinity<float>;
         for (size_t s = 0; s < space_.k; ++s) pack_slot(s, static_cast<size_t>(space_.members[s]));
     }
@@ -218,14 +217,15 @@ private:
 
     // Choose between full and bounded searches, by what the pilots counted.
     void weigh() {
+        if (iteration() == 0) return;
         double bounded = 0, full = 0;
         for (size_t piece = 0; piece < pilots(); ++piece) {
             const size_t r = pilot(piece);
-            if (space_.notes[r].known < 2) continue;
+            if (space_.notes[r].known < 2) continue;  // all was open
             bounded += cost_of_bounds(r);
             full += static_cast<double>((space_.end(r) - space_.begin(r)) * space_.tiles_size);
         }
-        state_.bounded = bounded < (state_.bounded ? 1.1 : 0.8) * full;
+        if (full > 0) state_.bounded = bounded < (state_.bounded ? 1.1 : 0.8) * full;
     }
 
     // In products; what else there is to do is worth so many.
@@ -254,16 +254,30 @@ private:
     void scan(size_t range) {
         RangeNotes& notes = space_.notes[range];
         notes.moved = notes.events = notes.open = notes.pairs = 0;
+        if (iteration() == 0) measure_norms(range);
         const Doubt doubt(space_.d, state_.reach, state_.offset);
         const auto found = [&](size_t n, Label label) { assign(range, n, label); };
-        const bool bounded = space_.groups && (state_.bounded || range % pilot_every == 0);
-        const bool first = iteration() == 0;
-        if (first || !bounded)
-            search_.run(space_.begin(range), space_.end(range), first, doubt, found);
-        if (bounded)
+        if (space_.groups && (state_.bounded || range % pilot_every == 0)) {
             bounded_.run(range, notes.known, doubt, static_cast<float>(state_.loose), notes, found);
-        notes.known = bounded ? notes.known + 1 : 0;
+            ++notes.known;
+        } else {
+            search_.run(space_.begin(range), space_.end(range), doubt, found);
+            notes.known = 0;
+        }
         if (anew()) carry_all(range);
+    }
+
+    void measure_norms(size_t range) {
+        for (size_t n = space_.begin(range); n < space_.end(range); ++n)
+            space_.norms[n] = static_cast<float>(__builtin_sqrt(squared_row(n)) * state_.scale);
+    }
+
+    double squared_row(size_t n) const {
+        const T* const x = rows_.X.data + n * space_.d;
+        return sum_of(space_.d, [=](size_t l) {
+            const double z = static_cast<double>(x[l]) - static_cast<double>(rows_.shift[l]);
+            return z * z;
+        });
     }
 
     void carry_all(size_t range) {

@@ -57,8 +57,7 @@ COFACTOR_INLINE Quad<float>::Vec least_of_four(const float* values, size_t size)
 // Distances from losses, moved by at least what rounding may have done to the losses.
 class Distances {
 public:
-    Distances(const Doubt& doubt, size_t d)
-        : doubt_(doubt), squares_(static_cast<float>(d + 12) * unit) {}
+    explicit Distances(const Doubt& doubt) : doubt_(doubt) {}
 
     COFACTOR_INLINE float lower(float loss, float norm) const {
         const float square = norm * norm * (1 - squares_) + 2 * loss - doubt_(norm);
@@ -76,7 +75,7 @@ public:
 
 private:
     const Doubt doubt_;
-    const float squares_;
+    static constexpr float squares_ = 12 * unit;  // of a squared norm, and of what is added to it
 };
 
 // Rows that bounds do not settle, and the best found for each so far.
@@ -114,7 +113,7 @@ public:
     template <class Found>
     void run(size_t range, bool known, const Doubt& doubt, float loose, RangeNotes& notes,
              Found found) {
-        const Distances distances(doubt, space_.d);
+        const Distances distances(doubt);
         begin_ = space_.begin(range);
         lower_ = space_.lower + range * space_.range_rows * space_.groups;
         loose_ = loose;
@@ -193,7 +192,7 @@ private:
         const Label own = rows_.labels[n];
         const float norm = space_.norms[n];
         float loss = infinity<float>, clear = infinity<float>;
-        if (own >= 0) {
+        if (own >= 0) {  // rows have none at first
             loss = own_loss(x, static_cast<size_t>(own));
             const float upper = distances.upper(loss, norm);
             space_.upper[n] = upper - space_.moved[own];

@@ -141,12 +141,11 @@ public:
 
     // Call found(row, component) for every row.
     template <class Found>
-    void run(size_t begin, size_t end, bool first, const Doubt& doubt, Found found) {
+    void run(size_t begin, size_t end, const Doubt& doubt, Found found) {
         const size_t step = panels_ * tile_rows<float>;
         for (size_t row = begin; row < end; row += step) {
             const size_t last = smaller(end, row + step);
             pack(row, last);
-            if (first) measure(row, last);
             search((last - row + tile_rows<float> - 1) / tile_rows<float>);
             report(row, last, doubt, found);
         }
@@ -159,23 +158,6 @@ private:
         for (size_t row = begin; row < end; row += tile_rows<float>, panel += panel_size_)
             pack_panel(rows, smaller(tile_rows<float>, end - row),
                        [=](size_t i) { return row + i; }, panel);
-    }
-
-    // Remember the norms of the packed rows.
-    void measure(size_t begin, size_t end) {
-        const float* panel = packed_;
-        for (size_t row = begin; row < end; row += tile_rows<float>) {
-            Vec<float> squares[tile_vectors] = {};
-            for (size_t l = 0; l < space_.d; ++l, panel += tile_rows<float>)
-                for (size_t v = 0; v < tile_vectors; ++v) {
-                    const Vec<float> x = load(panel + v * lanes<float>);
-                    squares[v] += x * x;
-                }
-            const size_t count = smaller(tile_rows<float>, end - row);
-            for (size_t i = 0; i < count; ++i)
-                space_.norms[row + i] =
-                    __builtin_sqrtf(squares[i / lanes<float>][i % lanes<float>]);
-        }
     }
 
     // A block of panels stays in the cache while blocks of components pass by.
