@@ -1,7 +1,7 @@
 // Moments of components, each with a weight for every row, in float64.
 //
-// Lanes are columns. A chunk of rows stays in the cache while the components pass by; each takes
-// only the rows that have weight under it.
+// Lanes are columns. A chunk of rows stays in the cache while the components pass by, a few at a
+// time; they take only the rows that have weight under one of them.
 #pragma once
 
 #include "simd.hpp"
@@ -13,10 +13,11 @@ constexpr size_t least_chunk = 16, largest_chunk = 256;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr size_t gram_rows = 4, gram_vectors = 6;  // of 32 registers
+constexpr size_t sum_components = 4, sum_vectors = 6;
 #else
 constexpr size_t gram_rows = 4, gram_vectors = 3;  // of 16 registers
+constexpr size_t sum_components = 4, sum_vectors = 3;
 #endif
-constexpr size_t run_vectors = 8;
 
 // Columns padded to whole vectors, and to whole strips.
 COFACTOR_INLINE constexpr size_t padded(size_t d) {
@@ -33,7 +34,7 @@ class Chunk {
 public:
     Chunk(Matrix<const T> X, const double* shift, size_t rows)
         : X_(X), shift_(shift), width(padded(X.columns)), values_(rows * width), taken_(rows),
-          weight_(rows) {}
+          weight_(rows * sum_components) {}
 
     template <class Entry>
     void load(size_t first, size_t rows, Entry entry) {
@@ -46,18 +47,25 @@ public:
         }
     }
 
-    // Take the rows that have weight.
-    void take(const double* weight, size_t rows) {
+    // Take the rows from `first` on that have weight under one of R components from c on.
+    template <size_t R>
+    void take(Matrix<const double> weight, size_t c, size_t first, size_t rows) {
+        const double* const from = weight.data + c * weight.columns + first;
         count = 0;
         for (size_t i = 0; i < rows; ++i) {
+            bool some = false;
+            for (size_t r = 0; r < R; ++r) {
+                const double own = from[r * weight.columns + i];
+                weight_[count * R + r] = own;
+                some |= own != 0;
+            }
             taken_[count] = values_ + i * width;
-            weight_[count] = weight[i];
-            count += weight[i] != 0;
+            count += some;
         }
     }
 
     COFACTOR_INLINE const double* row(size_t i) const { return taken_[i]; }
-    COFACTOR_INLINE double weight(size_t i) const { return weight_[i]; }
+    COFACTOR_INLINE const double* weights() const { return weight_; }
 
 private:
     const Matrix<const T> X_;
@@ -93,9 +101,9 @@ COFACTOR_INLINE void in_parts(size_t begin, size_t end, Function function) {
     }
 }
 
-// sums[...] += sum of weight * row over the rows taken, for N vectors of columns.
-template <class T>
-struct SumRun {
+// Add weight times row over the rows taken to the sums of R components, N vectors of columns.
+template <class T, size_t R>
+struct SumTile {
     const Chunk<T>& chunk;
     double* sums;
     size_t at = 0;
@@ -103,14 +111,38 @@ struct SumRun {
     template <size_t N>
     COFACTOR_INLINE void operator()() const {
         double* const to = sums + at * lanes<double>;
-        Vec<double> sum[N];
-        for (size_t v = 0; v < N; ++v) sum[v] = load(to + v * lanes<double>);
-        for (size_t i = 0; i < chunk.count; ++i) {
-            const double* const x = chunk.row(i) + at * lanes<double>;
-            const Vec<double> weight = splat(chunk.weight(i));
-            for (size_t v = 0; v < N; ++v) sum[v] += weight * load(x + v * lanes<double>);
+        Vec<double> sum[R][N];
+        for (size_t r = 0; r < R; ++r)
+            for (size_t v = 0; v < N; ++v)
+                sum[r][v] = load(to + r * chunk.width + v * lanes<double>);
+        const double* weight = chunk.weights();
+        for (size_t i = 0; i < chunk.count; ++i, weight += R) {
+            const double* const row = chunk.row(i) + at * lanes<double>;
+            Vec<double> x[N];
+            for (size_t v = 0; v < N; ++v) x[v] = load(row + v * lanes<double>);
+            for (size_t r = 0; r < R; ++r)
+                for (size_t v = 0; v < N; ++v) sum[r][v] += splat(weight[r]) * x[v];
         }
-        for (size_t v = 0; v < N; ++v) store<double>(to + v * lanes<double>, sum[v]);
+        for (size_t r = 0; r < R; ++r)
+            for (size_t v = 0; v < N; ++v)
+                store<double>(to + r * chunk.width + v * lanes<double>, sum[r][v]);
+    }
+};
+
+// Add the rows of a chunk that R components take to their sums.
+template <class T>
+struct SumGroup {
+    Chunk<T>& chunk;
+    Matrix<const double> weight;
+    size_t first, rows;
+    double* sums;
+    size_t at = 0;
+
+    template <size_t R>
+    COFACTOR_INLINE void operator()() const {
+        chunk.template take<R>(weight, at, first, rows);
+        in_parts<sum_vectors>(0, chunk.width / lanes<double>,
+                              SumTile<T, R>{chunk, sums + at * chunk.width});
     }
 };
 
@@ -125,10 +157,7 @@ void add_moments(Matrix<const T> X, const double* shift, Matrix<const double> we
     for (size_t first = 0; first < X.rows; first += rows) {
         const size_t count = smaller(rows, X.rows - first);
         chunk.load(first, count, entry);
-        for (size_t c = 0; c < k; ++c) {
-            chunk.take(weight.data + c * weight.columns + first, count);
-            in_parts<run_vectors>(0, width / lanes<double>, SumRun<T>{chunk, totals + c * width});
-        }
+        in_parts<sum_components>(0, k, SumGroup<T>{chunk, weight, first, count, totals});
     }
     for (size_t c = 0; c < k; ++c)
         for (size_t l = 0; l < d; ++l) sums[c * d + l] += totals[c * width + l];
@@ -180,7 +209,7 @@ void add_gram(const Chunk<T>& chunk, double* weighted, double* gram) {
     const size_t width = chunk.width;
     for (size_t i = 0; i < chunk.count; ++i)
         for (size_t l = 0; l < width; ++l)
-            weighted[i * width + l] = chunk.weight(i) * chunk.row(i)[l];
+            weighted[i * width + l] = chunk.weights()[i] * chunk.row(i)[l];
     for (size_t first = 0; first < width; first += gram_rows)
         in_parts<gram_vectors>(first / lanes<double>, width / lanes<double>,
                                 GramStrip<T>{chunk, weighted, first, gram});
@@ -198,7 +227,7 @@ void component_grams(Matrix<const T> X, const double* shift, Matrix<const double
         const size_t count = smaller(rows, X.rows - first);
         chunk.load(first, count, [](double x) { return x; });
         for (size_t c = 0; c < k; ++c) {
-            chunk.take(weight.data + c * weight.columns + first, count);
+            chunk.template take<1>(weight, c, first, count);
             add_gram(chunk, weighted, totals + c * width * width);
         }
     }
