@@ -152,6 +152,21 @@ def test_single_precision_keeps_the_variance_of_two_distant_rows(covariance_type
     assert float(model.means_[0, 0]) == pytest.approx(4999.5, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_closest", [None, 2])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_the_distance_from_the_origin_costs_no_digits(covariance_type, n_closest):
+    """Eighths far away are exact, so that only the arithmetic can lose something."""
+    offset, X = 2.0**20, np.round(rows() * 8) / 8
+    settings = {**start_of(covariance_type), "n_closest": n_closest, "max_iter": 8, "tol": 0}
+    near = GaussianMixture(**{**settings, "means_init": X[:3]}).fit(X)
+    far = GaussianMixture(**{**settings, "means_init": X[:3] + offset}).fit(X + offset)
+    np.testing.assert_allclose(far.means_ - offset, near.means_, atol=1e-8)
+    np.testing.assert_allclose(far.covariances_, near.covariances_, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(far.score_samples(X + offset), near.score_samples(X), rtol=1e-7)
+    np.testing.assert_allclose(far.predict_proba(X + offset), near.predict_proba(X), atol=1e-7)
+
+
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_free_energy_is_the_likelihood_or_a_bound_of_it(covariance_type):
     settings = {"covariance_type": covariance_type, "random_state": 0}

@@ -11,7 +11,7 @@ from cofactor import kernels
 from cofactor.data.base import Floats, Labels, RowBlock
 
 CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
-LEAST_ROWS = 96  # of a chunk: enough to pay for its overhead
+LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
 
 
 def row_chunks(n_rows: int, n_components: int) -> Iterator[slice]:
