@@ -65,7 +65,7 @@ def head_map(X: Array, k: int) -> HeadMap:
     """
     n, d = X.shape
     count = min(n, SAMPLE_ROWS, max(2 * JUDGES, SAMPLE_ENTRIES // d))
-    sample = X[np.arange(count) * n // count]
+    sample = X if count == n else X[np.arange(count) * n // count]
     reference = sample.mean(axis=0, dtype=np.float64).astype(X.dtype)
     if d <= LENGTHS[0] or (n * k * d <= SMALL and d <= PROFILE):
         return HeadMap(reference, None, d)

@@ -68,12 +68,14 @@ class Profiles:
         radius = _radius(norms, X.dtype)
         scale = LARGEST / radius if radius > 0 else 1.0
         is_far = norms > radius**2
+        some_are_far = bool(is_far.any())
         step = 2 if head.length == head.width else 32
         q = np.zeros((len(X), -(-head.width // step) * step), dtype=np.int16)
 
         def fill(rows: slice) -> None:
             y = head(X[rows], scale)
-            y[is_far[rows]] = 0.0
+            if some_are_far:
+                y[is_far[rows]] = 0.0
             q[rows, : head.width] = np.rint(y, out=y)
 
         engine.map(fill, _parts(len(X), ROUNDED_ROWS))
