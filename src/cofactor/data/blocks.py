@@ -16,10 +16,13 @@ from cofactor.data.dense import DenseRows
 from cofactor.data.masked import MaskedRows
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Addable, Engine
+from cofactor.engine.serial import SerialEngine
 
 S = TypeVar("S")
 T = TypeVar("T")
 A = TypeVar("A", bound=Addable)
+
+SERIAL = SerialEngine()
 
 
 def open_rows(
@@ -64,10 +67,11 @@ def open_columns(X: Any, observed: Array | None = None) -> list[RowBlock]:
     return open_blocks(columns, observed=None if observed is None else observed.T)
 
 
-def mean_row(blocks: Sequence[RowBlock]) -> Floats:
+def mean_row(blocks: Sequence[RowBlock], engine: Engine = SERIAL) -> Floats:
     """Return the weighted mean of all rows, shape (d,)."""
-    total = np.sum([block.weighted_total() for block in blocks], axis=0)
-    return total / max(sum(block.weights.sum() for block in blocks), np.finfo(float).tiny)
+    total = np.sum(engine.map(lambda block: block.weighted_total(), blocks), axis=0)
+    mean: Floats = total / max(sum(block.weights.sum() for block in blocks), np.finfo(float).tiny)
+    return mean
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, reduce
 from typing import Any
 
@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from cofactor.data import RowBlock, cut, n_blocks, open_rows
+from cofactor.data import RowBlock, cut, mean_row, n_blocks, open_rows
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
@@ -57,6 +57,21 @@ class OpenData:
     def blocks(self) -> list[RowBlock]:
         """The rows, cut into blocks."""
         return cut(self.rows)
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Weighted mean of the rows, shape (d,)."""
+        return mean_row(self.blocks, self.engine)
+
+    @cached_property
+    def variance(self) -> float:
+        """Mean variance of a column, with equal weights for all rows."""
+        if (self.weights != 1).any():
+            return replace(self, rows=self.rows.reweighted(np.ones(self.rows.n_rows))).variance
+        mean = self.mean  # known before workers ask for it
+        parts = self.engine.map(lambda block: block.squared_norms(mean).sum(), self.blocks)
+        n, d = self.rows.n_rows, self.rows.n_columns
+        return float(sum(parts)) / (n * d)
 
     def rowwise(self, function: Callable[[RowBlock], Array]) -> Array:
         """Return ``function`` of every block, one array for all rows."""

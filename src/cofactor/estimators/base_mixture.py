@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import OneHot
 from cofactor.codes.onehot import maximize
-from cofactor.data import mean_row
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
@@ -267,7 +266,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
 
     def _continued(self, data: OpenData, rng: np.random.RandomState) -> Params:
         """Return the fitted parameters, about the reference of the new data."""
-        reference = self._mixture_noise.reference(mean_row(data.blocks), data.blocks)
+        reference = self._mixture_noise.reference(data.mean, data.blocks)
         return replace(self._params, reference=reference)
 
     def _run(self, data: OpenData, params: Params, before: float, limit: TimeLimit) -> Fit:

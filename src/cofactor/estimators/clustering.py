@@ -14,8 +14,8 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 
 from cofactor.codes import OneHot
-from cofactor.data import mean_row, split
-from cofactor.data.base import Array, Floats, Labels
+from cofactor.data import split
+from cofactor.data.base import Array, Labels
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.one_hot import OneHotEstimator
@@ -135,19 +135,11 @@ class ClusteringEstimator(
     def _drawn(self, data: OpenData, seeds: Seeds, rng: np.random.RandomState) -> Array:
         """Return first means."""
         means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
-        return (
-            self._mixture_noise.first_means(means, mean_row(data.blocks))
-            if seeds.are_rows
-            else means
-        )
+        return self._mixture_noise.first_means(means, data.mean) if seeds.are_rows else means
 
     def _tolerance(self, data: OpenData) -> float:
         """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
-        plain = [block.reweighted(np.ones(block.n_rows)) for block in data.blocks]
-        mean = mean_row(plain)
-        squares: list[Floats] = data.engine.map(lambda block: block.squared_norms(mean), plain)
-        variance = np.concatenate(squares).mean() / len(mean)
-        return float(self.tol * variance / self._mixture_noise.unit(mean) ** 2)
+        return float(self.tol * data.variance / self._mixture_noise.unit(data.mean) ** 2)
 
     def _first_clusters(self, data: OpenData) -> OnlineClusters:
         means = self._drawn(data, self._seeds(data.X), check_random_state(self.random_state))

@@ -202,7 +202,7 @@ class KMeans(ClusteringEstimator):
     ) -> Fit:
         """Fit from one start."""
         noise, means = self._mixture_noise, self._drawn(data, seeds, rng)
-        params = from_means(noise, data.blocks, means)
+        params = from_means(noise, data.blocks, means, data.mean)
         if self.verbose:
             print("Initialization complete")
         if self.n_closest == 1 and suits(noise, data.blocks):

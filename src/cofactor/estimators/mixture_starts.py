@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cofactor.data import mean_row
 from cofactor.data.base import Array, Labels
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.kmeans import KMeans
@@ -70,7 +69,7 @@ class MixtureStart:
         labels = np.full(self.data.X.shape[0], -1)
         labels[chosen] = np.arange(self.n_components)
         params = self._from_labels(labels)
-        means = self.noise.first_means(params.components, mean_row(self.data.blocks))
+        means = self.noise.first_means(params.components, self.data.mean)
         return replace(params, components=self.noise.legal_means(means))
 
     def _from_labels(self, labels: Labels) -> Params:

@@ -19,7 +19,9 @@ from cofactor.model import Model
 from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params
 
 
-def from_means(noise: MixtureNoise, blocks: Sequence[RowBlock], means: Array) -> Params:
+def from_means(
+    noise: MixtureNoise, blocks: Sequence[RowBlock], means: Array, mean: Floats | None = None
+) -> Params:
     """Return parameters with these means, equal mixing weights and a first dispersion.
 
     Parameters
@@ -28,6 +30,8 @@ def from_means(noise: MixtureNoise, blocks: Sequence[RowBlock], means: Array) ->
     blocks : sequence of RowBlock
         The data.
     means : ndarray of shape (k, d)
+    mean : ndarray of shape (d,), optional
+        The mean of all rows, if it is known.
     """
     components = np.ascontiguousarray(means, dtype=float)
     k, d = components.shape
@@ -35,7 +39,7 @@ def from_means(noise: MixtureNoise, blocks: Sequence[RowBlock], means: Array) ->
         components=noise.legal_means(components),
         log_weights=np.full(k, -np.log(k)),
         dispersion=noise.first_dispersion(k, d),
-        reference=noise.reference(mean_row(blocks), list(blocks)),
+        reference=noise.reference(mean_row(blocks) if mean is None else mean, list(blocks)),
     )
 
 
