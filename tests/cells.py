@@ -74,6 +74,7 @@ NOISES = [
     Source(noise.Bernoulli(), 0.1, 0.9),
     Source(noise.Multinomial(), 1, 9, draws=60),
     Source(noise.Gamma(), 1, 60),
+    Source(noise.VonMisesFisher(), 1, 9),
     Source(Beta(0.5), 1, 60, like=noise.Gamma()),
     Source(Beta(2.5), 1, 20, like=noise.Poisson()),
 ]

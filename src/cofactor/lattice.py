@@ -37,6 +37,7 @@ LITERATURE = {
     ("bernoulli", "one-hot, keep 1"): "Bregman k-means",
     ("gamma", "one-hot, keep 1"): "Itakura-Saito k-means",
     ("gamma", "nonnegative"): "IS-NMF",
+    ("von_mises_fisher", "one-hot, keep 1"): "spherical k-means",
 }
 TITLES = {
     "gaussian": "isotropic Gaussian",
@@ -47,6 +48,7 @@ TITLES = {
     "poisson": "Poisson",
     "bernoulli": "Bernoulli",
     "gamma": "Gamma",
+    "von_mises_fisher": "von Mises–Fisher",
 }
 NAMES = {
     "one-hot, keep 1": "hard {} mixture",

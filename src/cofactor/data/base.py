@@ -157,6 +157,11 @@ class RowBlock(Scorable, Protocol):
         ...
 
     @property
+    def entries(self) -> Any:
+        """The rows as data: an ndarray or a CSR array of shape (n, d)."""
+        ...
+
+    @property
     def stored(self) -> Array:
         """The stored entries, in any shape; all others are zero."""
         ...
@@ -181,6 +186,10 @@ class RowBlock(Scorable, Protocol):
 
     def reweighted(self, weights: Floats) -> Self:
         """Return the same rows with other weights."""
+        ...
+
+    def divided(self, lengths: Floats) -> RowBlock:
+        """Return each row divided by a number, in the same precision."""
         ...
 
     def dense(self) -> Floats:

@@ -54,6 +54,11 @@ class DenseRows:
         return self.values.shape[1]
 
     @property
+    def entries(self) -> Array:
+        """See :class:`RowBlock`."""
+        return self.values
+
+    @property
     def stored(self) -> Array:
         """The entries."""
         return self.values
@@ -79,6 +84,10 @@ class DenseRows:
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""
         return replace(self, weights=weights)
+
+    def divided(self, lengths: Floats) -> Self:
+        """See :class:`RowBlock`."""
+        return replace(self, values=(self.values / lengths[:, None]).astype(self.values.dtype))
 
     def dense(self) -> Floats:
         """See :class:`RowBlock`."""

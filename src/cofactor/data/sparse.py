@@ -59,6 +59,11 @@ class SparseRows:
         return self.matrix.indptr, self.matrix.indices, self.matrix.data
 
     @property
+    def entries(self) -> Any:
+        """See :class:`RowBlock`."""
+        return self.matrix
+
+    @property
     def stored(self) -> Array:
         """The stored entries, shape (nnz,)."""
         return np.asarray(self.matrix.data)
@@ -84,6 +89,12 @@ class SparseRows:
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""
         return replace(self, weights=weights)
+
+    def divided(self, lengths: Floats) -> Self:
+        """See :class:`RowBlock`; the places of entries are shared."""
+        indptr, _, data = self.arrays
+        divided = (data / np.repeat(lengths, np.diff(indptr))).astype(data.dtype)
+        return replace(self, matrix=self._like(divided))
 
     def dense(self) -> Floats:
         """See :class:`RowBlock`."""

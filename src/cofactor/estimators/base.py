@@ -124,7 +124,8 @@ class FamilyEstimator(BaseEstimator):
             data = OpenData(X, rows, engine, n_threads)
             for block in data.blocks:
                 noise.check(block)
-            yield data
+            seen = noise.rows(rows)
+            yield data if seen is rows else OpenData(seen.entries, seen, engine, n_threads)
 
 
 def _is_valid(X: Any, min_rows: int, finite: bool) -> bool:

@@ -94,8 +94,8 @@ class ClusteringEstimator(
     def transform(self, X: Any) -> Array:
         """Return the distance ``‖x_n − μ_c‖`` of each row to each center, shape (n, n_clusters).
 
-        Other noises than Gaussian give the loss of each center in nats above a perfect fit:
-        half the deviance.
+        Von Mises-Fisher noise gives ``1 − cosine``; other noises the loss of each center in nats
+        above a perfect fit: half the deviance.
         """
         with self._reopen(X) as data:
             distances = data.rowwise(

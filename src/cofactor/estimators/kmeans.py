@@ -63,7 +63,8 @@ class KMeans(ClusteringEstimator):
         How many clusters each row's posterior keeps: 1 is k-means, C' is k-means-C', None keeps
         all.
     noise : str or Noise, default 'gaussian'
-        A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means.
+        A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means or
+        'von_mises_fisher' for spherical k-means, which judges rows by their cosine.
     polish : bool, default False
         Go on until no single row can move to another cluster and lower the inertia [Hartigan
         1975]: better optima than Lloyd's, in little more time. Only for hard clusters under
@@ -81,7 +82,8 @@ class KMeans(ClusteringEstimator):
         In the data's precision; multinomial noise gives rows of probabilities.
     labels_ : ndarray of shape (n,), int32
     inertia_ : float
-        ``Σ_n w_n ‖x_n − μ_c(n)‖²``; for other noises nats above a perfect fit: half the deviance.
+        ``Σ_n w_n ‖x_n − μ_c(n)‖²``; ``Σ_n w_n (1 − cosine)`` for von Mises-Fisher noise; for
+        others nats above a perfect fit: half the deviance.
     n_iter_ : int
         Including the sweeps of ``polish``, of which at most ``max_iter`` are made too.
     converged_ : bool

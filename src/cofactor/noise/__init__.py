@@ -15,6 +15,7 @@ from cofactor.noise.multinomial import Multinomial
 from cofactor.noise.names import NOISES, noise_named
 from cofactor.noise.negative_binomial import NegativeBinomial
 from cofactor.noise.poisson import Poisson
+from cofactor.noise.von_mises_fisher import VonMisesFisher
 
 __all__ = [
     "NOISES",
@@ -34,5 +35,6 @@ __all__ = [
     "Poisson",
     "SphericalGaussian",
     "TiedGaussian",
+    "VonMisesFisher",
     "noise_named",
 ]

@@ -145,6 +145,10 @@ class Noise(ABC):
     def check(self, block: RowBlock) -> None:  # noqa: B027  (most can produce any number)
         """Raise InputError if the block holds finite numbers that this noise cannot produce."""
 
+    def rows(self, rows: RowBlock) -> RowBlock:
+        """Return what this noise sees of rows: the rows themselves."""
+        return rows
+
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
         """Return the point about which moments are taken; zeros unless translation is free."""
         return np.zeros_like(mean)

@@ -16,9 +16,11 @@ from cofactor.noise.gaussian import Gaussian
 from cofactor.noise.multinomial import Multinomial
 from cofactor.noise.negative_binomial import NegativeBinomial
 from cofactor.noise.poisson import Poisson
+from cofactor.noise.von_mises_fisher import VonMisesFisher
 
+_AS_A_KEY = str.maketrans(" -", "__")
 NOISES: dict[str, type[Noise]] = {
-    noise.name.replace(" ", "_"): noise
+    noise.name.translate(_AS_A_KEY): noise
     for noise in (
         Gaussian,
         SphericalGaussian,
@@ -30,6 +32,7 @@ NOISES: dict[str, type[Noise]] = {
         Multinomial,
         Bernoulli,
         Gamma,
+        VonMisesFisher,
     )
 }
 

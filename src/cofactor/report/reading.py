@@ -16,6 +16,8 @@ from cofactor.noise.multinomial import Multinomial
 from cofactor.report.result import Result
 from cofactor.report.words import CONDITIONAL, DIVERGENCE, FREE_ENERGY, MARGINAL, proper
 
+RESCALED = ("multinomial", "von mises-fisher")  # noises whose means are not in the data's unit
+
 
 @dataclass(frozen=True)
 class Reading(ABC):
@@ -270,7 +272,7 @@ def result_of(
         components=reading.components,
         share=reading.share if share is None else np.asarray(share, dtype=float),
         one_hot=reading.one_hot,
-        in_data_units=reading.one_hot and reading.noise.name != "multinomial",
+        in_data_units=reading.one_hot and reading.noise.name not in RESCALED,
         numbers=np.arange(k),
         objective=tuple(trace.objective),
         seconds=tuple(trace.seconds),

@@ -32,7 +32,7 @@ KINDS = {
     "divergence": "Divergence, no likelihood",
 }
 
-PROPER_NAMES = ("Gaussian", "Poisson", "Bernoulli")
+PROPER_NAMES = ("Gaussian", "Poisson", "Bernoulli", "Mises-Fisher")
 
 
 def proper(name: str) -> str:
