@@ -17,8 +17,9 @@ from benchmarks.worker import ContenderError
 from benchmarks.workloads import WORKLOADS, load
 
 RESULTS = Path(__file__).parent / "results"
+JSON = "benchmarks.json"
 MOST_ROUNDS = 8
-QUICK = Effort(seconds=2.0, least=4, most=MOST_ROUNDS)
+QUICK = Effort(seconds=1.5, least=3, most=MOST_ROUNDS)
 
 TABLE_WIDTH = 128  # where output is no terminal, which would say its own
 
@@ -32,12 +33,16 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads for every contender.", min=1)] = 2,
     out: Annotated[Path, typer.Option(help="Where to write JSON and the plot.")] = RESULTS,
     store_baseline: Annotated[bool, typer.Option(help="Make the ratios the baseline.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw the last run to this file.")] = None,
     show: Annotated[bool, typer.Option("--list", help="Name the cases and stop.")] = False,
 ) -> None:
     """Time cofactor against its peers: same data, start and threads, in alternation.
 
     Ends with 1 if results disagree, a contender fails or, with --quick, a ratio regresses.
     """
+    if plot:
+        report.draw(plot, report.read_json(out / JSON))
+        return
     cases = select(only, quick)
     if not cases:
         raise typer.BadParameter(f"no case's name holds {only!r}; try one of: {_task_names()}")
@@ -95,9 +100,9 @@ def _installed(case: Case) -> list[str]:
 def _tell(comparisons: list[Comparison], n_threads: int, out: Path) -> None:
     console.print(report.table(comparisons))
     out.mkdir(parents=True, exist_ok=True)
-    report.write_json(out / "benchmarks.json", machine.describe(n_threads), comparisons)
+    report.write_json(out / JSON, machine.describe(n_threads), comparisons)
     report.draw(out / "benchmarks.svg", comparisons)
-    console.print(f"Written to {out}/: benchmarks.json, benchmarks.svg")
+    console.print(f"Written to {out}/: {JSON}, benchmarks.svg")
 
 
 def _end(complaints: list[str]) -> None:

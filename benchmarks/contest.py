@@ -60,6 +60,11 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Comparison:
+        pairs = {name: tuple(found[name]) for name in ("losses", "memory")}
+        return cls(**{**found, **pairs, "ratio": Spread(**found["ratio"])})
+
 
 @dataclass(frozen=True)
 class Effort:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.special import kl_div
 
 pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
 
-from benchmarks import gate, workloads
+from benchmarks import gate, report, workloads
 from benchmarks.cases import CASES, CONVERGENCE, ITERATION, Case, select
 from benchmarks.clocks import PerIteration
 from benchmarks.contest import Comparison, Effort, Spread, contest
@@ -76,6 +79,16 @@ def test_the_divergence_of_sparse_data_is_that_of_dense(monkeypatch: pytest.Monk
     factors = Factors(*workloads.random_factors(X, 3))
     expected = kl_div(X.toarray(), factors.codes @ factors.components).sum()
     assert divergence(Problem("any", 3, 1), factors) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_can_be_drawn_again(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = [comparison(0.5), replace(comparison(20.0), case="other/data", peer="second")]
+    report.write_json(tmp_path / "run.json", {}, found)
+    assert report.read_json(tmp_path / "run.json") == found
+    report.draw(tmp_path / "run.svg", found)
+    text = (tmp_path / "run.svg").read_text(encoding="utf-8")
+    assert all(f"<!-- {word} -->" in text for word in ("task", "other", "data", "peer", "second"))
 
 
 def test_a_contest_compares_results() -> None:

@@ -1,0 +1,46 @@
+"""A fit takes little memory beside its data: at most 2.2 times the data and the model together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+MOST = 2.2
+SCRIPT = """
+import resource, sys
+import numpy as np
+from cofactor import KMeans
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def dense(dtype, n, d):
+    return np.random.default_rng(0).standard_normal((n, d), dtype=dtype)
+
+small = dense(np.float64, 2_000, 3)
+KMeans(3, n_threads=2).fit(small)  # what a first fit loads and starts
+before = peak()
+X = DATA
+model = KMeans(20, max_iter=3, random_state=0, n_threads=2, **SETTINGS).fit(X)
+print((peak() - before) / (X.nbytes + model.cluster_centers_.nbytes))
+"""
+DATA = {
+    "dense float32": "dense(np.float32, 600_000, 32)",
+    "dense float64": "dense(np.float64, 300_000, 32)",
+}
+SETTINGS = {
+    "Lloyd's": {"init": "random", "n_init": 1},
+    "polished": {"init": "random", "n_init": 1, "polish": True},
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures in kilobytes, as Linux counts")
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_peak_memory_of_a_fit(data, settings):
+    script = SCRIPT.replace("DATA", data).replace("SETTINGS", repr(settings))
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert float(run.stdout) <= MOST
