@@ -30,11 +30,7 @@ class DenseFeatures:
 
     def losses(self, affine: Affine) -> Floats:
         """See :class:`cofactor.data.base.Scorable`."""
-        squares = np.square(self.values - self.shift)
-        if affine.components.shape[1] == self.values.shape[1] + 1:
-            squares = squares.sum(axis=1, keepdims=True)
-        features = np.hstack([self.values - self.shift, squares])
-        return affine.offsets - features @ affine.components.T
+        return by_component(*self.top_losses(affine, len(affine.offsets)))
 
     def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
         """See :class:`cofactor.data.base.Scorable`."""
@@ -50,6 +46,13 @@ class DenseFeatures:
         slopes = np.ascontiguousarray(affine.components)
         kernels.affine_posterior(self.values, self.shift, slopes, affine.offsets, weights, *out)
         return posterior_of(*out)
+
+
+def by_component(index: Labels, loss: Floats) -> Floats:
+    """Return sorted losses of all components, shape (n, k), in the order of the components."""
+    out = np.empty_like(loss)
+    np.put_along_axis(out, index.astype(np.intp), loss, axis=1)
+    return out
 
 
 def unwritten_posterior(n_components: int, n_rows: int) -> tuple[Floats, Floats, Labels]:

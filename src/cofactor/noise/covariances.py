@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable, Whitened
+from cofactor.data.features import by_component
 from cofactor.engine import Engine
 from cofactor.errors import InputError
 from cofactor.noise.base import (
@@ -195,10 +196,7 @@ class WhitenedScorer:
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`cofactor.noise.base.Scorer`."""
-        index, loss = self.top(block, len(self.whitened.offsets))
-        everything = np.empty_like(loss)
-        np.put_along_axis(everything, index.astype(np.intp), loss, axis=1)
-        return everything
+        return by_component(*self.top(block, len(self.whitened.offsets)))
 
     def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
         """See :class:`cofactor.noise.base.Scorer`."""
