@@ -14,7 +14,6 @@ constexpr size_t panel_rows = 64;            // whose potentials are added up fi
 constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
 constexpr std::uint64_t cached_strips = (std::uint64_t{1} << 32) - 1;  // looked at in one go
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
-constexpr std::int32_t no_head = -800000000;     // norm of a row that bounds say nothing about
 constexpr size_t prefetched_bytes = 512;  // of a row; the machine itself fetches what follows
 
 // |x - y|^2 in the precision of the data; never inlined, so that it rounds the same everywhere.
@@ -39,46 +38,6 @@ COFACTOR_INLINE void prefetch(const N* data, size_t count, size_t most = prefetc
     for (size_t at = 0; at < bytes; at += 64)
         __builtin_prefetch(reinterpret_cast<const char*>(data) + at);
 }
-
-// The heads of the candidates of a step: each thread has its own copy.
-class Candidates {
-public:
-    Candidates(size_t trials, Matrix<const std::int32_t> heads, const std::int32_t* norms)
-        : strips_(heads),
-          slot_norms_(norms),
-          pairs_(heads.columns / strip_slots),
-          heads_(trials * pairs_),
-          doubled_(trials * pairs_),
-          norms_(trials) {}
-
-    size_t count = 0;
-
-    void set(const Label* rows, const Label* places, size_t number) {
-        count = number;
-        for (size_t r = 0; r < number; ++r) {
-            const size_t slot = static_cast<size_t>(places[rows[r]]);
-            const std::int32_t* const strip =
-                strips_.data + slot / strip_slots * strips_.columns + slot % strip_slots;
-            for (size_t l = 0; l < pairs_; ++l) {
-                const std::int32_t pair = strip[l * strip_slots];
-                heads_[r * pairs_ + l] = pair;
-                doubled_[r * pairs_ + l] = doubled_pair(pair);
-            }
-            norms_[r] = slot_norms_[slot];
-        }
-    }
-
-    COFACTOR_INLINE bool has_head(size_t r) const { return norms_[r] != no_head; }
-    COFACTOR_INLINE const std::int32_t* head(size_t r) const { return heads_ + r * pairs_; }
-    COFACTOR_INLINE const std::int32_t* doubled() const { return doubled_; }
-    COFACTOR_INLINE const std::int32_t* norms() const { return norms_; }
-
-private:
-    const Matrix<const std::int32_t> strips_;
-    const std::int32_t* const slot_norms_;
-    const size_t pairs_;
-    const Scratch<std::int32_t> heads_, doubled_, norms_;
-};
 
 // A row that may be closer to a candidate.
 struct Hit {

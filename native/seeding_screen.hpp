@@ -150,4 +150,46 @@ COFACTOR_INLINE std::int32_t profile_product(const std::int16_t* a, const std::i
     return sum;
 }
 
+constexpr std::int32_t no_head = -800000000;     // norm of a row that bounds say nothing about
+
+// The heads of the candidates of a step: each thread has its own copy.
+class Candidates {
+public:
+    Candidates(size_t trials, Matrix<const std::int32_t> heads, const std::int32_t* norms)
+        : strips_(heads),
+          slot_norms_(norms),
+          pairs_(heads.columns / strip_slots),
+          heads_(trials * pairs_),
+          doubled_(trials * pairs_),
+          norms_(trials) {}
+
+    size_t count = 0;
+
+    void set(const Label* rows, const Label* places, size_t number) {
+        count = number;
+        for (size_t r = 0; r < number; ++r) {
+            const size_t slot = static_cast<size_t>(places[rows[r]]);
+            const std::int32_t* const strip =
+                strips_.data + slot / strip_slots * strips_.columns + slot % strip_slots;
+            for (size_t l = 0; l < pairs_; ++l) {
+                const std::int32_t pair = strip[l * strip_slots];
+                heads_[r * pairs_ + l] = pair;
+                doubled_[r * pairs_ + l] = doubled_pair(pair);
+            }
+            norms_[r] = slot_norms_[slot];
+        }
+    }
+
+    COFACTOR_INLINE bool has_head(size_t r) const { return norms_[r] != no_head; }
+    COFACTOR_INLINE const std::int32_t* head(size_t r) const { return heads_ + r * pairs_; }
+    COFACTOR_INLINE const std::int32_t* doubled() const { return doubled_; }
+    COFACTOR_INLINE const std::int32_t* norms() const { return norms_; }
+
+private:
+    const Matrix<const std::int32_t> strips_;
+    const std::int32_t* const slot_norms_;
+    const size_t pairs_;
+    const Scratch<std::int32_t> heads_, doubled_, norms_;
+};
+
 }  // namespace cofactor::COFACTOR_ISA
