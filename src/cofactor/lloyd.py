@@ -2,6 +2,11 @@
 
 This is the one cell of the family whose iterations can be shorter than a call from Python. The
 steps are those of :func:`cofactor.fit.fit` with :class:`~cofactor.codes.OneHot` codes.
+
+Dense float64 rows are shifted, scaled by a power of two and searched in float32. A row whose two
+smallest losses differ by more than all rounding can have moved them [Higham 2002, 3.1] has found
+its component; every other row is searched again in float64. So labels are those of a search in
+float64, to the last tie. Bounds allow for rounding in the same way.
 """
 
 from __future__ import annotations
