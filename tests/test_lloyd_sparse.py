@@ -65,7 +65,7 @@ def opened(X, dtype=np.float32, index_dtype=np.int32, weights=None):
 def steps(rows, means, n_steps, engine=None):
     """Yield the clusters and the kernel's line after every iteration."""
     clusters = begun(rows, from_means(NOISE, [rows], means))
-    for line in module._iterations(clusters, engine or SerialEngine(), -1.0, n_steps, True):
+    for (line,) in module._iterations(clusters, engine or SerialEngine(), -1.0, n_steps, True):
         yield clusters, line
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,23 +177,37 @@ def lloyd(
     stop, clusters = Stop(max_iter, rules), begun(rows, params)
     trace = Trace(n_entries=float(rows.weights.sum()) * rows.n_columns)
     watched = bool(callbacks) or limit.limit < np.inf
-    for line in _iterations(clusters, engine, tolerance, max_iter + 1, watched):
-        params = replace(params, dispersion=_dispersion(noise, params, line, trace))
-        record = trace.record(
-            _objective(params, line, trace), int(line[3]), float(line[4]), float(line[5])
-        )
-        reason = stop.reason(trace)
+    for lines in _iterations(clusters, engine, tolerance, max_iter + 1, watched):
+        variances = _variances(noise, params, lines, trace)
+        for objective, line in zip(
+            _objectives(params, variances, lines, trace), lines, strict=True
+        ):
+            record = trace.record(objective, int(line[3]), float(line[4]), float(line[5]))
+        reason = stop.reason(trace)  # the kernel rests where there is one
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked):
             break
     converged = reason is not None and reason.converged
-    return _result(noise, clusters, blocks, params, engine, trace, float(line[2]), converged)
+    params = replace(
+        params,
+        components=clusters.means + params.reference,
+        dispersion=np.array(variances[-1]),
+    )
+    moments = Moments(clusters.counts, clusters.sums, np.array(line[2]))
+    return Fit(
+        Model(noise, OneHot()),
+        params,
+        Rows(blocks, [LabelState(labels) for labels in split(clusters.labels, blocks)], engine),
+        OneHotStatistics(record.objective, record.moved or 0, moments),
+        trace,
+        converged,
+    )
 
 
 def _iterations(
     clusters: Clusters, engine: Engine, tolerance: float, most: int, watched: bool
 ) -> Iterator[Floats]:
-    """Yield the kernel's line of every iteration, before the next one begins if it is watched."""
+    """Yield the kernel's lines, those of each iteration before the next begins if watched."""
     lines = np.zeros((most, COLUMNS))
     while clusters.n_done < most:
         late = clusters.fill_empty()
@@ -202,7 +215,7 @@ def _iterations(
         step = 1 if watched or clusters.board[FORGET] else most
         _run(clusters, engine, tolerance, min(first + step, most), lines)
         lines[first, 3] += late()
-        yield from lines[first : clusters.n_done]
+        yield lines[first : clusters.n_done]
 
 
 def _run(c: Clusters, engine: Engine, tolerance: float, until: int, lines: Floats) -> None:
@@ -228,40 +241,18 @@ def _run(c: Clusters, engine: Engine, tolerance: float, until: int, lines: Float
         engine.together(work)
 
 
-def _dispersion(noise: Gaussian, params: Params, line: Floats, trace: Trace) -> Floats:
-    """Return the variance that belongs to the means of an iteration: the first is given."""
+def _variances(noise: Gaussian, params: Params, lines: Floats, trace: Trace) -> Floats:
+    """Return the variance that belongs to the means of each iteration: the first is given."""
+    variances = noise.variance(lines[:, 2], lines[:, 1], trace.n_entries)
     if not len(trace):
-        return params.dispersion
-    _, between, spread, *_ = line
-    return np.array(noise.variance(float(spread), float(between), trace.n_entries))
+        variances[0] = params.dispersion
+    return variances
 
 
-def _objective(params: Params, line: Floats, trace: Trace) -> float:
-    """Return minus the free energy, in nats."""
-    (affine, _, spread, *_), d = line, params.components.shape[1]
-    variance, weight = float(params.dispersion), trace.n_entries / d
-    constant = normaliser(variance, d) - float(params.log_weights[0])
-    return float((0.5 * spread + affine) / variance + weight * constant)
-
-
-def _result(
-    noise: Gaussian,
-    clusters: Clusters,
-    blocks: Sequence[RowBlock],
-    params: Params,
-    engine: Engine,
-    trace: Trace,
-    spread: float,
-    converged: bool,
-) -> Fit:
-    last = trace[-1]
-    moments = Moments(clusters.counts, clusters.sums, np.array(spread))
-    states: list[Any] = [LabelState(labels) for labels in split(clusters.labels, blocks)]
-    return Fit(
-        Model(noise, OneHot()),
-        replace(params, components=clusters.means + params.reference),
-        Rows(blocks, states, engine),
-        OneHotStatistics(last.objective, last.moved or 0, moments),
-        trace,
-        converged,
-    )
+def _objectives(params: Params, variances: Floats, lines: Floats, trace: Trace) -> list[float]:
+    """Return minus the free energy after each iteration, in nats."""
+    d = params.components.shape[1]
+    constants = normaliser(variances, d) - params.log_weights[0]
+    losses = (0.5 * lines[:, 2] + lines[:, 0]) / variances + trace.n_entries / d * constants
+    objectives: list[float] = losses.tolist()
+    return objectives

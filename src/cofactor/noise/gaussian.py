@@ -64,7 +64,7 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
             Affine(means, offsets, params.reference),
             scale=1.0 / variance,
             row_factor=0.5 / variance,
-            row_constant=normaliser(variance, means.shape[1]) - prior,
+            row_constant=float(normaliser(variance, means.shape[1])) - prior,
         )
 
     def spread(
@@ -78,24 +78,25 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         entries = moments.counts.sum() * params.components.shape[1]
         about_reference = params.components - params.reference
         between = moments.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
-        return np.array(self.variance(float(moments.spread), float(between), float(entries)))
+        return np.array(self.variance(moments.spread, between, float(entries)))
 
-    def variance(self, spread: float, between: float, entries: float) -> float:
+    def variance(self, spread: Floats, between: Floats, entries: float) -> Floats:
         """Return ``σ²``, given squared distances from the reference point.
 
         Parameters
         ----------
-        spread : float
+        spread : float or ndarray
             ``Σ_n w_n ‖x_n − r‖²``.
-        between : float
+        between : float or ndarray
             ``Σ_c N_c ‖μ_c − r‖²`` of the means that belong to it.
         entries : float
             ``N d``.
         """
         if self.fixed_variance is not None:
-            return self.fixed_variance
-        floor = max(VARIANCE_FLOOR * spread, np.finfo(float).tiny * entries)
-        return max(spread - between, floor) / entries + self.regularization
+            return np.full_like(spread, self.fixed_variance)
+        floor = np.maximum(VARIANCE_FLOOR * spread, TINY * entries)
+        within: Floats = np.maximum(spread - between, floor)
+        return within / entries + self.regularization
 
     def distances(self, block: RowBlock, params: Params) -> Floats:
         """Return ``‖x_n − μ_c‖``, shape (n, k); the least of each row without cancellation."""
@@ -231,6 +232,6 @@ def _normal_equations(
     return weighted @ components.T, block.times(weighted.T)
 
 
-def normaliser(variance: float, n_columns: int) -> float:
-    """Return ``½ d log 2πσ²``."""
-    return 0.5 * n_columns * (LOG_2PI + float(np.log(variance)))
+def normaliser(variance: Any, n_columns: int) -> Any:
+    """Return ``½ d log 2πσ²``, of each variance if there are several."""
+    return 0.5 * n_columns * (LOG_2PI + np.log(variance))
