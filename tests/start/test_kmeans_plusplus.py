@@ -13,6 +13,7 @@ from sklearn.datasets import make_blobs
 import cofactor
 from cofactor.errors import InputError
 from cofactor.start import heads
+from cofactor.start.kmeans_plusplus import _first_row
 
 quick = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
@@ -138,6 +139,16 @@ def test_copies_of_one_row(form):
 def test_as_many_seeds_as_rows(n):
     X = np.random.default_rng(0).normal(size=(n, 2))
     np.testing.assert_array_equal(np.sort(chosen(X, n, 0)), np.arange(n))
+
+
+@given(seed=seeds, n=st.integers(1, 200), dtype=st.sampled_from([np.float32, np.float64]))
+def test_the_first_row_is_what_choice_returns(seed, n, dtype):
+    weights = np.random.RandomState(seed).randint(0, 3, n).astype(dtype)
+    weights[-1] += 1
+    ours, theirs = np.random.RandomState(seed), np.random.RandomState(seed)
+    expected = theirs.choice(n, p=weights / weights.sum())
+    assert _first_row(weights, ours) == expected
+    assert ours.random_sample() == theirs.random_sample()
 
 
 def test_the_generator_moves_on_as_scikit_learn_s_does():

@@ -50,7 +50,7 @@ def noise_named(noise: str | Noise) -> Noise:
     InputError
         If there is no noise of this name.
     """
-    if isinstance(noise, Noise):
+    if not isinstance(noise, str):
         return noise
     if noise not in NOISES:
         raise InputError(
