@@ -52,12 +52,11 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
                    const Array1<const std::int32_t>& norms, const Coordinates& profiles,
                    const Array1<const std::int32_t>& profile_norms,
                    const Array2<const std::int32_t>& boxes, double scale, double slack,
-                   const Array1<double>& closest, const Array1<double>& potentials,
+                   const Array1<T>& closest, const Array1<double>& potentials,
                    const Array1<std::int32_t>& reach, const Array1<std::int32_t>& strip_reach,
                    const Array1<Label>& chosen, const Array2<const double>& uniforms,
                    size_t first_step, size_t last_step, const Array1<Label>& candidates,
-                   const Array2<Label>& slots, const Array2<T>& distances,
-                   const Array2<std::int32_t>& counts, const Array2<double>& gains,
+                   const Array2<std::uint64_t>& found, const Array2<double>& gains,
                    const Array1<std::int64_t>& board) {
             const size_t n = X.shape(0), trials = candidates.shape(0);
             const size_t blocks = boxes.shape(0), room = blocks * block;
@@ -83,9 +82,7 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("reach", reach, {room});
             expect("strip_reach", strip_reach, {blocks * strip});
             expect("uniforms", uniforms, {chosen.shape(0) - 1, trials});
-            expect("slots", slots, {pieces * trials, chunk});
-            expect("distances", distances, {pieces * trials, chunk});
-            expect("counts", counts, {pieces, trials});
+            expect("found", found, {pieces * trials, chunk / 64});
             expect("gains", gains, {pieces, trials});
             expect("board", board, {board_size});
             kernels.seeding_steps(
@@ -94,15 +91,14 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
                 {closest.data(), potentials.data(), reach.data(), strip_reach.data(),
                  chosen.data()},
                 {matrix(uniforms), first_step, last_step},
-                {candidates.data(), slots.data(), distances.data(), counts.data(), gains.data()},
+                {candidates.data(), found.data(), gains.data()},
                 board.data());
         },
         named("X"), named("weights"), named("order"), named("places"), named("heads"), named("norms"),
         named("profiles"), named("profile_norms"), named("boxes"), nb::arg("scale"),
         nb::arg("slack"), named("closest"), named("potentials"), named("reach"),
         named("strip_reach"), named("chosen"), named("uniforms"), nb::arg("first_step"),
-        nb::arg("last_step"), named("candidates"), named("slots"), named("distances"),
-        named("counts"), named("gains"), named("board"), Unlocked());
+        nb::arg("last_step"), named("candidates"), named("found"), named("gains"), named("board"), Unlocked());
 }
 
 }  // namespace

@@ -80,8 +80,9 @@ struct SeedingRows {
 };
 
 // How far the seeds so far are from the rows.
+template <class T>
 struct SeedingState {
-    double* closest;
+    T* closest;
     double* potentials;
     std::int32_t* reach;
     std::int32_t* strip_reach;
@@ -95,13 +96,10 @@ struct SeedingDraws {
     size_t last_step;
 };
 
-// The candidates of a step, and the rows that each would come closer to.
-template <class T>
+// The candidates of a step, and, as bits, the slots that each would come closer to.
 struct SeedingFinds {
     Label* candidates;
-    Label* slots;
-    T* distances;
-    std::int32_t* counts;
+    std::uint64_t* found;
     double* gains;
 };
 
@@ -194,8 +192,8 @@ struct DenseKernels {
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
-    void (*seeding_steps)(SeedingRows<T> rows, SeedingState state, SeedingDraws draws,
-                          SeedingFinds<T> finds, std::int64_t* board);
+    void (*seeding_steps)(SeedingRows<T> rows, SeedingState<T> state, SeedingDraws draws,
+                          SeedingFinds finds, std::int64_t* board);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
     void (*hartigan_targets)(Matrix<const T> X, const T* shift, HartiganRows rows,

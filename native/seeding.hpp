@@ -2,7 +2,8 @@
 //
 // Candidates are drawn in proportion to w_n D_n, D_n the squared distance of row n from the closest
 // seed. Rows that bounds cannot exclude are measured; those that a candidate would come closer to
-// are listed, chunk by chunk, so that taking the winner of a step is a walk through its lists.
+// are marked, chunk by chunk, so that taking the winner of a step is a walk through its marks. Only
+// the winner's distances are needed again, so all are forgotten and the winner's measured anew.
 #pragma once
 
 #include "relay.hpp"
@@ -12,6 +13,8 @@ namespace cofactor::COFACTOR_ISA {
 
 constexpr size_t panel_rows = 64;            // whose potentials are added up first
 constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
+constexpr size_t word_slots = 64;
+constexpr size_t chunk_words = chunk_slots / word_slots;
 constexpr std::uint64_t cached_strips = (std::uint64_t{1} << 32) - 1;  // looked at in one go
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
 constexpr size_t prefetched_bytes = 512;  // of a row; the machine itself fetches what follows
@@ -47,7 +50,7 @@ struct Hit {
 template <class T>
 class Seeding {
 public:
-    Seeding(SeedingRows<T> rows, SeedingState state, SeedingDraws draws, SeedingFinds<T> finds,
+    Seeding(SeedingRows<T> rows, SeedingState<T> state, SeedingDraws draws, SeedingFinds finds,
             std::int64_t* notes)
         : rows_(rows),
           state_(state),
@@ -81,7 +84,7 @@ public:
 
     void work(size_t piece) {
         prepare();
-        for (size_t q = 0; q < trials_; ++q) finds_.counts[piece * trials_ + q] = 0;
+        __builtin_memset(marks(piece, 0), 0, trials_ * chunk_words * sizeof(std::uint64_t));
         for (size_t q = 0; q < trials_; ++q) finds_.gains[piece * trials_ + q] = 0;
         const size_t blocks = rows_.heads.rows / strip_slots;
         const size_t first = piece * (chunk_slots / block_slots);
@@ -232,32 +235,37 @@ private:
         return static_cast<size_t>(rows_.places[finds_.candidates[q]]);
     }
 
-    // List the rows that a candidate is closer to, and add up what they would gain.
-    void measure(size_t piece, size_t count) {
+    COFACTOR_INLINE std::uint64_t* marks(size_t piece, size_t q) const {
+        return finds_.found + (piece * trials_ + q) * chunk_words;
+    }
+
+    COFACTOR_INLINE T distance(size_t row, Label candidate) const {
         const size_t d = rows_.X.columns;
+        return static_cast<T>(row_distance(
+            rows_.X.data + row * d, rows_.X.data + static_cast<size_t>(candidate) * d, d));
+    }
+
+    // Mark the rows that a candidate is closer to, and add up what they would gain.
+    void measure(size_t piece, size_t count) {
         for (size_t i = 0; i < count; ++i) {
             const size_t row = row_in(hits_[i].slot), q = hits_[i].candidate;
-            const T distance = static_cast<T>(
-                row_distance(rows_.X.data + row * d,
-                             rows_.X.data + static_cast<size_t>(finds_.candidates[q]) * d, d));
-            const double gain = state_.closest[row] - static_cast<double>(distance);
+            const double gain = static_cast<double>(state_.closest[row]) -
+                                static_cast<double>(distance(row, finds_.candidates[q]));
             if (!(gain > 0)) continue;
-            const size_t list = piece * trials_ + q;
-            const size_t at = list * chunk_slots + static_cast<size_t>(finds_.counts[list]++);
-            finds_.slots[at] = static_cast<Label>(hits_[i].slot);
-            finds_.distances[at] = distance;
-            finds_.gains[list] += rows_.weights[row] * gain;
+            const size_t at = hits_[i].slot % chunk_slots;
+            marks(piece, q)[at / word_slots] |= std::uint64_t{1} << at % word_slots;
+            finds_.gains[piece * trials_ + q] += rows_.weights[row] * gain;
         }
     }
 
     void settle() {
         const size_t winner = best(), taken = this_step();
         state_.chosen[taken] = finds_.candidates[winner];
-        for (size_t piece = 0; piece < pieces_; ++piece) {
-            const size_t list = piece * trials_ + winner;
-            take(finds_.slots + list * chunk_slots, finds_.distances + list * chunk_slots,
-                 static_cast<size_t>(finds_.counts[list]));
-        }
+        for (size_t piece = 0; piece < pieces_; ++piece)
+            for (size_t word = 0; word < chunk_words; ++word)
+                if (marks(piece, winner)[word])
+                    take(piece * chunk_slots + word * word_slots, marks(piece, winner)[word],
+                         finds_.candidates[winner]);
         for (size_t word = 0; word < (panels_ + 63) / 64; ++word) {
             for_each_bit(dirty_[word], [=](size_t bit) { add_up(word * 64 + bit); });
             dirty_[word] = 0;
@@ -276,17 +284,20 @@ private:
         return winner;
     }
 
-    // Bring some rows up to date, whose slots ascend.
-    void take(const Label* slots, const T* distances, size_t count) {
-        for (size_t i = 0; i < count; ++i) {
-            const size_t slot = static_cast<size_t>(slots[i]), row = row_in(slot);
-            state_.closest[row] = static_cast<double>(distances[i]);
-            dirty_[row / panel_rows / 64] |= std::uint64_t{1} << (row / panel_rows % 64);
-            if (rows_.norms[slot] != no_head) state_.reach[slot] = reach(state_.closest[row]);
-            const bool last = i + 1 == count;
-            if (last || static_cast<size_t>(slots[i + 1]) / strip_slots != slot / strip_slots)
-                limit_strip(slot / strip_slots);
-        }
+    // Bring the rows of some of the slots from `first` on up to date.
+    void take(size_t first, std::uint64_t bits, Label seed) {
+        for_each_bit(bits, [=](size_t at) { prefetch(row_at(first + at), rows_.X.columns); });
+        for_each_bit(bits, [=](size_t at) { take(first + at, seed); });
+        for (size_t s = 0; s < word_slots / strip_slots; ++s)
+            if (bits >> s * strip_slots & 0xffff) limit_strip(first / strip_slots + s);
+    }
+
+    COFACTOR_INLINE void take(size_t slot, Label seed) {
+        const size_t row = row_in(slot);
+        state_.closest[row] = distance(row, seed);
+        dirty_[row / panel_rows / 64] |= std::uint64_t{1} << (row / panel_rows % 64);
+        if (rows_.norms[slot] != no_head)
+            state_.reach[slot] = reach(static_cast<double>(state_.closest[row]));
     }
 
     COFACTOR_INLINE std::int32_t reach(double squared_distance) const {
@@ -305,8 +316,9 @@ private:
         const size_t first = panel * panel_rows;
         const size_t count = smaller(panel_rows, rows_.X.rows - first);
         const double* const weights = rows_.weights + first;
-        const double* const closest = state_.closest + first;
-        state_.potentials[panel] = sum_of(count, [=](size_t i) { return weights[i] * closest[i]; });
+        const T* const closest = state_.closest + first;
+        state_.potentials[panel] = sum_of(
+            count, [=](size_t i) { return weights[i] * static_cast<double>(closest[i]); });
     }
 
     // Draw in proportion to the potential of each row; false if there is none.
@@ -340,7 +352,7 @@ private:
         size_t last = 0;
         const size_t end = smaller((panel + 1) * panel_rows, rows_.X.rows);
         for (size_t row = panel * panel_rows; row < end; ++row) {
-            const double mass = rows_.weights[row] * state_.closest[row];
+            const double mass = rows_.weights[row] * static_cast<double>(state_.closest[row]);
             reached += mass;
             if (!(mass > 0)) continue;
             last = row;
@@ -350,9 +362,9 @@ private:
     }
 
     const SeedingRows<T> rows_;
-    const SeedingState state_;
+    const SeedingState<T> state_;
     const SeedingDraws draws_;
-    const SeedingFinds<T> finds_;
+    const SeedingFinds finds_;
     std::int64_t* const notes_;
     const size_t trials_, pairs_, box_pairs_, panels_, pieces_;
     Candidates candidates_;
@@ -364,8 +376,8 @@ private:
 };
 
 template <class T>
-void seeding_steps(SeedingRows<T> rows, SeedingState state, SeedingDraws draws,
-                   SeedingFinds<T> finds, std::int64_t* board) {
+void seeding_steps(SeedingRows<T> rows, SeedingState<T> state, SeedingDraws draws,
+                   SeedingFinds finds, std::int64_t* board) {
     Board* const shared = reinterpret_cast<Board*>(board);
     Seeding<T> job(rows, state, draws, finds, shared->notes);
     Relay<Seeding<T>>(shared).run(job);

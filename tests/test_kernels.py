@@ -426,15 +426,13 @@ def seeding_steps(implementation, rng, dtype, n, d, trials, head):
     bounds = profiles, squares, boxes, 1.0, 0.0
     k, chunks = min(n, 9), -(-len(slots) // kernels.SEEDING_CHUNK)
     reach = np.where(slots < 0, 0, 2**30).astype(np.int32)
-    closest, potentials = np.full(n, np.inf), np.zeros(-(-n // kernels.SEEDING_PANEL))
+    closest, potentials = np.full(n, np.inf, dtype), np.zeros(-(-n // kernels.SEEDING_PANEL))
     chosen = np.full(k, -1, np.int32)
     chosen[0] = rng.integers(n)
     state = closest, potentials, reach, np.full(len(slots) // 16, 2**30, np.int32), chosen
     scratch = (
         np.empty(trials, np.int32),
-        np.empty((chunks * trials, kernels.SEEDING_CHUNK), np.int32),
-        np.empty((chunks * trials, kernels.SEEDING_CHUNK), dtype),
-        np.empty((chunks, trials), np.int32),
+        np.empty((chunks * trials, kernels.SEEDING_CHUNK // 64), np.uint64),
         np.empty((chunks, trials)),
     )
     rows = X, rng.integers(0, 3, n) / 2.0, slots, places, heads, norms

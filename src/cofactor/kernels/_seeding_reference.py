@@ -99,7 +99,7 @@ def seeding_steps(
     boxes: Integers,
     scale: float,
     slack: float,
-    closest: Floats,
+    closest: Data,
     potentials: Floats,
     reach: Integers,
     strip_reach: Integers,
@@ -108,9 +108,7 @@ def seeding_steps(
     first_step: int,
     last_step: int,
     candidates: Integers,
-    slots: Integers,
-    distances: Data,
-    counts: Integers,
+    found: NDArray[np.uint64],
     gains: Floats,
     board: NDArray[np.int64],
 ) -> None:
@@ -148,7 +146,7 @@ def seeding_steps(
         As from `seeding_boxes`; q may be 0.
     scale, slack : float
         Rows at a distance r have coordinates at most ``scale * r + slack`` apart.
-    closest, potentials : float64 arrays of shape (n,) and (ceil(n / 64),)
+    closest, potentials : array as X, float64 array of shape (n,) and (ceil(n / 64),)
         Updated: D_n, infinite at first, and the sums of ``w_n D_n`` of each 64 rows.
     reach, strip_reach : int32 arrays of shape (256 b,) and (16 b,)
         Updated: reach of the rows and the largest of each strip, squared; at first 2**30 for rows
@@ -161,8 +159,8 @@ def seeding_steps(
         The steps to make, the last one not included.
     candidates : int32 array of shape (trials,)
         Scratch, as all that follow; c is the number of 1024 slots begun.
-    slots, distances : int32 array, array as X, both of shape (c * trials, 1024)
-    counts, gains : int32 and float64 arrays of shape (c, trials)
+    found : uint64 array of shape (c * trials, 16)
+    gains : float64 array of shape (c, trials)
     board : int64 array of shape (16,)
         Zeros at first, the same for all threads of a call.
     """
@@ -177,7 +175,7 @@ def seeding_steps(
             targets = np.maximum(uniforms[step - 1] * total, np.finfo(float).smallest_subnormal)
             drawn = np.searchsorted(reached, np.minimum(targets, reached[-1]))
             offered = np.square(X - X[drawn][:, None]).sum(axis=2)
-            gain = np.maximum(closest - offered, 0.0) @ weights
+            gain = np.maximum(closest - offered.astype(float), 0.0) @ weights
             chosen[step] = drawn[np.argmax(gain)]
         squares = np.square(X - X[chosen[step]]).sum(axis=1)
         closest[:] = np.minimum(closest, squares)

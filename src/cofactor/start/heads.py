@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from cofactor.data.base import Array, Floats
 SAMPLE_ROWS = 8192
 SAMPLE_ENTRIES = 1 << 22
 LENGTHS = (8, 12, 16, 24, 32, 48)
-PROFILE = 64  # coordinates that pairs are judged by before they are measured
+PROFILE = 64  # coordinates that pairs are judged by before they are measured,
+PROFILE_STEP = 32  # and of what number these are multiples
+ROOM, ROOM_TAKEN = 1.15, 32  # bytes a row, in those of the data, and how many of them are taken
 POWER_STEPS = 2
 JUDGING = 1000  # what a pair costs that heads do not exclude, in products of heads,
 MEASURING = 1600  # and one that profiles do not exclude either,
@@ -47,6 +50,18 @@ class HeadMap:
         product: Array = centred @ (scale * self.directions).astype(rows.dtype)
         return product
 
+    def first(self, columns: int) -> Self:
+        """Return the map to the first coordinates alone."""
+        if self.directions is None:
+            raise ValueError("Coordinates that are the columns themselves stay together.")
+        return replace(self, directions=self.directions[:, :columns], length=columns)
+
+    @property
+    def padded_width(self) -> int:
+        """Number of coordinates and of zeros that fill them up for the kernels."""
+        step = 2 if self.length == self.width else PROFILE_STEP
+        return -(-self.width // step) * step
+
     @property
     def width(self) -> int:
         """Number of coordinates."""
@@ -73,10 +88,11 @@ def head_map(X: Array, k: int) -> HeadMap:
         return HeadMap(reference, _longest_axes(sample), PROFILE)
     centred = sample.astype(np.float64) - reference
     directions = _principal(centred)
-    length = _cheapest(centred, k, directions)
-    if length == d:
-        return HeadMap(reference, None, d)
-    return HeadMap(reference, directions, length)
+    costs = _costs(centred, k, directions, X.itemsize * d)
+    length = min(costs, key=costs.__getitem__)
+    if costs[length] < d:
+        return HeadMap(reference, directions, length)
+    return HeadMap(reference, None, d)
 
 
 def _longest_axes(sample: Array) -> Floats:
@@ -90,7 +106,7 @@ def _principal(sample: Floats) -> Floats:
 
     By subspace iteration from some of the rows [Halko, Martinsson & Tropp 2011].
     """
-    size = min(PROFILE, *sample.shape)
+    size = min(_profile_width(sample.shape[1]), *sample.shape)
     basis = np.linalg.qr(sample[:: len(sample) // size][:size].T)[0]
     for _ in range(POWER_STEPS):
         basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
@@ -99,13 +115,19 @@ def _principal(sample: Floats) -> Floats:
     return directions
 
 
-def _cheapest(sample: Floats, k: int, directions: Floats) -> int:
-    """Return the length of heads for which screening and measuring cost least together."""
+def _profile_width(d: int) -> int:
+    """Return how many of d coordinates pairs are judged by: few that are filled up with zeros."""
+    return min(d, PROFILE, max(1, round(d / PROFILE_STEP)) * PROFILE_STEP)
+
+
+def _costs(sample: Floats, k: int, directions: Floats, row_bytes: int) -> dict[int, float]:
+    """Return what screening and measuring cost together for each length of heads, as d does."""
     d, width = directions.shape
     order = np.random.RandomState(0).permutation(len(sample))
     n_judges = min(JUDGES, len(sample) // 2)
-    judges, others = sample[order[:n_judges]], sample[order[n_judges:]]
-    closest = _squares(judges, others[: max(1, min(k // 2, JUDGED_SEEDS))]).min(axis=1)
+    n_others = max(1, min(k // 2, JUDGED_SEEDS))
+    judges, others = sample[order[:n_judges]], sample[order[n_judges:][:n_others]]
+    closest = _squares(judges, others).min(axis=1)
     shares = np.linspace(0.0, 0.999, JUDGED_CANDIDATES)
     candidates = judges[np.searchsorted(closest.cumsum(), closest.sum() * shares)]
     judged, offered = judges @ directions, candidates @ directions
@@ -119,10 +141,15 @@ def _cheapest(sample: Floats, k: int, directions: Floats) -> int:
     costs = {
         length: boxes * length + left(length) * JUDGING + measuring
         for length in LENGTHS
-        if length < width
+        if length < width and _fits(length, width, row_bytes)
     }
-    costs[d] = d
-    return min(costs, key=costs.__getitem__)
+    return costs or {width: boxes * width + measuring}
+
+
+def _fits(length: int, width: int, row_bytes: int) -> bool:
+    """Return whether heads and profiles of 16 bits take no more memory than there is."""
+    padded = -(-width // PROFILE_STEP) * PROFILE_STEP
+    return 2 * (length + padded) + ROOM_TAKEN <= ROOM * row_bytes
 
 
 def _squares(a: Floats, b: Floats) -> Floats:

@@ -6,7 +6,7 @@ Coordinates are rounded to whole numbers q in units of ``1/s``, which moves each
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
@@ -33,31 +33,35 @@ EVERYTHING = 1 << 30  # a reach that no pair of heads exceeds
 NO_HEAD = -800_000_000  # norm of a row that is always measured
 FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
 ORDERING, BOXED = 8, 8  # coordinates that rows are ordered by; pairs of them that make a box
-ROUNDED_ROWS = 1024
+ROUNDED_ROWS = 1024  # whole blocks
 WORK_PER_CALL = 1 << 32  # products of heads between two looks at the clock
 
 
 @dataclass(frozen=True)
-class Profiles:
+class Grid:
     """Coordinates of the rows in whole numbers.
 
     Attributes
     ----------
-    q : ndarray of shape (n, w), int16
-        Zeros for rows too far away.
+    X : ndarray of shape (n, d)
+    head : HeadMap
     is_far : ndarray of shape (n,), bool
-    scale, slack : float
-        Rows at a distance δ have coordinates at most ``scale δ + slack`` apart.
+        Rows too far away, whose coordinates are zeros.
+    unit, scale, slack : float
+        Coordinates are multiplied by ``unit``; those of rows at a distance δ are at most
+        ``scale δ + slack`` apart.
     """
 
-    q: Array
+    X: Array
+    head: HeadMap
     is_far: NDArray[np.bool_]
+    unit: float
     scale: float
     slack: float
 
     @classmethod
     def of(cls, X: Array, head: HeadMap, engine: Engine) -> Self:
-        """Round the coordinates of all rows.
+        """Choose a unit for which the coordinates of almost all rows have 16 bits.
 
         Raises
         ------
@@ -66,22 +70,29 @@ class Profiles:
         """
         norms = _norms(X, head.reference, engine)
         radius = _radius(norms, X.dtype)
-        scale = LARGEST / radius if radius > 0 else 1.0
-        is_far = norms > radius**2
-        some_are_far = bool(is_far.any())
-        step = 2 if head.length == head.width else 32
-        q = np.zeros((len(X), -(-head.width // step) * step), dtype=np.int16)
-
-        def fill(rows: slice) -> None:
-            y = head(X[rows], scale)
-            if some_are_far:
-                y[is_far[rows]] = 0.0
-            q[rows, : head.width] = np.rint(y, out=y)
-
-        engine.map(fill, _parts(len(X), ROUNDED_ROWS))
+        unit = LARGEST / radius if radius > 0 else 1.0
         rounding = 4.0 * (X.shape[1] + 16) * np.finfo(X.dtype).eps
         slack = np.sqrt(head.width) * (1.0 + LARGEST * rounding) + 1.0
-        return cls(q, is_far, scale * (1.0 + rounding), slack)
+        return cls(X, head, norms > radius**2, unit, unit * (1.0 + rounding), slack)
+
+    def __call__(self, rows: Any) -> Array:
+        """Return the coordinates of some rows, of shape (r, w or more), int16; zeros at the end."""
+        y = self.head(self.X[rows], self.unit)
+        y[self.is_far[rows]] = 0.0
+        q = np.zeros((len(y), self.head.padded_width), dtype=np.int16)
+        q[:, : self.head.width] = np.rint(y, out=y)
+        return q
+
+    def first(self, columns: int, engine: Engine) -> Array:
+        """Return so many coordinates of all rows, of shape (n, columns), int16."""
+        part = replace(self, head=self.head.first(columns))
+        q = np.empty((len(self.X), columns), dtype=np.int16)
+
+        def fill(rows: slice) -> None:
+            q[rows] = part(rows)[:, :columns]
+
+        engine.map(fill, _parts(len(q), ROUNDED_ROWS))
+        return q
 
 
 @dataclass(frozen=True)
@@ -109,20 +120,40 @@ class Layout:
     boxes: Integers
 
     @classmethod
-    def of(cls, profiles: Profiles, head: HeadMap) -> Self:
+    def of(cls, grid: Grid, engine: Engine) -> Self:
         """Pack the rounded coordinates of all rows."""
-        order = _order(profiles, head)
-        places = np.empty(len(profiles.q), dtype=np.int32)
+        head, order = grid.head, _order(grid, engine)
+        places = np.empty(len(grid.X), dtype=np.int32)
         places[order[: len(places)]] = np.arange(len(places), dtype=np.int32)
-        n_blocks, pairs = len(order) // SEEDING_BLOCK, -(-head.length // 2)
-        heads = np.empty((n_blocks * SEEDING_STRIP, pairs * SEEDING_STRIP), dtype=np.int32)
-        norms = np.empty(len(order), dtype=np.int32)
-        kernels.seeding_strips(profiles.q, order, heads, norms)
-        norms[places[profiles.is_far]] = NO_HEAD
+        n_slots, n_blocks, pairs = len(order), len(order) // SEEDING_BLOCK, -(-head.length // 2)
         box_pairs = 0 if head.directions is None else min(BOXED, pairs)
-        boxes = np.empty((n_blocks, 2 * SEEDING_STRIP * box_pairs), dtype=np.int32)
-        kernels.seeding_boxes(heads, boxes)
-        return cls(order, places, heads, norms, *_judged(profiles, head, order), boxes)
+        columns = 0 if head.length == head.width else head.padded_width
+        layout = cls(
+            order,
+            places,
+            np.empty((n_blocks * SEEDING_STRIP, pairs * SEEDING_STRIP), dtype=np.int32),
+            np.empty(n_slots, dtype=np.int32),
+            np.empty((n_slots if columns else 0, columns), dtype=np.int16),
+            np.empty(n_slots if columns else 0, dtype=np.int32),
+            np.empty((n_blocks, 2 * SEEDING_STRIP * box_pairs), dtype=np.int32),
+        )
+        engine.map(partial(layout._pack, grid), _parts(n_slots, ROUNDED_ROWS))
+        kernels.seeding_boxes(layout.heads, layout.boxes)
+        return layout
+
+    def _pack(self, grid: Grid, slots: slice) -> None:
+        """Write the coordinates of the rows in some slots, whole blocks of them."""
+        rows = self.order[slots]
+        q, norms = grid(rows), self.norms[slots]
+        here = np.where(rows < 0, -1, np.arange(len(rows), dtype=np.int32))
+        strips = slice(slots.start // SEEDING_STRIP, slots.stop // SEEDING_STRIP)
+        kernels.seeding_strips(q, here, self.heads[strips], norms)
+        is_far = grid.is_far[rows] & (rows >= 0)
+        norms[is_far] = NO_HEAD
+        if len(self.profiles):
+            self.profiles[slots] = q
+            squares = np.square(q, dtype=np.int32).sum(axis=1)
+            self.profile_norms[slots] = np.where(is_far, NO_HEAD, squares)
 
 
 def greedy_dense_rows(
@@ -153,13 +184,13 @@ def greedy_dense_rows(
     """
     k, trials = len(uniforms) + 1, uniforms.shape[1]
     head = head_map(X, k)
-    profiles = Profiles.of(X, head, engine)
-    layout = Layout.of(profiles, head)
+    grid = Grid.of(X, head, engine)
+    layout = Layout.of(grid, engine)
     given: dict[str, Any] = {"X": X, "weights": weights, "uniforms": uniforms, **vars(layout)}
-    bound: dict[str, Any] = {"scale": profiles.scale, "slack": profiles.slack}
+    bound: dict[str, Any] = {"scale": grid.scale, "slack": grid.slack}
     chosen = np.full(k, -1, dtype=np.int32)
     chosen[0] = first
-    state = {**_untouched(layout), "chosen": chosen, **_scratch(layout, trials, X.dtype)}
+    state = {**_untouched(layout, X.dtype), "chosen": chosen, **_scratch(layout, trials)}
     steps = partial(kernels.seeding_steps, **given, **bound, **state)
     for part in _parts(k, max(1, WORK_PER_CALL // (len(X) * trials * head.length))):
         last = min(part.stop, k)
@@ -170,48 +201,38 @@ def greedy_dense_rows(
     return chosen
 
 
-def _untouched(layout: Layout) -> dict[str, Any]:
+def _untouched(layout: Layout, dtype: Any) -> dict[str, Any]:
     """Return what is known of the rows before there is any seed."""
-    n = len(layout.places)
+    n, n_slots = len(layout.places), len(layout.order)
+    reach = np.full(n_slots, EVERYTHING, dtype=np.int32)
+    reach[layout.order < 0] = 0
     return {
-        "closest": np.full(n, np.inf),
+        "closest": np.full(n, np.inf, dtype=dtype),
         "potentials": np.zeros(-(-n // SEEDING_PANEL)),
-        "reach": np.where(layout.order < 0, 0, EVERYTHING).astype(np.int32),
+        "reach": reach,
         "strip_reach": np.full(len(layout.heads), EVERYTHING, dtype=np.int32),
     }
 
 
-def _scratch(layout: Layout, trials: int, dtype: Any) -> dict[str, Any]:
+def _scratch(layout: Layout, trials: int) -> dict[str, Any]:
     """Return the places that the threads of a step write to."""
     chunks = -(-len(layout.order) // SEEDING_CHUNK)
     return {
         "candidates": np.empty(trials, dtype=np.int32),
-        "slots": np.empty((chunks * trials, SEEDING_CHUNK), dtype=np.int32),
-        "distances": np.empty((chunks * trials, SEEDING_CHUNK), dtype=dtype),
-        "counts": np.empty((chunks, trials), dtype=np.int32),
+        "found": np.empty((chunks * trials, SEEDING_CHUNK // 64), dtype=np.uint64),
         "gains": np.empty((chunks, trials)),
     }
 
 
-def _order(profiles: Profiles, head: HeadMap) -> Integers:
+def _order(grid: Grid, engine: Engine) -> Integers:
     """Return the row in each slot, and -1 in those at the end that are empty."""
-    n = len(profiles.q)
+    n = len(grid.X)
     order = np.full(-(-n // SEEDING_BLOCK) * SEEDING_BLOCK, -1, dtype=np.int32)
-    order[:n] = np.arange(n)
-    if head.directions is not None:
-        kernels.seeding_order(profiles.q, min(ORDERING, head.width), order[:n])
+    order[:n] = np.arange(n, dtype=np.int32)
+    if grid.head.directions is not None:
+        columns = min(ORDERING, grid.head.width)
+        kernels.seeding_order(grid.first(columns, engine), columns, order[:n])
     return order
-
-
-def _judged(profiles: Profiles, head: HeadMap, order: Integers) -> tuple[Array, Integers]:
-    """Return the coordinates of the rows in slots, if heads lack any, and their squared norms."""
-    if head.length == head.width:
-        return np.empty((0, 0), dtype=np.int16), np.empty(0, dtype=np.int32)
-    q, norms = profiles.q[order], np.empty(len(order), dtype=np.int32)
-    for slots in _parts(len(norms), ROUNDED_ROWS):
-        norms[slots] = np.square(q[slots], dtype=np.int32).sum(axis=1)
-    norms[profiles.is_far[order]] = NO_HEAD
-    return q, norms
 
 
 def _parts(n: int, size: int) -> list[slice]:
