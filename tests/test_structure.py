@@ -14,7 +14,7 @@ import cofactor
 ROOT = Path(cofactor.__path__[0])
 # From the ground up; a module may import from lower layers and from its own package.
 LAYERS = [
-    {"errors"},
+    {"errors", "lazy"},
     {"kernels", "engine", "trace"},
     {"data"},
     {"noise"},

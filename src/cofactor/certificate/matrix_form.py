@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, singledispatch
+from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight
 from cofactor.data import DenseRows, RowBlock, SparseRows, mean_row, open_blocks, split
 from cofactor.data.base import Floats, Labels
 from cofactor.errors import InputError
+from cofactor.lazy import lazy
 
 UNIT = 0.5 * np.finfo(float).eps  # rounding of one operation
 CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
@@ -106,23 +107,23 @@ class MatrixForm:
         """Number of clusters ``k``, empty ones included."""
         return len(self.M)
 
-    @cached_property
+    @lazy
     def weights(self) -> Floats:
         """Row weights ``w``, shape (n,)."""
         return np.concatenate([block.weights for block in self.blocks])
 
-    @cached_property
+    @lazy
     def Z(self) -> sp.csr_array:  # noqa: N802, what the formulas call it
         """The codes: one-hot rows, shape (n, k)."""
         n = len(self.labels)
         return sp.csr_array((np.ones(n), self.labels, np.arange(n + 1)), shape=(n, self.n_clusters))
 
-    @cached_property
+    @lazy
     def counts(self) -> Floats:
         """Weight of each cluster, the diagonal of ``ZᵀWZ``, shape (k,)."""
         return _by_cluster(self.labels, self.weights, self.n_clusters)
 
-    @cached_property
+    @lazy
     def inverse_counts(self) -> Floats:
         """The diagonal of ``(ZᵀWZ)⁺``: 0 for empty clusters, shape (k,)."""
         filled = self.counts > 0
@@ -147,7 +148,7 @@ class MatrixForm:
             (n, n), matvec=product, rmatvec=product, matmat=product, rmatmat=product, dtype=float
         )
 
-    @cached_property
+    @lazy
     def reference(self) -> Floats:
         """Point about which cancelling forms are computed, which costs none of their value.
 
@@ -156,14 +157,14 @@ class MatrixForm:
         """
         return self.blocks[0].reference(mean_row(self.blocks))
 
-    @cached_property
+    @lazy
     def traces(self) -> Traces:
         """The terms of the "traces" form."""
         best = self._best_centred
         T3 = float((self.counts @ np.square(best)).sum())
         return Traces(float(self._cluster_squares.sum()), float(np.vdot(self._sums, best)), T3)
 
-    @cached_property
+    @lazy
     def excess(self) -> float:
         """``J(M, Z) − J(Z) = Σ_c n_c‖μ_c − x̄_c‖²`` (Huygens)."""
         steps = (self._centers - self.reference) - self._best_centred
@@ -207,11 +208,11 @@ class MatrixForm:
         difference = max(of_labels) - min(of_labels)
         return Agreement(values, self.excess, difference, self._rounding)
 
-    @cached_property
+    @lazy
     def _parts(self) -> list[tuple[RowBlock, Labels]]:
         return list(zip(self.blocks, split(self.labels, self.blocks), strict=True))
 
-    @cached_property
+    @lazy
     def _sums(self) -> Floats:
         """``ZᵀW(X − 1rᵀ)``, shape (k, d)."""
         parts = [
@@ -222,23 +223,23 @@ class MatrixForm:
         ]
         return np.sum(parts, axis=0)
 
-    @cached_property
+    @lazy
     def _best_centred(self) -> Floats:
         """``M* − 1rᵀ``; zero for empty clusters."""
         return self._sums * self.inverse_counts[:, None]
 
-    @cached_property
+    @lazy
     def _cluster_squares(self) -> Floats:
         """``Σ_n w_n z_nc‖x_n − r‖²``, shape (k,)."""
         norms = [block.squared_norms(self.reference) for block in self.blocks]
         return _by_cluster(self.labels, self.weights * np.concatenate(norms), self.n_clusters)
 
-    @cached_property
+    @lazy
     def _centers(self) -> Floats:
         """``M`` with zeros for empty clusters, whose centers may be anything."""
         return np.where(self.counts[:, None] > 0, self.M, 0.0)
 
-    @cached_property
+    @lazy
     def _rounding(self) -> float:
         """How much of ``J`` rounding explains: of sums of n and d terms, and of ``M*`` itself."""
         n_terms = len(self.labels) + self.M.shape[1] + 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from cofactor.cli.rows import RowResult
 from cofactor.cli.source import Source
 from cofactor.cli.version import version
 from cofactor.io import OutputDirectory, Table, save_model
+from cofactor.lazy import lazy
 from cofactor.report import Result
 
 MODEL, SUMMARY = "model.safetensors", "summary.json"
@@ -44,7 +44,7 @@ class Results:
     rows: RowResult
     values: NDArray[Any]
 
-    @cached_property
+    @lazy
     def fitted(self) -> Result:
         """The fitted model, in the terms that all models share."""
         name = f"{self.plan.model}, {self.plan.n_components} components"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cofactor.engine.base import Engine
+from cofactor.lazy import lazy
 
 if TYPE_CHECKING:
     from cofactor.data.sparse import SparseRows
@@ -41,7 +41,7 @@ class Affine:
     shift: Floats
     _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
+    @lazy
     def transposed(self) -> Floats:
         """The components as a C-contiguous (d, k) array, for rows stored sparsely."""
         return np.ascontiguousarray(self.components.T)
@@ -60,7 +60,7 @@ class Affine:
             self._lanes[dtype] = components, offsets
         return self._lanes[dtype]
 
-    @cached_property
+    @lazy
     def unshifted_offsets(self) -> Floats:
         """The constants of the same losses about the origin: ``b_c + ⟨r, e_c⟩``."""
         return self.offsets + self.components @ self.shift

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from cofactor.data.masked import MaskedRows
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Addable, Engine
 from cofactor.engine.serial import SerialEngine
+from cofactor.lazy import lazy
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -103,7 +103,7 @@ class Rows(Generic[S]):
         pairs = list(zip(self.blocks, self.states, strict=True))
         return self.engine.map(lambda pair: function(*pair), pairs)
 
-    @cached_property
+    @lazy
     def weights(self) -> Floats:
         """Row weights, shape (n,)."""
         return np.concatenate([block.weights for block in self.blocks])

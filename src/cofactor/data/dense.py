@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from cofactor.data.base import (
 from cofactor.data.features import DenseFeatures, posterior_of, unwritten_posterior
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Engine
+from cofactor.lazy import lazy
 
 PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to be interruptible
 
@@ -241,7 +242,7 @@ class DenseRows:
         """See :class:`RowBlock`."""
         return self._sparse
 
-    @cached_property
+    @lazy
     def _sparse(self) -> SparseRows:
         return SparseRows(sp.csr_array(self.values), self.weights)
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, reduce
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
 from cofactor.fit import Fit
+from cofactor.lazy import lazy
 from cofactor.noise import Noise
 from cofactor.stop import TimeLimit
 from cofactor.trace import Callback, Iteration
@@ -53,17 +54,17 @@ class OpenData:
         """Row weights, shape (n,)."""
         return self.rows.weights
 
-    @cached_property
+    @lazy
     def blocks(self) -> list[RowBlock]:
         """The rows, cut into blocks."""
         return cut(self.rows)
 
-    @cached_property
+    @lazy
     def mean(self) -> Floats:
         """Weighted mean of the rows, shape (d,)."""
         return mean_row(self.blocks, self.engine)
 
-    @cached_property
+    @lazy
     def variance(self) -> float:
         """Mean variance of a column, with equal weights for all rows."""
         if (self.weights != 1).any():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.special import entr
@@ -13,6 +12,7 @@ from cofactor.codes.posterior import row_chunks
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats, Labels, Posterior
 from cofactor.engine import Engine
+from cofactor.lazy import lazy
 from cofactor.noise.base import MixtureNoise, Params, Scorer
 
 
@@ -29,7 +29,7 @@ class Predictor:
     noise: MixtureNoise
     params: Params
 
-    @cached_property
+    @lazy
     def scorer(self) -> Scorer:
         """The losses under the parameters."""
         return self.noise.scorer(self.params)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable
 from cofactor.data.cut import cut
 from cofactor.engine import Additive, Engine
+from cofactor.lazy import lazy
 
 EMPTY = 1e-12  # of all rows: a component with less of the posterior counts as empty
 
@@ -257,7 +257,7 @@ class AffineScorer:
     row_factor: float = 1.0
     row_constant: float = 0.0
 
-    @cached_property
+    @lazy
     def in_nats(self) -> Affine:
         """The affine losses in nats."""
         a = self.affine
