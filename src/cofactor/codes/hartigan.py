@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
-from operator import add
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -165,13 +164,22 @@ class Hartigan:
 
     def _set_means(self) -> None:
         """Compute counts and means from the labels."""
-        found = self._engine.map(self._sums, self._chunks)
-        counts, sums = (reduce(add, parts) for parts in zip(*found, strict=True))
+        counts, sums = self._totals()
         filled = counts > 0
         shift, means = self._movable.shift, self.clustering.means
         means[filled] = shift + sums[filled] / counts[filled, None]
         self.clustering.counts[:] = counts
         self._fresh = True
+
+    def _totals(self) -> tuple[Floats, Floats]:
+        """Add up what chunks sum up to in their order, holding a few at a time."""
+        k, d = self.clustering.means.shape
+        counts, sums, step = np.zeros(k), np.zeros((k, d)), self._engine.n_workers
+        for start in range(0, len(self._chunks), step):
+            for count, part in self._engine.map(self._sums, self._chunks[start : start + step]):
+                counts += count
+                sums += part
+        return counts, sums
 
     def _sums(self, rows: slice) -> tuple[Floats, Floats]:
         part = self._movable.rows.take(rows)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from cofactor.data.base import RowSelection
 from cofactor.errors import InputError
 
 _INDEXED_AXIS = {"csr": 1, "csc": 0}
@@ -37,6 +38,28 @@ def canonical_csr(matrix: Any, name: str, dtype: Any = None) -> Any:
         csr = csr.copy()
         csr.sum_duplicates()  # sorts as well
     return csr
+
+
+def rows_of(csr: Any, rows: RowSelection) -> Any:
+    """Return some rows of a CSR matrix; those of a slice share its entries.
+
+    Parameters
+    ----------
+    csr : scipy.sparse.csr_array of shape (n, d)
+        Canonical.
+    rows : slice or ndarray of int
+        A slice of consecutive rows, or any rows, whose entries are copied.
+    """
+    if not isinstance(rows, slice):
+        return csr[rows]
+    start, stop, _ = rows.indices(csr.shape[0])
+    indptr = csr.indptr[start : stop + 1]
+    entries = slice(indptr[0], indptr[-1])
+    part = sp.csr_array((stop - start, csr.shape[1]), dtype=csr.dtype)
+    # Arrays that are handed to the constructor are copied when their indices could be narrower.
+    part.indptr = indptr - indptr[0]
+    part.indices, part.data = csr.indices[entries], csr.data[entries]
+    return part
 
 
 def _check_pointers(name: str, indptr: Any, n_entries: int) -> None:

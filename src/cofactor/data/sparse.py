@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -21,8 +21,11 @@ from cofactor.data.base import (
     Scorable,
     Whitened,
 )
+from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut
 from cofactor.engine.base import Engine
+
+PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class SparseRows:
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
-        return type(self)(self.matrix[rows], self.weights[rows])
+        return type(self)(rows_of(self.matrix, rows), self.weights[rows])
 
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""
@@ -92,9 +95,8 @@ class SparseRows:
 
     def divided(self, lengths: Floats) -> Self:
         """See :class:`RowBlock`; the places of entries are shared."""
-        indptr, _, data = self.arrays
-        divided = (data / np.repeat(lengths, np.diff(indptr))).astype(data.dtype)
-        return replace(self, matrix=self._like(divided))
+        divided = [part._divided(lengths[rows]) for rows, part in self._parts()]
+        return replace(self, matrix=self._like(np.concatenate(divided)))
 
     def dense(self) -> Floats:
         """See :class:`RowBlock`."""
@@ -117,13 +119,11 @@ class SparseRows:
 
     def squared_distances(self, centers: Floats, index: Labels) -> Floats:
         """See :class:`RowBlock`."""
-        indptr, indices, data = self.arrays
-        owner = np.repeat(index, np.diff(indptr))
-        cross = np.asarray(self._like(data * centers[owner, indices]).sum(axis=1)).ravel()
+        cross = [part._products(centers, index[rows]) for rows, part in self._parts()]
         norms = np.einsum("cd,cd->c", centers, centers)
         own = np.empty(self.n_rows)
         kernels.squared_norms_csr(*self.arrays, own)
-        return np.maximum(own - 2.0 * cross + norms[index], 0.0)
+        return np.maximum(own - 2.0 * np.concatenate(cross) + norms[index], 0.0)
 
     def times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -233,6 +233,25 @@ class SparseRows:
     def as_sparse(self) -> SparseRows:
         """See :class:`RowBlock`."""
         return self
+
+    def _parts(self) -> Iterator[tuple[slice, Self]]:
+        """Yield parts of the rows that temporary arrays may be made for, and where they are."""
+        step = max(1, PART_ENTRIES * self.n_rows // max(self.stored.size, 1))
+        for start in range(0, max(self.n_rows, 1), step):
+            rows = slice(start, start + step)
+            yield rows, self.take(rows)
+
+    def _divided(self, lengths: Floats) -> Array:
+        """Return stored entries, divided by the length of their row."""
+        indptr, _, data = self.arrays
+        divided: Array = (data / np.repeat(lengths, np.diff(indptr))).astype(data.dtype)
+        return divided
+
+    def _products(self, centers: Floats, index: Labels) -> Floats:
+        """Return the product of each row with its center."""
+        indptr, indices, data = self.arrays
+        owner = np.repeat(index, np.diff(indptr))
+        return np.asarray(self._like(data * centers[owner, indices]).sum(axis=1)).ravel()
 
     @property
     def _double(self) -> Any:
