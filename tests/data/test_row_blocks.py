@@ -216,3 +216,23 @@ def test_columns_are_rows_of_the_transpose(X):
 def test_mean_row_is_weighted(X, rng):
     weights = rng.uniform(size=len(X))
     close(mean_row(open_blocks(X, weights)), np.average(X, axis=0, weights=weights))
+
+
+@pytest.mark.parametrize("index_type", [np.int32, np.int64])
+def test_consecutive_sparse_rows_share_their_entries(index_type):
+    matrix = sp.csr_array(np.random.default_rng(0).integers(-1, 2, (9, 5)).astype(float))
+    matrix.indices, matrix.indptr = (
+        places.astype(index_type) for places in (matrix.indices, matrix.indptr)
+    )
+    part = SparseRows(matrix, np.ones(9)).take(slice(2, 7)).matrix
+    assert np.shares_memory(part.data, matrix.data)
+    assert np.shares_memory(part.indices, matrix.indices)
+    np.testing.assert_array_equal(part.toarray(), matrix.toarray()[2:7])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 0), slice(5, 99), slice(9, 12)])
+def test_slices_of_sparse_rows_may_be_empty_or_end_early(rows):
+    matrix = sp.csr_array(np.random.default_rng(0).integers(-1, 2, (9, 5)).astype(float))
+    part = SparseRows(matrix, np.ones(9)).take(rows)
+    np.testing.assert_array_equal(part.dense(), matrix.toarray()[rows])
+    assert part.weights.size == part.n_rows

@@ -84,6 +84,7 @@ class Hartigan:
         unit, n, k = rows.weights.mean(), len(labels), len(means)
         size = max(256, CHUNK_ENTRIES * n // max(1, rows.stored.size))
         self._chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        self._few = -(-size // 8)
         norms = engine.map(lambda chunk: rows.take(chunk).squared_norms(shift), self._chunks)
         half_norms = 0.5 * np.concatenate(norms)
         self._movable = movable(rows.reweighted(rows.weights / unit), shift, half_norms)
@@ -241,8 +242,13 @@ class Hartigan:
         labels = self.clustering.labels
         if centers.means.dtype == self._movable.rows.stored.dtype:
             return self._movable.cheapest(rows, labels, centers)
-        part = self._movable.in_double(rows)
-        return part.cheapest(np.arange(rows.size), labels[rows], centers)
+        found = []
+        for piece in self._pieces(rows):
+            part = self._movable.in_double(rows[piece])
+            own = labels[rows[piece]]
+            found.append(part.cheapest(np.arange(own.size), own, centers))
+        targets, cost = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return targets, cost
 
     def _search_by_residuals(self, rows: RowNumbers) -> tuple[RowNumbers, Labels]:
         """Compare the few rows that products leave undecided, one by one."""
@@ -258,8 +264,17 @@ class Hartigan:
         return rows[pays], targets[pays]
 
     def _distances(self, rows: RowNumbers, clusters: Labels) -> Floats:
-        part = self._movable.rows.take(rows)
-        return part.squared_distances(self.clustering.means, clusters)
+        copies, means = self._movable.rows.take, self.clustering.means
+        found = [
+            copies(rows[piece]).squared_distances(means, clusters[piece])
+            for piece in self._pieces(rows)
+        ]
+        return np.concatenate(found)
+
+    def _pieces(self, rows: RowNumbers) -> list[slice]:
+        """Cut rows into so few that they may be copied; at least one piece."""
+        starts = range(0, max(1, len(rows)), self._few)
+        return [slice(start, start + self._few) for start in starts]
 
     def _open(self, rows: RowNumbers) -> NDArray[np.bool_]:
         """Return which rows might move, as far as their bounds tell."""

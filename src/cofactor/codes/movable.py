@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -124,6 +125,16 @@ class Centers:
     def arrays(self) -> tuple[Array, Array, Array]:
         """Means, half norms and shares."""
         return self.means, self.half_norms, self.shares
+
+    @cached_property
+    def lanes(self) -> tuple[Array, Array, Array]:
+        """Means, half norms and shares, a column's values side by side, in whole groups."""
+        padding = (0, -len(self.names) % GROUP_SIZE)
+        return (
+            np.ascontiguousarray(np.pad(self.means.T, ((0, 0), padding))),
+            np.pad(self.half_norms, padding, constant_values=np.inf),
+            np.pad(self.shares, padding),
+        )
 
     @classmethod
     def of(cls, clustering: Clustering, names: Labels, shift: Floats, dtype: Any) -> Self:
@@ -268,11 +279,7 @@ class MovableSparse(Movable):
         return MovableSparse(rows, self.shift, self.half_norms[numbers])
 
     def _targets(self, rows: RowArrays, centers: Centers, index: Labels, cost: Floats) -> None:
-        padding = (0, -len(centers.names) % GROUP_SIZE)
-        columns = np.ascontiguousarray(np.pad(centers.means.T, ((0, 0), padding)))
-        half_norms = np.pad(centers.half_norms, padding, constant_values=np.inf)
-        shares = np.pad(centers.shares, padding)
-        everything: Any = (*self.rows.arrays, *rows, columns, half_norms, shares, index, cost)
+        everything: Any = (*self.rows.arrays, *rows, *centers.lanes, index, cost)
         kernels.hartigan_targets_csr(*everything)
 
     def open(

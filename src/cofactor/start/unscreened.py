@@ -17,7 +17,7 @@ from cofactor.data.sparse import SparseRows
 from cofactor.engine import Engine
 
 CHUNK_ROWS = 1024  # whose gains are added up first, however many tasks there are
-PART_ENTRIES = 1 << 18  # that are made float64 at a time
+PART_ENTRIES = 1 << 17  # that are made float64 at a time
 ROUNDING = 8 * np.finfo(float).eps  # of squared norms: a smaller squared distance is 0
 
 
