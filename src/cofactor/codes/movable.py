@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from cofactor import kernels
 from cofactor.data import DenseRows, RowBlock, SparseRows
 from cofactor.data.base import GROUP_SIZE, Array, Floats, Labels
 from cofactor.errors import InputError
+from cofactor.lazy import lazy
 
 RELATIVE = 1e-10  # of what a row costs: what a move must save, lest rounding moves rows in circles
 ALONE = 1e-12  # of a cluster's weight: a row that leaves no more behind stays
@@ -126,7 +126,7 @@ class Centers:
         """Means, half norms and shares."""
         return self.means, self.half_norms, self.shares
 
-    @cached_property
+    @lazy
     def lanes(self) -> tuple[Array, Array, Array]:
         """Means, half norms and shares, a column's values side by side, in whole groups."""
         padding = (0, -len(self.names) % GROUP_SIZE)
