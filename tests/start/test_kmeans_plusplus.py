@@ -13,7 +13,7 @@ from sklearn.datasets import make_blobs
 import cofactor
 from cofactor.errors import InputError
 from cofactor.start import heads
-from cofactor.start.kmeans_plusplus import _first_row
+from cofactor.start.measured import drawn_by_weight
 
 quick = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
@@ -147,7 +147,7 @@ def test_the_first_row_is_what_choice_returns(seed, n, dtype):
     weights[-1] += 1
     ours, theirs = np.random.RandomState(seed), np.random.RandomState(seed)
     expected = theirs.choice(n, p=weights / weights.sum())
-    assert _first_row(weights, ours) == expected
+    assert drawn_by_weight(weights, ours) == expected
     assert ours.random_sample() == theirs.random_sample()
 
 

@@ -16,6 +16,7 @@ from cofactor.engine import SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
 from cofactor.start.heads import SMALL
+from cofactor.start.measured import drawn_by_weight
 from cofactor.start.screened import greedy_dense_rows
 from cofactor.start.unscreened import CHUNK_ROWS, greedy_sparse_rows
 
@@ -95,7 +96,7 @@ def greedy_rows(
     """Return the rows that :func:`kmeans_plusplus` chooses of validated data, shape (k,)."""
     trials = 2 + int(np.log(max(k, 1))) if n_local_trials is None else n_local_trials
     _check(X.shape[0], k, trials)
-    first = _first_row(weights.astype(X.dtype), rng)
+    first = drawn_by_weight(weights.astype(X.dtype), rng)
     draws = rng.uniform(size=(k - 1, trials))
     choose = greedy_sparse_rows if sp.issparse(X) else greedy_dense_rows
     if X.size * k <= SMALL:
@@ -103,12 +104,6 @@ def greedy_rows(
     n_tasks = _task_count(X, trials, n_threads)
     with engine_for(n_tasks, n_tasks) as engine:
         return _filled(choose(X, weights, first, draws, engine), weights)
-
-
-def _first_row(weights: Array, rng: np.random.RandomState) -> int:
-    """Return what ``rng.choice`` would with these weights, in a tenth of the time."""
-    below = np.cumsum(weights / weights.sum(), dtype=np.float64)
-    return int(np.searchsorted(below / below[-1], rng.random_sample(), side="right"))
 
 
 def _check(n: int, k: int, trials: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.data.blocks import open_rows
 from cofactor.engine import Engine
 
@@ -57,6 +57,7 @@ class MeasuredRows:
         return labels, self.rows.squared_distances(centers, labels)
 
 
-def drawn_by_weight(weights: Floats, rng: np.random.RandomState) -> int:
-    """Return a row drawn in proportion to its weight."""
-    return int(rng.choice(len(weights), p=weights / weights.sum()))
+def drawn_by_weight(weights: Array, rng: np.random.RandomState) -> int:
+    """Return a row drawn in proportion to its weight: what ``rng.choice`` would, sooner."""
+    below = np.cumsum(weights / weights.sum(), dtype=np.float64)
+    return int(np.searchsorted(below / below[-1], rng.random_sample(), side="right"))
