@@ -196,7 +196,6 @@ class Movable(ABC):
     def _targets(self, rows: RowArrays, centers: Centers, index: Labels, cost: Floats) -> None:
         """See the kernel."""
 
-    @abstractmethod
     def open(
         self,
         chunk: slice,
@@ -206,6 +205,25 @@ class Movable(ABC):
         slack: float,
     ) -> RowNumbers:
         """Loosen the bounds of a chunk of rows; return those that they leave a move open to."""
+        found = np.empty(chunk.stop - chunk.start, dtype=np.int64)
+        count = self._open(
+            clustering.means,
+            chunk.start,
+            chunk.stop,
+            loosening.drift,
+            loosening.factor,
+            loosening.term,
+            *limits(slack),
+            *clustering.of_rows,
+            bounds.upper,
+            bounds.lower,
+            found,
+        )
+        return found[:count]
+
+    @abstractmethod
+    def _open(self, *task: Any) -> int:
+        """See the kernel."""
 
     @abstractmethod
     def move(
@@ -231,31 +249,8 @@ class MovableDense(Movable):
         shift = self.shift.astype(X.dtype)
         kernels.hartigan_targets(X, shift, *rows, *centers.arrays, index, cost)
 
-    def open(
-        self,
-        chunk: slice,
-        loosening: Loosening,
-        clustering: Clustering,
-        bounds: Bounds,
-        slack: float,
-    ) -> RowNumbers:
-        """See :class:`Movable`."""
-        found = np.empty(chunk.stop - chunk.start, dtype=np.int64)
-        count = kernels.hartigan_open(
-            self.rows.values,
-            clustering.means,
-            chunk.start,
-            chunk.stop,
-            loosening.drift,
-            loosening.factor,
-            loosening.term,
-            *limits(slack),
-            *clustering.of_rows,
-            bounds.upper,
-            bounds.lower,
-            found,
-        )
-        return found[:count]
+    def _open(self, *task: Any) -> int:
+        return kernels.hartigan_open(self.rows.values, *task)
 
     def move(
         self, rows: RowNumbers, targets: Labels, clustering: Clustering, slack: float
@@ -282,32 +277,8 @@ class MovableSparse(Movable):
         everything: Any = (*self.rows.arrays, *rows, *centers.lanes, index, cost)
         kernels.hartigan_targets_csr(*everything)
 
-    def open(
-        self,
-        chunk: slice,
-        loosening: Loosening,
-        clustering: Clustering,
-        bounds: Bounds,
-        slack: float,
-    ) -> RowNumbers:
-        """See :class:`Movable`."""
-        found = np.empty(chunk.stop - chunk.start, dtype=np.int64)
-        count = kernels.hartigan_open_csr(
-            *self.rows.arrays,
-            self.half_norms,
-            clustering.means,
-            chunk.start,
-            chunk.stop,
-            loosening.drift,
-            loosening.factor,
-            loosening.term,
-            *limits(slack),
-            *clustering.of_rows,
-            bounds.upper,
-            bounds.lower,
-            found,
-        )
-        return found[:count]
+    def _open(self, *task: Any) -> int:
+        return kernels.hartigan_open_csr(*self.rows.arrays, self.half_norms, *task)
 
     def move(
         self, rows: RowNumbers, targets: Labels, clustering: Clustering, slack: float
