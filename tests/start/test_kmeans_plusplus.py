@@ -12,7 +12,7 @@ from sklearn.datasets import make_blobs
 
 import cofactor
 from cofactor.errors import InputError
-from cofactor.start import heads
+from cofactor.start import GreedyRows, heads
 from cofactor.start.measured import drawn_by_weight
 
 quick = settings(max_examples=30, deadline=None)
@@ -157,6 +157,16 @@ def test_the_generator_moves_on_as_scikit_learn_s_does():
     cofactor.kmeans_plusplus(X, 6, random_state=ours)
     peer(X, 6, random_state=theirs)
     assert ours.uniform() == theirs.uniform()
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("n", [200, 40_000])
+def test_starts_that_share_what_is_prepared_are_independent(form, n):
+    X, w = form(np.random.default_rng(0).normal(size=(n, 9))), np.ones(n)
+    choose, rng = GreedyRows(X, 12, w), np.random.RandomState(0)
+    together = [choose(rng) for _ in range(3)]
+    rng = np.random.RandomState(0)
+    np.testing.assert_array_equal(together, [GreedyRows(X, 12, w)(rng) for _ in range(3)])
 
 
 @pytest.mark.parametrize(

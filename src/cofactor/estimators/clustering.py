@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Self, cast
 
-import numpy as np
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
@@ -24,7 +23,7 @@ from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Noise, noise_named
 from cofactor.noise.base import Moments
 from cofactor.online import Running
-from cofactor.start import Seeds, seeds_for
+from cofactor.start import Draw, Seeds, seeds_for
 
 
 class ClusteringEstimator(
@@ -132,17 +131,20 @@ class ClusteringEstimator(
             raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
         return seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
 
-    def _drawn(self, data: OpenData, seeds: Seeds, rng: np.random.RandomState) -> Array:
-        """Return first means."""
-        means = seeds.draw(data.X, self.n_clusters, data.weights, rng, data.n_threads)
-        return self._mixture_noise.first_means(means, data.mean) if seeds.are_rows else means
+    def _draw(self, data: OpenData, seeds: Seeds) -> Draw:
+        """Return what draws the first means of each start."""
+        draw = seeds.starts(data.X, self.n_clusters, data.weights, data.n_threads)
+        if not seeds.are_rows:
+            return draw
+        return lambda rng: self._mixture_noise.first_means(draw(rng), data.mean)
 
     def _tolerance(self, data: OpenData) -> float:
         """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
         return float(self.tol * data.variance / self._mixture_noise.unit(data.mean) ** 2)
 
     def _first_clusters(self, data: OpenData) -> OnlineClusters:
-        means = self._drawn(data, self._seeds(data.X), check_random_state(self.random_state))
+        draw = self._draw(data, self._seeds(data.X))
+        means = draw(check_random_state(self.random_state))
         return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
 
     @property

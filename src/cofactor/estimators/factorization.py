@@ -225,7 +225,7 @@ def _drawn(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Fl
     n = data.X.shape[0]
     if k > n:
         raise InputError(f"n_components={k} is too many for n_samples={n}: use fewer components.")
-    rows = plus_plus(data.X, k, data.weights, rng).astype(float)
+    rows = plus_plus(data.X, k, data.weights)(rng).astype(float)
     return np.asarray(noise.first_means(rows, mean_row(data.blocks)))
 
 

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.codes import OneHot
+from cofactor.data.base import Array
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
@@ -174,8 +175,9 @@ class KMeans(ClusteringEstimator):
         with self._open(X, self._mixture_noise, sample_weight) as data:
             tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)
+            draw = self._draw(data, seeds)
             fits = (
-                self._polished(self._run(data, seeds, rng, tolerance, limit), data, limit)
+                self._polished(self._run(data, draw(rng), tolerance, limit), data, limit)
                 for limit in limits
             )
             self._remember(best(fits), data, tolerance)
@@ -194,16 +196,9 @@ class KMeans(ClusteringEstimator):
             return 1
         return wanted
 
-    def _run(
-        self,
-        data: OpenData,
-        seeds: Seeds,
-        rng: np.random.RandomState,
-        tolerance: float,
-        limit: TimeLimit,
-    ) -> Fit:
+    def _run(self, data: OpenData, means: Array, tolerance: float, limit: TimeLimit) -> Fit:
         """Fit from one start."""
-        noise, means = self._mixture_noise, self._drawn(data, seeds, rng)
+        noise = self._mixture_noise
         params = from_means(noise, data.blocks, means, data.mean)
         if self.verbose:
             print("Initialization complete")

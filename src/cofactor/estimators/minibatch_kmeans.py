@@ -196,7 +196,7 @@ class MiniBatchKMeans(ClusteringEstimator):
 
     def _first_clusters(self, data: OpenData) -> OnlineClusters:
         self._begin()
-        means = self._drawn(data, self._seeds(data.X), self._rng)
+        means = self._draw(data, self._seeds(data.X))(self._rng)
         return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
 
     def _judge(self, data: OpenData) -> None:
@@ -234,7 +234,7 @@ class MiniBatchKMeans(ClusteringEstimator):
         """Return clusters begun on a sample of rows, or on all if the sample has as many."""
         size, n = self._init_rows(data), data.rows.n_rows
         rows = data if size >= n else self._some(data, self._rng.randint(0, n, size))
-        means = self._drawn(rows, self._seeds(rows.X), self._rng)
+        means = self._draw(rows, self._seeds(rows.X))(self._rng)
         return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
 
     def _starts(self) -> int:

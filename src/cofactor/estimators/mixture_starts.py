@@ -10,7 +10,7 @@ from cofactor.data.base import Array, Labels
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.kmeans import KMeans
 from cofactor.noise import MixtureNoise, Params
-from cofactor.start import from_labels, from_responsibilities, greedy_rows
+from cofactor.start import GreedyRows, from_labels, from_responsibilities
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,8 @@ class MixtureStart:
     def plus_plus(self) -> Params:
         """Return parameters about rows drawn by k-means++."""
         data = self.data
-        chosen = greedy_rows(
-            data.X, self.n_components, data.weights, self.rng, n_threads=data.n_threads
-        )
-        return self._about_rows(chosen)
+        choose = GreedyRows(data.X, self.n_components, data.weights, n_threads=data.n_threads)
+        return self._about_rows(choose(self.rng))
 
     def random_from_data(self) -> Params:
         """Return parameters about rows drawn at random, all of positive weight."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,19 +41,13 @@ class HeadMap:
     directions: Floats | None
     length: int
 
-    def __call__(self, rows: Array, scale: float) -> Array:
-        """Return the coordinates of rows times a scale, shape (n, w)."""
+    def __call__(self, rows: Array, scale: float, columns: int) -> Array:
+        """Return the first coordinates of rows times a scale, shape (n, columns)."""
         centred = rows - self.reference
         if self.directions is None:
-            return np.multiply(centred, scale, out=centred)
-        product: Array = centred @ (scale * self.directions).astype(rows.dtype)
+            return np.multiply(centred[:, :columns], scale)
+        product: Array = centred @ (scale * self.directions[:, :columns]).astype(rows.dtype)
         return product
-
-    def first(self, columns: int) -> Self:
-        """Return the map to the first coordinates alone."""
-        if self.directions is None:
-            raise ValueError("Coordinates that are the columns themselves stay together.")
-        return replace(self, directions=self.directions[:, :columns], length=columns)
 
     @property
     def padded_width(self) -> int:

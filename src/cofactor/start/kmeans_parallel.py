@@ -8,7 +8,7 @@ import numpy as np
 
 from cofactor.data.base import Floats
 from cofactor.engine.threads import engine_for
-from cofactor.start.kmeans_plusplus import greedy_rows
+from cofactor.start.kmeans_plusplus import GreedyRows
 from cofactor.start.measured import Indices, MeasuredRows, drawn_by_weight
 
 ROUNDS = 5
@@ -40,7 +40,7 @@ def parallel_rows(
         drawn, shares = _candidates(rows, k, weights, rng)
     if len(drawn) < k:
         drawn, shares = _with_others(drawn, shares, k, weights)
-    return drawn[greedy_rows(X[drawn], k, shares, rng, n_threads=n_threads)]
+    return drawn[GreedyRows(X[drawn], k, shares, n_threads=n_threads)(rng)]
 
 
 def _candidates(

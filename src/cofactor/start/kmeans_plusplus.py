@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
-from cofactor.engine import SerialEngine
+from cofactor.engine import Engine, SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
 from cofactor.start.heads import SMALL
 from cofactor.start.measured import drawn_by_weight
-from cofactor.start.screened import greedy_dense_rows
-from cofactor.start.unscreened import CHUNK_ROWS, greedy_sparse_rows
+from cofactor.start.screened import ScreenedRows
+from cofactor.start.unscreened import CHUNK_ROWS, UnscreenedRows
 
 Indices = NDArray[np.intp]
 
@@ -80,30 +81,71 @@ def kmeans_plusplus(
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     rng = check_random_state(random_state)
-    indices = greedy_rows(X, n_clusters, weights, rng, n_local_trials, n_threads)
+    indices = GreedyRows(X, n_clusters, weights, n_local_trials, n_threads)(rng)
     centers = X[indices]
     return np.asarray(centers.toarray() if sp.issparse(X) else centers), indices
 
 
-def greedy_rows(
-    X: Any,
-    k: int,
-    weights: Floats,
-    rng: np.random.RandomState,
-    n_local_trials: int | None = None,
-    n_threads: int | None = None,
-) -> Indices:
-    """Return the rows that :func:`kmeans_plusplus` chooses of validated data, shape (k,)."""
-    trials = 2 + int(np.log(max(k, 1))) if n_local_trials is None else n_local_trials
-    _check(X.shape[0], k, trials)
-    first = drawn_by_weight(weights.astype(X.dtype), rng)
-    draws = rng.uniform(size=(k - 1, trials))
-    choose = greedy_sparse_rows if sp.issparse(X) else greedy_dense_rows
-    if X.size * k <= SMALL:
-        return _filled(choose(X, weights, first, draws, SerialEngine()), weights)
-    n_tasks = _task_count(X, trials, n_threads)
-    with engine_for(n_tasks, n_tasks) as engine:
-        return _filled(choose(X, weights, first, draws, engine), weights)
+class GreedyRows:
+    """Rows chosen by greedy k-means++ from validated data, as often as there are starts.
+
+    What starts have in common is kept between them where it is small; rows of large data are
+    prepared anew each time, so that iterations need not share the memory with it.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse CSR of shape (n, d)
+    k : int
+        Number of rows to choose.
+    weights : ndarray of shape (n,)
+    n_local_trials : int, optional
+        Candidates for each row; default ``2 + ⌊log k⌋``.
+    n_threads : int, optional
+        Default: every core.
+
+    Raises
+    ------
+    InputError
+        If there are fewer rows than seeds, or no trial.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        k: int,
+        weights: Floats,
+        n_local_trials: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self._X, self._k, self._weights = X, k, weights
+        self._trials = 2 + int(np.log(max(k, 1))) if n_local_trials is None else n_local_trials
+        self._n_threads = n_threads
+        _check(X.shape[0], k, self._trials)
+
+    def __call__(self, rng: np.random.RandomState) -> Indices:
+        """Return the rows of another start, shape (k,).
+
+        Raises
+        ------
+        InputError
+            If squared distances overflow.
+        """
+        first = drawn_by_weight(self._weights.astype(self._X.dtype), rng)
+        uniforms = rng.uniform(size=(self._k - 1, self._trials))
+        if self._X.size * self._k <= SMALL:
+            return _filled(self._kept.greedy(first, uniforms), self._weights)
+        n_tasks = _task_count(self._X, self._trials, self._n_threads)
+        with engine_for(n_tasks, n_tasks) as engine:
+            return _filled(self._prepared(engine).greedy(first, uniforms), self._weights)
+
+    @cached_property
+    def _kept(self) -> ScreenedRows | UnscreenedRows:
+        return self._prepared(SerialEngine())
+
+    def _prepared(self, engine: Engine) -> ScreenedRows | UnscreenedRows:
+        if sp.issparse(self._X):
+            return UnscreenedRows.of(self._X, self._weights, engine)
+        return ScreenedRows.of(self._X, self._k, self._weights, engine)
 
 
 def _check(n: int, k: int, trials: int) -> None:

@@ -6,7 +6,7 @@ Coordinates are rounded to whole numbers q in units of ``1/s``, which moves each
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -75,21 +75,24 @@ class Grid:
         slack = np.sqrt(head.width) * (1.0 + LARGEST * rounding) + 1.0
         return cls(X, head, norms > radius**2, unit, unit * (1.0 + rounding), slack)
 
-    def __call__(self, rows: Any) -> Array:
-        """Return the coordinates of some rows, of shape (r, w or more), int16; zeros at the end."""
-        y = self.head(self.X[rows], self.unit)
+    def __call__(self, rows: Any, columns: int) -> Array:
+        """Return the first coordinates of some rows, of shape (r, columns), in whole numbers."""
+        y = self.head(self.X[rows], self.unit, columns)
         y[self.is_far[rows]] = 0.0
-        q = np.zeros((len(y), self.head.padded_width), dtype=np.int16)
-        q[:, : self.head.width] = np.rint(y, out=y)
+        return np.rint(y, out=y)
+
+    def padded(self, rows: Any) -> Array:
+        """Return all coordinates of some rows, and zeros at the end, of 16 bits."""
+        q = np.zeros((len(rows), self.head.padded_width), dtype=np.int16)
+        q[:, : self.head.width] = self(rows, self.head.width)
         return q
 
     def first(self, columns: int, engine: Engine) -> Array:
-        """Return so many coordinates of all rows, of shape (n, columns), int16."""
-        part = replace(self, head=self.head.first(columns))
+        """Return so many coordinates of all rows, of shape (n, columns), of 16 bits."""
         q = np.empty((len(self.X), columns), dtype=np.int16)
 
         def fill(rows: slice) -> None:
-            q[rows] = part(rows)[:, :columns]
+            q[rows] = self(rows, columns)
 
         engine.map(fill, _parts(len(q), ROUNDED_ROWS))
         return q
@@ -144,7 +147,7 @@ class Layout:
     def _pack(self, grid: Grid, slots: slice) -> None:
         """Write the coordinates of the rows in some slots, whole blocks of them."""
         rows = self.order[slots]
-        q, norms = grid(rows), self.norms[slots]
+        q, norms = grid.padded(rows), self.norms[slots]
         here = np.where(rows < 0, -1, np.arange(len(rows), dtype=np.int32))
         strips = slice(slots.start // SEEDING_STRIP, slots.stop // SEEDING_STRIP)
         kernels.seeding_strips(q, here, self.heads[strips], norms)
@@ -156,49 +159,78 @@ class Layout:
             self.profile_norms[slots] = np.where(is_far, NO_HEAD, squares)
 
 
-def greedy_dense_rows(
-    X: Array, weights: Floats, first: int, uniforms: Floats, engine: Engine
-) -> Integers:
-    """Return the rows that greedy k-means++ chooses.
+@dataclass(frozen=True)
+class ScreenedRows:
+    """Dense rows, and bounds on how close they are to each other.
 
-    Parameters
+    Attributes
     ----------
     X : ndarray of shape (n, d)
         C-contiguous.
     weights : ndarray of shape (n,)
-    first : int
-        The first row.
-    uniforms : ndarray of shape (k - 1, trials)
-        Random numbers, those of each further row.
+    layout : Layout
+    scale, slack : float
+        See :class:`Grid`.
     engine : Engine
-
-    Returns
-    -------
-    ndarray of shape (k,)
-        The last ones are -1 when all rows are copies of those before.
-
-    Raises
-    ------
-    InputError
-        If squared distances overflow.
     """
-    k, trials = len(uniforms) + 1, uniforms.shape[1]
-    head = head_map(X, k)
-    grid = Grid.of(X, head, engine)
-    layout = Layout.of(grid, engine)
-    given: dict[str, Any] = {"X": X, "weights": weights, "uniforms": uniforms, **vars(layout)}
-    bound: dict[str, Any] = {"scale": grid.scale, "slack": grid.slack}
-    chosen = np.full(k, -1, dtype=np.int32)
-    chosen[0] = first
-    state = {**_untouched(layout, X.dtype), "chosen": chosen, **_scratch(layout, trials)}
-    steps = partial(kernels.seeding_steps, **given, **bound, **state)
-    for part in _parts(k, max(1, WORK_PER_CALL // (len(X) * trials * head.length))):
-        last = min(part.stop, k)
-        board = np.zeros(BOARD_SIZE, dtype=np.int64)
-        engine.together(partial(steps, first_step=part.start, last_step=last, board=board))
-        if chosen[last - 1] < 0:
-            break
-    return chosen
+
+    X: Array
+    weights: Floats
+    layout: Layout
+    scale: float
+    slack: float
+    engine: Engine
+
+    @classmethod
+    def of(cls, X: Array, k: int, weights: Floats, engine: Engine) -> Self:
+        """Prepare the bounds that are expected to serve the choice of k rows best.
+
+        Raises
+        ------
+        InputError
+            If squared distances overflow.
+        """
+        grid = Grid.of(X, head_map(X, k), engine)
+        return cls(X, weights, Layout.of(grid, engine), grid.scale, grid.slack, engine)
+
+    def greedy(self, first: int, uniforms: Floats) -> Integers:
+        """Return the rows that greedy k-means++ chooses.
+
+        Parameters
+        ----------
+        first : int
+            The first row.
+        uniforms : ndarray of shape (k - 1, trials)
+            Random numbers, those of each further row.
+
+        Returns
+        -------
+        ndarray of shape (k,)
+            The last ones are -1 when all rows are copies of those before.
+        """
+        k, trials = len(uniforms) + 1, uniforms.shape[1]
+        chosen = np.full(k, -1, dtype=np.int32)
+        chosen[0] = first
+        steps = partial(
+            kernels.seeding_steps,
+            **vars(self.layout),
+            X=self.X,
+            weights=self.weights,
+            scale=self.scale,
+            slack=self.slack,
+            uniforms=uniforms,
+            chosen=chosen,
+            **_untouched(self.layout, self.X.dtype),
+            **_scratch(self.layout, trials),
+        )
+        products = 2 * self.layout.heads.size * trials
+        for part in _parts(k, max(1, WORK_PER_CALL // products)):
+            last = min(part.stop, k)
+            board = np.zeros(BOARD_SIZE, dtype=np.int64)
+            self.engine.together(partial(steps, first_step=part.start, last_step=last, board=board))
+            if chosen[last - 1] < 0:
+                break
+        return chosen
 
 
 def _untouched(layout: Layout, dtype: Any) -> dict[str, Any]:

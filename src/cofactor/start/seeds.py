@@ -15,9 +15,9 @@ from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.start.afk_mc2 import chain_rows
 from cofactor.start.kmeans_parallel import parallel_rows
-from cofactor.start.kmeans_plusplus import greedy_rows
+from cofactor.start.kmeans_plusplus import GreedyRows
 
-Draw = Callable[[Any, int, Floats, np.random.RandomState, int | None], Array]
+Draw = Callable[[np.random.RandomState], Array]
 
 
 @dataclass(frozen=True)
@@ -26,46 +26,41 @@ class Seeds:
 
     Attributes
     ----------
-    draw : callable
-        ``draw(X, k, sample_weight, rng, n_threads)`` returns means of shape (k, d).
+    starts : callable
+        ``starts(X, k, sample_weight, n_threads)`` returns what draws the means of one start after
+        the other: ``draw(rng)`` of shape (k, d). What starts have in common is prepared once.
     n_init : int
         How many starts it takes to be safe.
     are_rows : bool
         Whether the means are rows of the data, which a noise may have to move inside its domain.
     """
 
-    draw: Draw
+    starts: Callable[[Any, int, Floats, int | None], Draw]
     n_init: int
     are_rows: bool
 
 
-def plus_plus(
-    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
-) -> Array:
-    """Return rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], shape (k, d)."""
-    return _dense(X[greedy_rows(X, k, weights, rng, n_threads=n_threads)])
+def plus_plus(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
+    """Draw rows by greedy k-means++ [Arthur & Vassilvitskii 2007]."""
+    choose = GreedyRows(X, k, weights, n_threads=n_threads)
+    return lambda rng: _dense(X[choose(rng)])
 
 
-def random_rows(
-    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
-) -> Array:
-    """Return different rows drawn in proportion to their weights, shape (k, d)."""
+def random_rows(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
+    """Draw different rows in proportion to their weights."""
     share = weights.astype(X.dtype)
-    return _dense(X[rng.choice(X.shape[0], size=k, replace=False, p=share / share.sum())])
+    odds = share / share.sum()
+    return lambda rng: _dense(X[rng.choice(X.shape[0], size=k, replace=False, p=odds)])
 
 
-def parallel(
-    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
-) -> Array:
-    """Return rows drawn by k-means‖ [Bahmani et al. 2012], shape (k, d)."""
-    return _dense(X[parallel_rows(X, k, weights, rng, n_threads)])
+def parallel(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
+    """Draw rows by k-means‖ [Bahmani et al. 2012]."""
+    return lambda rng: _dense(X[parallel_rows(X, k, weights, rng, n_threads)])
 
 
-def by_chains(
-    X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None = None
-) -> Array:
-    """Return rows drawn by AFK-MC² [Bachem et al. 2016], shape (k, d)."""
-    return _dense(X[chain_rows(X, k, weights, rng, n_threads)])
+def by_chains(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
+    """Draw rows by AFK-MC² [Bachem et al. 2016]."""
+    return lambda rng: _dense(X[chain_rows(X, k, weights, rng, n_threads)])
 
 
 SEEDS = {
@@ -99,7 +94,7 @@ def seeds_for(init: Any, shape: tuple[int, int], dtype: Any) -> Seeds:
     if callable(init):
         return Seeds(partial(_called, init), 10, False)
     given = _checked(init, shape, dtype)
-    return Seeds(lambda X, k, weights, rng, n_threads: given, 1, False)
+    return Seeds(lambda X, k, weights, n_threads: lambda rng: given, 1, False)
 
 
 def _named(init: str) -> Seeds:
@@ -110,11 +105,12 @@ def _named(init: str) -> Seeds:
     return SEEDS[init]
 
 
-def _called(
-    init: Any, X: Any, k: int, weights: Floats, rng: np.random.RandomState, n_threads: int | None
-) -> Array:
-    centred, mean = _centred(X)
-    return _checked(init(centred, k, random_state=rng), (k, X.shape[1]), X.dtype) + mean
+def _called(init: Any, X: Any, k: int, weights: Floats, n_threads: int | None) -> Draw:
+    def draw(rng: np.random.RandomState) -> Array:
+        centred, mean = _centred(X)
+        return _checked(init(centred, k, random_state=rng), (k, X.shape[1]), X.dtype) + mean
+
+    return draw
 
 
 def _checked(means: Any, shape: tuple[int, int], dtype: Any) -> Array:

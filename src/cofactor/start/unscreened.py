@@ -21,39 +21,8 @@ PART_ENTRIES = 1 << 17  # that are made float64 at a time
 ROUNDING = 8 * np.finfo(float).eps  # of squared norms: a smaller squared distance is 0
 
 
-def greedy_sparse_rows(
-    X: Any, weights: Floats, first: int, uniforms: Floats, engine: Engine
-) -> NDArray[np.int32]:
-    """Return the rows that greedy k-means++ chooses.
-
-    Parameters
-    ----------
-    X : scipy.sparse CSR of shape (n, d)
-    weights, first, uniforms, engine
-        As for :func:`cofactor.start.screened.greedy_dense_rows`.
-
-    Returns
-    -------
-    ndarray of shape (k,)
-        The last ones are -1 when all rows are copies of those before.
-    """
-    rows = MeasuredRows.of(X, weights, engine)
-    chosen = np.full(len(uniforms) + 1, -1, dtype=np.int32)
-    chosen[0] = first
-    closest = rows.distances(np.array([first]))[:, 0]
-    for step, uniform in enumerate(uniforms, 1):
-        reached = (weights * closest).cumsum()
-        if not reached[-1] > 0:
-            break
-        targets = np.maximum(uniform * reached[-1], np.finfo(float).smallest_subnormal)
-        drawn = np.searchsorted(reached, targets)
-        winner, closest = rows.joined(closest, drawn)
-        chosen[step] = drawn[winner]
-    return chosen
-
-
 @dataclass(frozen=True)
-class MeasuredRows:
+class UnscreenedRows:
     """Sparse rows and what measuring them takes.
 
     Attributes
@@ -83,6 +52,21 @@ class MeasuredRows:
         parts = [rows_of(csr, shard) for shard in shards]
         norms = np.concatenate(engine.map(_squared_norms, parts))
         return cls(csr, parts, shards, norms, weights, engine)
+
+    def greedy(self, first: int, uniforms: Floats) -> NDArray[np.int32]:
+        """See :meth:`cofactor.start.screened.ScreenedRows.greedy`."""
+        chosen = np.full(len(uniforms) + 1, -1, dtype=np.int32)
+        chosen[0] = first
+        closest = self.distances(np.array([first]))[:, 0]
+        for step, uniform in enumerate(uniforms, 1):
+            reached = (self.weights * closest).cumsum()
+            if not reached[-1] > 0:
+                break
+            targets = np.maximum(uniform * reached[-1], np.finfo(float).smallest_subnormal)
+            drawn = np.searchsorted(reached, targets)
+            winner, closest = self.joined(closest, drawn)
+            chosen[step] = drawn[winner]
+        return chosen
 
     def joined(self, closest: Floats, rows: NDArray[np.integer]) -> tuple[int, Floats]:
         """Return which of some rows is the best next seed, and distances when it is one."""
