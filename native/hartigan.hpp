@@ -59,7 +59,8 @@ struct CheapestTarget {
 template <class T>
 void hartigan_targets(Matrix<const T> X, const T* shift, HartiganRows rows,
                       HartiganComponents<T> components, Label* index, double* cost) {
-    const PackedComponents<T> packed(components.means, components.half_norms);
+    const PackedComponents<T> storage(components.means, components.half_norms);
+    const Tiles<T> packed = storage.tiles();
     constexpr size_t at_once = 64;  // panels that components are fetched for
     const size_t panel_size = tile_rows<T> * packed.d;
     const size_t group_bytes = tile_components * (packed.d + 1) * sizeof(T);
@@ -77,11 +78,11 @@ void hartigan_targets(Matrix<const T> X, const T* shift, HartiganRows rows,
             pack_panel(PlainRows<T>{X, shift}, count, at, panel);
             target.start(rows, row, count);
         });
-        for (size_t begin = 0; begin < packed.groups; begin += groups_at_once)
+        for (size_t begin = 0; begin < packed.groups(); begin += groups_at_once)
             each_panel([&](size_t, size_t, const T* panel, CheapestTarget<T>& target) {
-                for (size_t g = begin; g < smaller(begin + groups_at_once, packed.groups); ++g) {
+                for (size_t g = begin; g < smaller(begin + groups_at_once, packed.groups()); ++g) {
                     Tile<T> tile;
-                    tile_losses<T>(panel, packed.group(g), 1, tile_components, packed.offsets(g),
+                    tile_losses<T>(panel, packed.group(g), 1, tile_components, packed.offsets_of(g),
                                    packed.d, tile);
                     target.offer(g * tile_components, packed.count(g), components.shares, tile);
                 }

@@ -33,83 +33,79 @@ struct Candidate {
 
 // The smallest loss only.
 template <class T>
-class Nearest {
-public:
-    static constexpr size_t bytes_per_panel(size_t, size_t) { return sizeof(State); }
+struct OneLoss {
+    Vec<T> loss[tile_vectors];
+    Int<T> component[tile_vectors];
 
-    Nearest(size_t, size_t, size_t panels) : states_(panels) {}
+    COFACTOR_INLINE void start() {
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            loss[v] = splat(infinity<T>);
+            component[v] = Int<T>{};
+        }
+    }
 
-    struct State {
-        Vec<T> loss[tile_vectors];
-        Int<T> component[tile_vectors];
-
-        COFACTOR_INLINE void offer(size_t first, size_t, const Tile<T>& tile) {
-            for (size_t r = 0; r < tile_components; ++r) {
-                const Int<T> id = splat_int<T>(static_cast<Lane<T>>(first + r));
-                for (size_t v = 0; v < tile_vectors; ++v) {
-                    const Int<T> better = tile[r][v] < loss[v];
-                    loss[v] = better ? tile[r][v] : loss[v];
-                    component[v] = better ? id : component[v];
-                }
+    COFACTOR_INLINE void offer(size_t first, size_t, const Tile<T>& tile) {
+        for (size_t r = 0; r < tile_components; ++r) {
+            const Int<T> id = splat_int<T>(static_cast<Lane<T>>(first + r));
+            for (size_t v = 0; v < tile_vectors; ++v) {
+                const Int<T> better = tile[r][v] < loss[v];
+                loss[v] = better ? tile[r][v] : loss[v];
+                component[v] = better ? id : component[v];
             }
         }
-    };
-
-    COFACTOR_INLINE void start(size_t panel) {
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            states_[panel].loss[v] = splat(infinity<T>);
-            states_[panel].component[v] = Int<T>{};
-        }
     }
 
-    COFACTOR_INLINE const State& take(size_t panel) const { return states_[panel]; }
-    COFACTOR_INLINE void put(size_t panel, const State& state) { states_[panel] = state; }
-
-    COFACTOR_INLINE void write(size_t panel, size_t lane, Label* index, double* loss) const {
-        const State& state = states_[panel];
-        *index = static_cast<Label>(state.component[lane / lanes<T>][lane % lanes<T>]);
-        *loss = state.loss[lane / lanes<T>][lane % lanes<T>];
+    COFACTOR_INLINE Candidate<T> of(size_t lane) const {
+        const size_t v = lane / lanes<T>, l = lane % lanes<T>;
+        return {loss[v][l], static_cast<Label>(component[v][l])};
     }
-
-private:
-    Scratch<State> states_;
 };
 
 // The smallest loss, and the second smallest without its component.
 template <class T>
-class NearestTwo {
-public:
-    static constexpr size_t bytes_per_panel(size_t, size_t) { return sizeof(State); }
+struct TwoLosses {
+    Vec<T> loss[tile_vectors], second[tile_vectors];
+    Int<T> component[tile_vectors];
 
-    NearestTwo(size_t, size_t, size_t panels) : states_(panels) {}
-
-    struct State {
-        Vec<T> loss[tile_vectors], second[tile_vectors];
-        Int<T> component[tile_vectors];
-
-        COFACTOR_INLINE void offer(size_t first, size_t, const Tile<T>& tile) {
-            for (size_t r = 0; r < tile_components; ++r) {
-                const Int<T> id = splat_int<T>(static_cast<Lane<T>>(first + r));
-                for (size_t v = 0; v < tile_vectors; ++v) {
-                    const Int<T> better = tile[r][v] < loss[v];
-                    const Vec<T> loser = better ? loss[v] : tile[r][v];
-                    second[v] = loser < second[v] ? loser : second[v];
-                    loss[v] = better ? tile[r][v] : loss[v];
-                    component[v] = better ? id : component[v];
-                }
-            }
-        }
-    };
-
-    COFACTOR_INLINE void start(size_t panel) {
+    COFACTOR_INLINE void start() {
         for (size_t v = 0; v < tile_vectors; ++v) {
-            states_[panel].loss[v] = states_[panel].second[v] = splat(infinity<T>);
-            states_[panel].component[v] = Int<T>{};
+            loss[v] = second[v] = splat(infinity<T>);
+            component[v] = Int<T>{};
         }
     }
 
-    COFACTOR_INLINE const State& take(size_t panel) const { return states_[panel]; }
+    COFACTOR_INLINE void offer(size_t first, size_t, const Tile<T>& tile) {
+        for (size_t r = 0; r < tile_components; ++r) {
+            const Int<T> id = splat_int<T>(static_cast<Lane<T>>(first + r));
+            for (size_t v = 0; v < tile_vectors; ++v) {
+                const Int<T> better = tile[r][v] < loss[v];
+                const Vec<T> loser = better ? loss[v] : tile[r][v];
+                second[v] = loser < second[v] ? loser : second[v];
+                loss[v] = better ? tile[r][v] : loss[v];
+                component[v] = better ? id : component[v];
+            }
+        }
+    }
+};
+
+// One loss, or two, of every row.
+template <class S>
+class Kept {
+public:
+    using State = S;
+    static constexpr size_t bytes_per_panel(size_t, size_t) { return sizeof(State); }
+
+    Kept(size_t, size_t, size_t panels) : states_(panels) {}
+
+    COFACTOR_INLINE void start(size_t panel) { states_[panel].start(); }
+    COFACTOR_INLINE State& take(size_t panel) const { return states_[panel]; }
     COFACTOR_INLINE void put(size_t panel, const State& state) { states_[panel] = state; }
+
+    COFACTOR_INLINE void write(size_t panel, size_t lane, Label* index, double* loss) const {
+        const auto best = states_[panel].of(lane);
+        *index = best.component;
+        *loss = best.loss;
+    }
 
 private:
     Scratch<State> states_;

@@ -95,7 +95,7 @@ public:
     BoundedSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
         : rows_(rows),
           space_(space),
-          exact_(rows.X, rows.shift, space),
+          exact_(rows.X, rows.shift, space.exact()),
           most_(space.groups == 0 ? 0 : smaller(space.range_rows,
                         larger<size_t>(64, open_budget / (space.d * sizeof(float))))),
           open_(most_, space.d),
@@ -106,8 +106,7 @@ public:
           least_(space.groups ? space.range_rows : 0),
           block_(padded_rows * space.group_size),
           doubtful_(most_),
-          settled_(most_),
-          exact_losses_(most_) {}
+          settled_(most_) {}
 
     // Call found(row, component) for every row that may have moved; count the work.
     template <class Found>
@@ -331,15 +330,16 @@ private:
     void search_again(size_t doubts, const Distances& distances, Found found) {
         Label* const rows = lists_;  // the lists are done with
         for (size_t i = 0; i < doubts; ++i) rows[i] = open_.row[doubtful_[i]];
-        exact_.settle(rows, doubts, settled_, exact_losses_);
+        exact_.settle(rows, doubts, static_cast<Candidate<T>*>(settled_));
         const double square = space_.progress->scale * space_.progress->scale;
         for (size_t i = 0; i < doubts; ++i) {
             const size_t q = static_cast<size_t>(doubtful_[i]);
-            const Label slot = space_.places[settled_[i]];
+            const Candidate<T> best = settled_[i];
+            const Label slot = space_.places[best.component];
             if (slot != open_.slot[q]) dethrone(q, distances);
             open_.slot[q] = slot;
-            open_.loss[q] = static_cast<float>(static_cast<double>(exact_losses_[i]) * square);
-            conclude(q, settled_[i], distances, found);
+            open_.loss[q] = static_cast<float>(static_cast<double>(best.loss) * square);
+            conclude(q, best.component, distances, found);
         }
         notes_->pairs += static_cast<std::int64_t>(doubts * space_.groups);
     }
@@ -353,15 +353,15 @@ private:
 
     const LloydRows<T> rows_;
     const LloydSpace<T>& space_;
-    ExactSearch<T> exact_;
+    const Settler<T> exact_;
     const size_t most_;
     OpenRows open_;
     const Scratch<Label> lists_;
     const Scratch<size_t> listed_;
     const Scratch<Label> unclear_;
     const Scratch<float> clear_, least_, block_;
-    const Scratch<Label> doubtful_, settled_;
-    const Scratch<T> exact_losses_;
+    const Scratch<Label> doubtful_;
+    const Scratch<Candidate<T>> settled_;
     size_t begin_ = 0;
     float* lower_ = nullptr;
     float loose_ = 0;

@@ -95,6 +95,14 @@ struct LloydSpace {
           event_from(carver.take<Label>(fused ? 0 : n)),
           size(carver.size()) {}
 
+    Tiles<float> rounded() const { return {tiles, tile_offsets, k, d}; }
+    Tiles<T> exact() const {
+        if constexpr (wide)
+            return {exact_tiles, exact_offsets, k, d};
+        else
+            return rounded();
+    }
+
     COFACTOR_INLINE size_t begin(size_t range) const { return range * range_rows; }
     COFACTOR_INLINE size_t end(size_t range) const { return smaller(n, (range + 1) * range_rows); }
     COFACTOR_INLINE size_t first_component(size_t piece) const { return piece * k / pieces; }

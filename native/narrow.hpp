@@ -68,18 +68,26 @@ private:
     float slope_, constant_;
 };
 
-// float64 components, prepared for a search in float32.
-struct NarrowComponents {
-    NarrowComponents(Matrix<const double> components, const double* offsets)
+// The power of two that rows and components are searched with, and the doubt that remains.
+template <class T>
+struct Rounding;
+
+template <>
+struct Rounding<float> {
+    Rounding(Matrix<const float> components, const float*) : doubt(components.columns, 0, 0) {}
+
+    const float scale = 1;
+    const Doubt doubt;
+};
+
+template <>
+struct Rounding<double> {
+    Rounding(Matrix<const double> components, const double* offsets)
         : scale(narrowing_scale(components.data, components.rows * components.columns)),
-          packed(components.rows, components.columns),
           doubt(components.columns, reach(components) * scale,
-                largest_offset(offsets, components.rows) * scale * scale) {
-        packed.fill(components.data, offsets, scale);
-    }
+                largest_offset(offsets, components.rows) * scale * scale) {}
 
     const double scale;
-    PackedComponents<float> packed;
     const Doubt doubt;
 
 private:
@@ -104,45 +112,149 @@ private:
     }
 };
 
-// Finds the nearest components of single rows in float64; prepares nothing until it is asked.
+// Whether a mask holds for the first rows of a panel; call visit(i) for each, and count them.
+template <class Visit>
+COFACTOR_INLINE size_t visit_rows(const Int<float> (&mask)[tile_vectors], size_t count,
+                                  Visit visit) {
+    Int<float> some{};
+    for (const Int<float>& part : mask) some |= part;
+    if (!any<float>(some)) return 0;
+    size_t found = 0;
+    for (size_t i = 0; i < count; ++i)
+        if (mask[i / lanes<float>][i % lanes<float>]) visit(i), ++found;
+    return found;
+}
+
+// What a search keeps of a row of floats, or of a row of doubles, of which it must know in doubt.
+template <class T>
+struct Searched {
+    using State = OneLoss<float>;
+};
+template <>
+struct Searched<double> {
+    using State = TwoLosses<float>;
+};
+
+// Rows as they are searched: floats as they are, doubles narrowed.
+COFACTOR_INLINE PlainRows<float> searched(Matrix<const float> X, const float* shift, double) {
+    return {X, shift};
+}
+COFACTOR_INLINE NarrowRows searched(Matrix<const double> X, const double* shift, double scale) {
+    return {X, shift, scale};
+}
+
+// Finds the nearest components of single rows in the precision that they have, with the sums of
+// top_losses in their order.
+template <class T>
 class Settler {
 public:
-    Settler(Matrix<const double> X, const double* shift, Matrix<const double> components,
-            const double* offsets)
-        : rows_{X, shift},
-          components_(components),
-          offsets_(offsets),
-          packed_(components.rows, components.columns),
-          panel_(tile_rows<double> * X.columns),
-          keeper_(1, components.rows, 1) {}
+    Settler(Matrix<const T> X, const T* shift, Tiles<T> components)
+        : rows_{X, shift}, components_(components), panel_(tile_rows<T> * X.columns) {}
 
     // best[i] = the smallest loss of row rows[i], and its component.
     template <class Index>
-    void settle(const Index* rows, size_t count, Candidate<double>* best) {
-        if (count > 0 && !ready_) packed_.fill(components_.data, offsets_, 1.0);
-        ready_ |= count > 0;
-        for (size_t first = 0; first < count; first += tile_rows<double>)
-            settle_panel(rows + first, smaller(tile_rows<double>, count - first), best + first);
+    void settle(const Index* rows, size_t count, Candidate<T>* best) const {
+        for (size_t first = 0; first < count; first += tile_rows<T>)
+            settle_panel(rows + first, smaller(tile_rows<T>, count - first), best + first);
     }
 
 private:
     template <class Index>
-    void settle_panel(const Index* rows, size_t count, Candidate<double>* best) {
+    void settle_panel(const Index* rows, size_t count, Candidate<T>* best) const {
         const auto at = [=](size_t i) { return static_cast<size_t>(rows[i]); };
-        pack_panel(rows_, count, at, static_cast<double*>(panel_));
-        keeper_.start(0);
-        scan_panel<double>(panel_, packed_, 0, packed_.groups, keeper_, 0);
-        for (size_t i = 0; i < count; ++i)
-            keeper_.write(0, i, &best[i].component, &best[i].loss);
+        pack_panel(rows_, count, at, static_cast<T*>(panel_));
+        OneLoss<T> least;
+        least.start();
+        least = scan_panel<T>(panel_, components_, 0, components_.groups(), least);
+        for (size_t i = 0; i < count; ++i) best[i] = least.of(i);
     }
 
-    const PlainRows<double> rows_;
-    const Matrix<const double> components_;
-    const double* const offsets_;
-    PackedComponents<double> packed_;
-    const Scratch<double> panel_;
-    Nearest<double> keeper_;
-    bool ready_ = false;
+    const PlainRows<T> rows_;
+    const Tiles<T> components_;
+    const Scratch<T> panel_;
+};
+
+// The components of a search: as floats, and in the precision of the rows.
+template <class T>
+struct SearchTiles {
+    Tiles<float> rounded;
+    Tiles<T> exact;
+};
+
+// Finds the nearest components of ranges of rows.
+template <class T>
+class NearestSearch {
+public:
+    NearestSearch(Matrix<const T> X, const T* shift, const SearchTiles<T>& components,
+                  size_t range_rows)
+        : X_(X),
+          shift_(shift),
+          scanner_(components.rounded, range_rows, 1),
+          settler_(X, shift, components.exact) {}
+
+    size_t rows_at_once() const { return scanner_.rows_at_once(); }
+
+    // Call found(row, count, components) for the rows of every panel; return how many rows have no
+    // finite loss. `norms(row, panel, v)` gives the norms of a vector of scaled rows.
+    template <class Norms, class Found>
+    size_t run(size_t begin, size_t end, double scale, const Doubt& doubt, Norms norms,
+               Found found) {
+        size_t astray = 0;
+        const auto write = [&](size_t row, size_t count, const Keeper& keeper, size_t p,
+                               const float* panel) {
+            State& best = keeper.take(p);
+            const auto unclear = [&](size_t v) { return doubt(norms(row, panel, v)); };
+            astray += conclude(row, count, unclear, best);
+            found(row, count, best.component);
+        };
+        scanner_.scan(searched(X_, shift_, scale), begin, end, write);
+        return astray;
+    }
+
+private:
+    using State = typename Searched<T>::State;
+    using Keeper = Kept<State>;
+    using Mask = Int<float>[tile_vectors];
+
+    // What is found in the precision of the rows is beyond doubt.
+    template <class Unclear>
+    COFACTOR_INLINE size_t conclude(size_t, size_t count, Unclear, const OneLoss<float>& best) {
+        Mask infinite;
+        for (size_t v = 0; v < tile_vectors; ++v)
+            infinite[v] =
+                ~((best.loss[v] < infinity<float>) & (best.loss[v] > -infinity<float>));
+        return visit_rows(infinite, count, [](size_t) {});
+    }
+
+    // Search again for rows whose component rounding may have chosen.
+    template <class Unclear>
+    COFACTOR_INLINE size_t conclude(size_t row, size_t count, Unclear unclear,
+                                    TwoLosses<float>& best) {
+        Mask doubtful;
+        for (size_t v = 0; v < tile_vectors; ++v)
+            doubtful[v] = ~(best.second[v] - best.loss[v] > unclear(v));
+        size_t lane[tile_rows<float>], *next = lane;
+        const size_t n = visit_rows(doubtful, count, [&](size_t i) { *next++ = i; });
+        return n == 0 ? 0 : settle(row, lane, n, best);
+    }
+
+    [[gnu::noinline]] size_t settle(size_t row, const size_t* lane, size_t count,
+                                    TwoLosses<float>& best) const {
+        size_t rows[tile_rows<float>], astray = 0;
+        Candidate<T> exact[tile_rows<float>];
+        for (size_t i = 0; i < count; ++i) rows[i] = row + lane[i];
+        settler_.settle(rows, count, exact);
+        for (size_t i = 0; i < count; ++i) {
+            best.component[lane[i] / lanes<float>][lane[i] % lanes<float>] = exact[i].component;
+            astray += !(__builtin_fabs(exact[i].loss) < static_cast<T>(__builtin_inf()));
+        }
+        return astray;
+    }
+
+    const Matrix<const T> X_;
+    const T* const shift_;
+    Scanner<float, Keeper> scanner_;
+    const Settler<T> settler_;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

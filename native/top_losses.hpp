@@ -16,42 +16,55 @@ constexpr size_t few = 16;                        // beyond, sorting beats inser
 
 // Components interleaved by groups: values[(group * d + l) * tile_components + r].
 template <class T>
-class PackedComponents {
-public:
-    PackedComponents(size_t k, size_t d)
-        : d(d),
-          k(k),
-          groups((k + tile_components - 1) / tile_components),
-          values_(groups * tile_components * d),
-          offsets_(groups * tile_components) {}
+struct Tiles {
+    const T *values, *offsets;
+    size_t k, d;
 
-    PackedComponents(Matrix<const T> components, const T* offsets)
-        : PackedComponents(components.rows, components.columns) {
-        fill(components.data, offsets, T{1});
-    }
-
-    // Components times a scale, and offsets times its square, rounded to T.
-    template <class S>
-    void fill(const S* components, const S* offsets, S scale) {
-        for (size_t j = 0; j < groups * tile_components; ++j) {
-            T* const to = values_ + j / tile_components * tile_components * d + j % tile_components;
-            const S* const from = components + j * d;
-            for (size_t l = 0; l < d; ++l)
-                to[l * tile_components] = j < k ? static_cast<T>(from[l] * scale) : T{0};
-            offsets_[j] = j < k ? static_cast<T>(offsets[j] * scale * scale) : infinity<T>;
-        }
-    }
-
-    COFACTOR_INLINE const T* group(size_t g) const { return values_ + g * tile_components * d; }
-    COFACTOR_INLINE const T* offsets(size_t g) const { return offsets_ + g * tile_components; }
+    COFACTOR_INLINE size_t groups() const { return (k + tile_components - 1) / tile_components; }
+    COFACTOR_INLINE const T* group(size_t g) const { return values + g * tile_components * d; }
+    COFACTOR_INLINE const T* offsets_of(size_t g) const { return offsets + g * tile_components; }
     COFACTOR_INLINE size_t count(size_t g) const {
         return smaller(tile_components, k - g * tile_components);
     }
+};
 
-    const size_t d, k, groups;
+// Interleave the components of a group, times a scale, and their offsets, times its square. The
+// last group is filled up with components that no row is near.
+template <class T, class S>
+void pack_group(Matrix<const S> components, const S* offsets, S scale, size_t g, T* values,
+                T* packed_offsets) {
+    const size_t d = components.columns;
+    T* const to = values + g * tile_components * d;
+    for (size_t r = 0; r < tile_components; ++r) {
+        const size_t j = g * tile_components + r;
+        const bool real = j < components.rows;
+        const S* const from = components.data + (real ? j : 0) * d;
+        for (size_t l = 0; l < d; ++l)
+            to[l * tile_components + r] = real ? static_cast<T>(from[l] * scale) : T{0};
+        packed_offsets[j] = real ? static_cast<T>(offsets[j] * scale * scale) : infinity<T>;
+    }
+}
+
+template <class T>
+class PackedComponents {
+public:
+    // Rounded to T when they are times the scale.
+    template <class S>
+    PackedComponents(Matrix<const S> components, const S* offsets, S scale = 1)
+        : k_(components.rows),
+          d_(components.columns),
+          values_(round_up(k_, tile_components) * d_),
+          offsets_(round_up(k_, tile_components)) {
+        for (size_t g = 0; g < tiles().groups(); ++g)
+            pack_group(components, offsets, scale, g, static_cast<T*>(values_),
+                       static_cast<T*>(offsets_));
+    }
+
+    Tiles<T> tiles() const { return {values_, offsets_, k_, d_}; }
 
 private:
-    Scratch<T> values_, offsets_;
+    const size_t k_, d_;
+    const Scratch<T> values_, offsets_;
 };
 
 // Rows less a shift, to be packed in the precision that they have.
@@ -97,18 +110,17 @@ COFACTOR_INLINE void tile_losses(const T* panel, const T* group, size_t across, 
         for (size_t v = 0; v < tile_vectors; ++v) tile[r][v] = offsets[r] - product[r][v];
 }
 
-// All groups in [begin, end) against one panel.
-template <class T, class Keeper>
-void scan_panel(const T* panel, const PackedComponents<T>& components, size_t begin, size_t end,
-                Keeper& keeper, size_t place) {
-    auto state = keeper.take(place);
+// What is left of a state when a panel has met all groups in [begin, end).
+template <class T, class State>
+[[gnu::noinline]] State scan_panel(const T* panel, const Tiles<T>& components, size_t begin,
+                                   size_t end, State state) {
     for (size_t g = begin; g < end; ++g) {
         Tile<T> tile;
-        tile_losses<T>(panel, components.group(g), 1, tile_components, components.offsets(g),
+        tile_losses<T>(panel, components.group(g), 1, tile_components, components.offsets_of(g),
                        components.d, tile);
         state.offer(g * tile_components, components.count(g), tile);
     }
-    keeper.put(place, state);
+    return state;
 }
 
 // Ask for rows that will be packed soon.
@@ -125,7 +137,7 @@ COFACTOR_INLINE void prefetch_rows(Matrix<const S> X, size_t row, size_t count) 
 template <class T, class Keeper>
 class Scanner {
 public:
-    Scanner(const PackedComponents<T>& components, size_t rows, size_t keep)
+    Scanner(const Tiles<T>& components, size_t rows, size_t keep)
         : components_(components),
           groups_(larger<size_t>(
               1, components_budget /
@@ -144,8 +156,8 @@ public:
         for (; begin < end; begin += rows_at_once()) {
             const size_t last = smaller(begin + rows_at_once(), end);
             pack(rows, begin, last);
-            for (size_t g = 0; g < components_.groups; g += groups_)
-                scan_groups(rows, begin, last, g, smaller(g + groups_, components_.groups));
+            for (size_t g = 0; g < components_.groups(); g += groups_)
+                scan_groups(rows, begin, last, g, smaller(g + groups_, components_.groups()));
             for (size_t row = begin, p = 0; row < last; row += tile_rows<T>, ++p)
                 write(row, smaller(tile_rows<T>, last - row), keeper_, p, panel(p));
         }
@@ -153,7 +165,7 @@ public:
 
 private:
     size_t panels_at_once(size_t rows, size_t keep) const {
-        if (components_.groups <= groups_) return few_panels;
+        if (components_.groups() <= groups_) return few_panels;
         const size_t bytes =
             panel_size_ * sizeof(T) + Keeper::bytes_per_panel(keep, components_.k);
         return larger<size_t>(1, smaller(panels_budget / bytes,
@@ -174,20 +186,20 @@ private:
     template <class Rows>
     void scan_groups(const Rows& rows, size_t begin, size_t end, size_t first, size_t last) {
         for (size_t row = begin, p = 0; row < end; row += tile_rows<T>, ++p) {
-            if (last == components_.groups)  // the panel's place is soon free for other rows
+            if (last == components_.groups())  // the panel's place is soon free for other rows
                 prefetch_rows(rows.X, row + rows_at_once(), tile_rows<T>);
-            scan_panel<T>(panel(p), components_, first, last, keeper_, p);
+            keeper_.put(p, scan_panel<T>(panel(p), components_, first, last, keeper_.take(p)));
         }
     }
 
-    const PackedComponents<T>& components_;
+    const Tiles<T> components_;
     const size_t groups_, panel_size_, panels_;
     const Scratch<T> packed_;
     Keeper keeper_;
 };
 
 template <class T, class Keeper>
-void write_losses(Matrix<const T> X, const T* shift, const PackedComponents<T>& components,
+void write_losses(Matrix<const T> X, const T* shift, const Tiles<T>& components,
                   Matrix<Label> index, double* loss) {
     const size_t keep = index.columns;
     Scanner<T, Keeper> scanner(components, X.rows, keep);
@@ -202,10 +214,10 @@ template <class T>
 void top_losses(Matrix<const T> X, const T* shift, Matrix<const T> components, const T* offsets,
                 Matrix<Label> index, double* loss) {
     const PackedComponents<T> packed(components, offsets);
-    const auto write = index.columns == 1     ? write_losses<T, Nearest<T>>
+    const auto write = index.columns == 1     ? write_losses<T, Kept<OneLoss<T>>>
                        : index.columns <= few ? write_losses<T, Few<T>>
                                               : write_losses<T, Many<T>>;
-    write(X, shift, packed, index, loss);
+    write(X, shift, packed.tiles(), index, loss);
 }
 
 }  // namespace cofactor::COFACTOR_ISA
