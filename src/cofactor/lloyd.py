@@ -179,12 +179,11 @@ def lloyd(
     watched = bool(callbacks) or limit.limit < np.inf
     for lines in _iterations(clusters, engine, tolerance, max_iter + 1, watched):
         variances = _variances(noise, params, lines, trace)
-        for objective, line in zip(
-            _objectives(params, variances, lines, trace), lines, strict=True
-        ):
-            record = trace.record(objective, int(line[3]), float(line[4]), float(line[5]))
+        objectives = _objectives(params, variances, lines, trace)
+        moved, shifts, seconds = lines[:, 3:].T.tolist()
+        trace.extend(objectives, seconds, map(int, moved), shifts)
         reason = stop.reason(trace)  # the kernel rests where there is one
-        asked = [callback(record) is True for callback in callbacks]
+        asked = [callback(trace[-1]) is True for callback in callbacks]
         if reason is not None or any(asked):
             break
     converged = reason is not None and reason.converged
@@ -193,12 +192,12 @@ def lloyd(
         components=clusters.means + params.reference,
         dispersion=np.array(variances[-1]),
     )
-    moments = Moments(clusters.counts, clusters.sums, np.array(line[2]))
+    moments = Moments(clusters.counts, clusters.sums, np.array(lines[-1, 2]))
     return Fit(
         Model(noise, OneHot()),
         params,
         Rows(blocks, [LabelState(labels) for labels in split(clusters.labels, blocks)], engine),
-        OneHotStatistics(record.objective, record.moved or 0, moments),
+        OneHotStatistics(objectives[-1], int(moved[-1]), moments),
         trace,
         converged,
     )

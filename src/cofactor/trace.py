@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Iteration:
+class Iteration(NamedTuple):
     """One sweep over the rows.
 
     Attributes
@@ -51,14 +52,23 @@ class Trace:
     n_entries: float = 1.0
     started: float = field(default_factory=time.perf_counter, repr=False)
 
-    def record(
-        self, objective: float, moved: int | None, shift: float, seconds: float | None = None
-    ) -> Iteration:
-        """Append an iteration that ended at ``seconds`` (default: ends now), and return it."""
-        seconds = time.perf_counter() - self.started if seconds is None else seconds
+    def record(self, objective: float, moved: int | None, shift: float) -> Iteration:
+        """Append an iteration that ends now, and return it."""
+        seconds = time.perf_counter() - self.started
         iteration = Iteration(len(self.iterations), objective, seconds, moved, shift)
         self.iterations.append(iteration)
         return iteration
+
+    def extend(
+        self,
+        objective: Iterable[float],
+        seconds: Iterable[float],
+        moved: Iterable[int],
+        shift: Iterable[float],
+    ) -> None:
+        """Append several iterations."""
+        numbers = count(len(self.iterations))
+        self.iterations += map(Iteration, numbers, objective, seconds, moved, shift)
 
     @property
     def objective(self) -> list[float]:

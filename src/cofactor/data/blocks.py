@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -58,7 +59,8 @@ def open_blocks(
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
     """Cut an array with one entry (or row) per row of the data as the blocks are cut."""
-    return np.split(array, np.cumsum([block.n_rows for block in blocks])[:-1])
+    edges = accumulate((block.n_rows for block in blocks), initial=0)
+    return [array[first:last] for first, last in pairwise(edges)]
 
 
 def open_columns(X: Any, observed: Array | None = None) -> list[RowBlock]:

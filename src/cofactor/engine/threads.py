@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
-
 from cofactor.engine.base import Addable, Engine
+from cofactor.engine.blas import BlasHold
 from cofactor.engine.serial import SerialEngine, nothing
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
@@ -88,17 +86,12 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
         If ``n_threads`` is below 1.
     """
     n_workers = min(resolve_threads(n_threads), n_blocks)
-    with ExitStack() as resources:
-
-        @cache
-        def hold_blas() -> None:
-            resources.enter_context(_blas_controller().limit(limits=1, user_api="blas"))
-
+    with BlasHold() as hold_blas:
         if n_workers == 1:
             yield SerialEngine(hold_blas)
         else:
-            pool = ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor")
-            yield ThreadEngine(resources.enter_context(pool), n_workers, hold_blas)
+            with ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor") as pool:
+                yield ThreadEngine(pool, n_workers, hold_blas)
 
 
 def resolve_threads(n_threads: int | None) -> int:
@@ -120,8 +113,3 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@cache
-def _blas_controller() -> ThreadpoolController:
-    return ThreadpoolController()

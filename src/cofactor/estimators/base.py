@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cofactor.data import RowBlock, cut, mean_row, n_blocks, open_rows
@@ -92,13 +95,14 @@ class FamilyEstimator(BaseEstimator):
 
         Without ``finite``, NaN and infinities are let through.
         """
+        if _is_valid(X, min_rows, finite) and self._fits_columns(X, reset):
+            return X
         if sp.issparse(X):
             X = canonical_csr(X, "The sparse matrix")
         return validate_data(
             self,
             X,
             reset=reset,
-            skip_check_array=_is_valid(X, min_rows, finite),
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=[np.float64, np.float32],
@@ -107,12 +111,37 @@ class FamilyEstimator(BaseEstimator):
             ensure_min_samples=min_rows,
         )
 
+    def _fits_columns(self, X: Array, reset: bool) -> bool:
+        """Return whether X has as many columns as the fit had, without names, or make it so."""
+        if reset:
+            self.__dict__.pop("feature_names_in_", None)
+            self.n_features_in_ = X.shape[1]
+        named = hasattr(self, "feature_names_in_")
+        return not named and X.shape[1] == getattr(self, "n_features_in_", None)
+
+    def _validate_params(self) -> None:
+        """Check the parameters as scikit-learn does, but for those that are left at their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not what its constraints allow.
+        """
+        if get_config()["skip_parameter_validation"]:
+            return
+        given = {
+            name: value
+            for name, default in self._defaults().items()
+            if (value := getattr(self, name)) is not default
+        }
+        validate_parameter_constraints(self._parameter_constraints, given, type(self).__name__)
+
     @classmethod
     @cache
-    def _get_param_names(cls) -> list[str]:
-        """See BaseEstimator, which looks for the names anew whenever parameters are checked."""
-        names: list[str] = super()._get_param_names()
-        return names
+    def _defaults(cls) -> dict[str, Any]:
+        """Return the default of each parameter."""
+        parameters = inspect.signature(cls).parameters
+        return {name: parameters[name].default for name in cls._get_param_names()}
 
     @contextmanager
     def _open(

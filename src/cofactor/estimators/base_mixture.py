@@ -9,9 +9,8 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import DensityMixin, _fit_context
+from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,6 +28,7 @@ from cofactor.noise import Params
 from cofactor.noise.base import Moments
 from cofactor.online import Running
 from cofactor.start import from_means
+from cofactor.start.rng import rng_for
 from cofactor.stop import SmallGain, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
@@ -82,7 +82,6 @@ class BaseMixture(DensityMixin, OneHotEstimator):
     lower_bound_: float
     _running: Running[Moments]  # statistics of the rows seen so far
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Estimate the parameters by EM.
 
@@ -99,8 +98,9 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             If the noise cannot produce such data, there are fewer rows than components, or a
             covariance becomes singular.
         """
+        self._validate_params()
         X = self._enough_rows(self._validated(X, reset=True, min_rows=2))
-        rng = check_random_state(self.random_state)
+        rng = rng_for(self.random_state)
         goes_on = self.warm_start and hasattr(self, "_params")
         start = self._continued if goes_on else self._first_params
         with self._open(X, self._mixture_noise, sample_weight) as data:
@@ -111,7 +111,6 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         self._warn_unless_converged()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one more batch of rows: one step of stepwise EM [Cappé & Moulines 2009].
 
@@ -135,11 +134,13 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             As :meth:`fit`.
         """
         first = not hasattr(self, "_params")
+        if first:
+            self._validate_params()
         X = self._validated(X, reset=first)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             if first:
                 self._enough_rows(X)
-                self._adopt(self._first_params(data, check_random_state(self.random_state)))
+                self._adopt(self._first_params(data, rng_for(self.random_state)))
             self._learn(data)
         return self
 
@@ -224,7 +225,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least "
                 "one sample."
             )
-        rng = check_random_state(self.random_state)
+        rng = rng_for(self.random_state)
         counts = rng.multinomial(n_samples, self.weights_)
         labels = np.repeat(np.arange(len(counts)), counts)
         means = self._params.components[labels]

@@ -8,9 +8,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
-    _fit_context,
 )
-from sklearn.utils import check_random_state
 
 from cofactor.codes import OneHot
 from cofactor.data import split
@@ -24,6 +22,7 @@ from cofactor.noise import MixtureNoise, Noise, noise_named
 from cofactor.noise.base import Moments
 from cofactor.online import Running
 from cofactor.start import Draw, Seeds, seeds_for
+from cofactor.start.rng import rng_for
 
 
 class ClusteringEstimator(
@@ -52,7 +51,6 @@ class ClusteringEstimator(
     _n_features_out: int
     _seen: Running[Moments] | None
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one more batch of rows, which need not be kept.
 
@@ -74,6 +72,8 @@ class ClusteringEstimator(
             If the noise cannot produce such data, or the first batch has fewer rows than clusters.
         """
         first = not hasattr(self, "_params")
+        if first:
+            self._validate_params()
         X = self._validated(X, reset=first)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             clusters = self._first_clusters(data) if first else self._clusters
@@ -144,7 +144,7 @@ class ClusteringEstimator(
 
     def _first_clusters(self, data: OpenData) -> OnlineClusters:
         draw = self._draw(data, self._seeds(data.X))
-        means = draw(check_random_state(self.random_state))
+        means = draw(rng_for(self.random_state))
         return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
 
     @property

@@ -8,8 +8,8 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_array, check_random_state
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +24,7 @@ from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
 from cofactor.start import first_factors, plus_plus, singular_vectors
+from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop
 from cofactor.trace import Callback, Trace
 
@@ -108,7 +109,6 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         self.callbacks = callbacks
         self.time_limit = time_limit
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Factorization:
         """Find the components.
 
@@ -126,10 +126,11 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         InputError
             If the noise cannot produce such data, or they are too few for the components.
         """
+        self._validate_params()
         model, kind = self._model, KINDS[self.codes]
         X = self._validated(X, reset=True)
         with self._open(X, model.noise, sample_weight) as data:
-            rng = check_random_state(self.random_state)
+            rng = rng_for(self.random_state)
             codes, components = kind.start(model.noise, data, self.n_components, rng)
             found = self._run(model, data, codes, components)
         self._remember(found, X.dtype)

@@ -8,9 +8,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.codes import OneHot
@@ -25,6 +23,7 @@ from cofactor.model import Model
 from cofactor.noise import Gaussian, Noise, Params
 from cofactor.online import Running
 from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
+from cofactor.start.rng import rng_for
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
@@ -152,7 +151,6 @@ class KMeans(ClusteringEstimator):
         self.callbacks = callbacks
         self.time_limit = time_limit
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> KMeans:
         """Find centers and labels.
 
@@ -168,10 +166,11 @@ class KMeans(ClusteringEstimator):
         InputError
             If the noise cannot produce such data, or there are fewer rows than clusters.
         """
+        self._validate_params()
         X = self._validated(X, reset=True)
         self._check_polish()
         self._warn_if_one_cluster()
-        seeds, rng = self._seeds(X), check_random_state(self.random_state)
+        seeds, rng = self._seeds(X), rng_for(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)

@@ -9,8 +9,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.data import RowBlock, open_rows
@@ -19,6 +17,7 @@ from cofactor.estimators.base import OpenData
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.online_clusters import OnlineClusters, first_clusters
 from cofactor.noise import Noise
+from cofactor.start.rng import rng_for
 
 SAFE_STARTS = 3  # where one start is not enough
 REASSIGN_AFTER = 10  # rows seen for each cluster
@@ -166,7 +165,6 @@ class MiniBatchKMeans(ClusteringEstimator):
         self.noise = noise
         self.n_threads = n_threads
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
         """Find centers, and with ``compute_labels`` labels.
 
@@ -182,6 +180,7 @@ class MiniBatchKMeans(ClusteringEstimator):
         InputError
             If the noise cannot produce such data, or there are fewer rows than clusters.
         """
+        self._validate_params()
         X = self._validated(X, reset=True)
         self._begin()
         with self._open(X, self._mixture_noise, sample_weight) as data:
@@ -191,7 +190,7 @@ class MiniBatchKMeans(ClusteringEstimator):
         return self
 
     def _begin(self) -> None:
-        self._rng = check_random_state(self.random_state)
+        self._rng = rng_for(self.random_state)
         self._since_reassignment = 0
 
     def _first_clusters(self, data: OpenData) -> OnlineClusters:

@@ -9,9 +9,9 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
@@ -36,6 +36,7 @@ from cofactor.noise import Gamma, Gaussian, Noise, Params, Penalty, Poisson, noi
 from cofactor.noise.beta import Beta
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start.factors import Factors
+from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop
 from cofactor.trace import Callback, Trace
 
@@ -189,7 +190,6 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         self.fit_transform(X, **params)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_transform(
         self,
         X: Any,
@@ -223,6 +223,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         InputError
             If the noise cannot produce such data, or start and data do not fit together.
         """
+        self._validate_params()
         if self.solver == "mu" and self.init == "nndsvd":
             warnings.warn(
                 "The multiplicative update ('mu') solver cannot update zeros present in the "
@@ -302,7 +303,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         if self.solver == "mu":
             return MultiplicativeNonnegative(*penalties)
         if self.shuffle:
-            return ShuffledNonnegative(*penalties, rng=check_random_state(self.random_state))
+            return ShuffledNonnegative(*penalties, rng=rng_for(self.random_state))
         return Nonnegative(*penalties)
 
     def _penalty(self, alpha: float, size: float) -> Penalty:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
@@ -108,7 +108,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         self.callbacks = callbacks
         self.time_limit = time_limit
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> TopicModel:
         """Find topics and the share of each in every document.
 
@@ -125,6 +124,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         InputError
             If counts are negative, or the start does not suit the data.
         """
+        self._validate_params()
         X = self._counts(X, reset=True)
         with self._open(X, Multinomial(), sample_weight) as data:
             factorization = NMF(noise="poisson", **self.get_params())

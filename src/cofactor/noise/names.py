@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from cofactor.errors import InputError
 from cofactor.noise.base import Noise
 from cofactor.noise.bernoulli import Bernoulli
@@ -56,4 +58,9 @@ def noise_named(noise: str | Noise) -> Noise:
         raise InputError(
             f"noise is {noise!r}; expected one of {', '.join(sorted(NOISES))}, or a Noise object."
         )
-    return NOISES[noise]()
+    return _default(noise)
+
+
+@cache
+def _default(name: str) -> Noise:
+    return NOISES[name]()

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd, squared_norm
 
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
+from cofactor.start.rng import rng_for
 
 Factors = tuple[Floats, Floats]
 
@@ -21,7 +21,7 @@ def random_factors(X: Any, k: int, random_state: Any, weights: Floats) -> Factor
 
     Draws as scikit-learn's ``init="random"`` does.
     """
-    rng, scale = check_random_state(random_state), np.sqrt(_mean(X, weights) / k)
+    rng, scale = rng_for(random_state), np.sqrt(_mean(X, weights) / k)
     components = scale * np.abs(rng.standard_normal(size=(k, X.shape[1])))
     return scale * np.abs(rng.standard_normal(size=(X.shape[0], k))), components
 
@@ -58,7 +58,7 @@ def nndsvdar(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:
     An integer seed begins anew after the singular vectors, as in scikit-learn.
     """
     codes, components = nndsvd(X, k, random_state, weights)
-    rng, mean = check_random_state(random_state), _mean(X, weights)
+    rng, mean = rng_for(random_state), _mean(X, weights)
     for factor in (codes, components):
         zeros = factor == 0
         factor[zeros] = np.abs(mean * rng.standard_normal(size=np.count_nonzero(zeros)) / 100)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.data.base import Array, Floats
@@ -18,6 +18,7 @@ from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
 from cofactor.start.heads import SMALL
 from cofactor.start.measured import drawn_by_weight
+from cofactor.start.rng import rng_for
 from cofactor.start.screened import ScreenedRows
 from cofactor.start.unscreened import CHUNK_ROWS, UnscreenedRows
 
@@ -80,7 +81,7 @@ def kmeans_plusplus(
     X = canonical_csr(X, "The sparse matrix") if sp.issparse(X) else X
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    rng = check_random_state(random_state)
+    rng = rng_for(random_state)
     indices = GreedyRows(X, n_clusters, weights, n_local_trials, n_threads)(rng)
     centers = X[indices]
     return np.asarray(centers.toarray() if sp.issparse(X) else centers), indices

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from cofactor.codes.onehot import maximize
 from cofactor.codes.posterior import Full, Kept
 from cofactor.codes.refill import moments_of
-from cofactor.data import RowBlock, Rows, mean_row
+from cofactor.data import RowBlock, Rows, mean_row, split
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.engine import Engine
 from cofactor.model import Model
@@ -128,7 +127,5 @@ def _fitted(
         cached = noise.row_statistic(block, start.reference)
         return moments_of(noise, start, *posterior(block, part), cached), part
 
-    edges = np.cumsum([0, *(block.n_rows for block in blocks)])
-    parts = [whole[a:b] for a, b in pairwise(edges)]
-    moments, _ = engine.map_reduce(step, blocks, parts)
+    moments, _ = engine.map_reduce(step, blocks, split(whole, blocks))
     return maximize(noise, moments, start, learn_weights)
