@@ -137,6 +137,15 @@ DEFAULT_FIT = Task(
     judges.inertia,
     tolerance=0.05,  # starts are random
 )
+MINIBATCH = Task(
+    "kmeans-minibatch",
+    "mini_batches",
+    PerCall,
+    ("scikit-learn",),
+    judges.inertia,
+    tolerance=1e-2,  # the same batches, but rounding grows
+    same=True,
+)
 MIXTURE = Task(
     "mixture-iteration",
     "mixture",
@@ -178,6 +187,8 @@ CASES = [
     *(Case(CONVERGENCE, workload) for workload in DENSE),
     *(Case(SEEDING, workload) for workload in DENSE if workload[0] in "bd"),
     *(Case(DEFAULT_FIT, workload) for workload in DENSE),
+    *(Case(MINIBATCH, workload) for workload in ("b-hard", "c-hard")),
+    Case(MINIBATCH, "e", choices={"passes": 5}),
     *(case for workload in ("iris", "digits", "plane") for case in _small_fits(workload)),
     *(_mixture(shape, k=100) for shape in ("spherical", "diag")),
     *(_mixture(shape, k=20) for shape in ("tied", "full")),

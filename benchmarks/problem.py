@@ -40,6 +40,8 @@ class Problem:
         Number of components.
     n_threads : int
     n_init : int
+    passes : int
+        Over the data, by mini-batches.
     covariance_type : str
         Of mixtures.
     seed : int
@@ -49,6 +51,7 @@ class Problem:
     k: int
     n_threads: int
     n_init: int = 1
+    passes: int = 1
     covariance_type: str = "spherical"
     seed: int = 0
 

@@ -25,6 +25,45 @@ void bind_top_losses_csr(nb::module_& module, const SparseKernels<T, I>& kernels
 }
 
 template <class T, class I>
+void bind_running_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    using Doubles = const Array1<const double>&;
+    module.def(
+        "nearest_sum_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const double>& sums_t, Doubles factors, Doubles offsets,
+                   const Array1<Label>& labels, const Array1<double>& loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const size_t k = sums_t.shape(1);
+            expect("factors", factors, {k});
+            expect("offsets", offsets, {k});
+            expect("labels", labels, {X.rows});
+            expect("loss", loss, {X.rows});
+            expect_whole_groups(k);
+            kernels.nearest_sum(X, matrix(sums_t), factors.data(), offsets.data(), labels.data(),
+                                loss.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("sums_t"), named("factors"),
+        named("offsets"), named("labels"), named("loss"), Unlocked());
+    module.def(
+        "add_to_sums_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array1<const Label>& labels, Doubles weights,
+                   const Array1<double>& counts, const Array2<double>& sums_t,
+                   const Array1<double>& squares) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect("labels", labels, {X.rows});
+            expect("weights", weights, {X.rows});
+            expect("squares", squares, {counts.shape(0)});
+            kernels.add_to_sums(X, labels.data(), weights.data(), counts.data(), matrix(sums_t),
+                                squares.data());
+        },
+        named("indptr"), named("indices"), named("data"), named("labels"), named("weights"),
+        named("counts"), named("sums_t"), named("squares"), Unlocked());
+}
+
+template <class T, class I>
 void bind_statistics_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;
     using Values = const Array1<const T>&;
@@ -121,6 +160,7 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
 template <class T, class I>
 void bind_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
     bind_top_losses_csr(module, kernels);
+    bind_running_csr(module, kernels);
     bind_statistics_csr(module, kernels);
     bind_products_csr(module, kernels);
     bind_lloyd_csr(module, kernels);

@@ -31,15 +31,15 @@ COFACTOR_INLINE Entries<T, I> entries(const Csr<T, I>& X, size_t n) {
 }
 
 // losses[j] = offsets[j] - sum of x * columns[j], for `groups` groups of components from `first`.
-template <size_t groups, class T, class I>
-void losses_of(const Entries<T, I>& row, Matrix<const T> components_t, const T* offsets,
+template <size_t groups, class T, class S, class I>
+void losses_of(const Entries<S, I>& row, Matrix<const T> components_t, const T* offsets,
                size_t first, T* losses) {
     constexpr size_t vectors = groups * group_vectors<T>;
     const T* const values = components_t.data + first;
     Vec<T> product[vectors] = {};
     for (size_t p = 0; p < row.count; ++p) {
         const T* const column = values + static_cast<size_t>(row.columns[p]) * components_t.columns;
-        const Vec<T> x = splat(row.values[p]);
+        const Vec<T> x = splat(static_cast<T>(row.values[p]));
         for (size_t v = 0; v < vectors; ++v) product[v] += x * load(column + v * lanes<T>);
     }
     for (size_t v = 0; v < vectors; ++v)
@@ -47,8 +47,8 @@ void losses_of(const Entries<T, I>& row, Matrix<const T> components_t, const T* 
 }
 
 // The same for a number of groups that is known at run time, at most `most`.
-template <size_t most, class T, class I>
-COFACTOR_INLINE void losses_of_groups(size_t groups, const Entries<T, I>& row,
+template <size_t most, class T, class S, class I>
+COFACTOR_INLINE void losses_of_groups(size_t groups, const Entries<S, I>& row,
                                       Matrix<const T> components_t, const T* offsets, size_t first,
                                       T* losses) {
     if constexpr (most > 1)

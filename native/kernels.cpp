@@ -1,5 +1,6 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "csr_lloyd.hpp"
+#include "csr_running.hpp"
 #include "hartigan.hpp"
 #include "lloyd.hpp"
 #include "moments.hpp"
@@ -22,7 +23,8 @@ constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, 
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {
-    top_losses_csr<T, I>,    weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
+    top_losses_csr<T, I>,    nearest_sum_csr<T, I>,   add_to_sums_csr<T, I>,
+    weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
     squared_norms_csr<T, I>, poisson_codes_csr<T, I>, poisson_multiplicative_csr<T, I>,
     sampled_products<T, I>,  lloyd_csr<T, I>,         lloyd_csr_space<T>,
     hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>, hartigan_moves_csr<T, I>};

@@ -228,6 +228,10 @@ template <class T, class I>
 struct SparseKernels {
     void (*top_losses)(Csr<T, I> X, Matrix<const T> components_t, const T* offsets,
                        Matrix<Label> index, double* loss);
+    void (*nearest_sum)(Csr<T, I> X, Matrix<const double> sums_t, const double* factors,
+                        const double* offsets, Label* labels, double* loss);
+    void (*add_to_sums)(Csr<T, I> X, const Label* labels, const double* weights, double* counts,
+                        Matrix<double> sums_t, double* squares);
     void (*weighted_sums)(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums);
     void (*weighted_squares)(Csr<T, I> X, Membership members, Matrix<double> squares);
     void (*squared_norms)(Csr<T, I> X, double* out);

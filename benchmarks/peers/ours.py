@@ -11,7 +11,7 @@ from benchmarks.workloads import Array
 from cofactor.codes import Nonnegative
 from cofactor.data import open_blocks, open_columns
 from cofactor.engine import engine_for
-from cofactor.estimators import GaussianMixture, KMeans
+from cofactor.estimators import GaussianMixture, KMeans, MiniBatchKMeans
 from cofactor.fit import first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Params, Poisson
@@ -45,6 +45,18 @@ class Cofactor:
         p = self.problem
         model = KMeans(p.k, n_init=p.n_init, random_state=p.seed, n_threads=p.n_threads)
         return model.fit(p.X).cluster_centers_
+
+    def mini_batches(self) -> Array:
+        p = self.problem
+        model = MiniBatchKMeans(
+            p.k,
+            init=self.means,
+            max_iter=p.passes,
+            max_no_improvement=None,
+            random_state=p.seed,
+            n_threads=p.n_threads,
+        )
+        return model.fit(self.X).cluster_centers_
 
     def mixture(self, n_iter: int) -> Mixture:
         p = self.problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 from sklearn.decomposition import NMF
 from sklearn.mixture import GaussianMixture
 
@@ -31,6 +31,18 @@ class ScikitLearn:
     def default_fit(self) -> Array:
         p = self.problem
         return KMeans(p.k, n_init=p.n_init, random_state=p.seed).fit(p.X).cluster_centers_
+
+    def mini_batches(self) -> Array:
+        p = self.problem
+        model = MiniBatchKMeans(
+            p.k,
+            init=p.means,
+            n_init=1,
+            max_iter=p.passes,
+            max_no_improvement=None,
+            random_state=p.seed,
+        )
+        return model.fit(p.X).cluster_centers_
 
     def mixture(self, n_iter: int) -> Mixture:
         p = self.problem

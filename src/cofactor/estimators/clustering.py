@@ -16,7 +16,8 @@ from cofactor.data.base import Array, Labels
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.one_hot import OneHotEstimator
-from cofactor.estimators.online_clusters import OnlineClusters, first_clusters
+from cofactor.estimators.online_clusters import Assigned, OnlineClusters
+from cofactor.estimators.running_means import first_params, online_clusters
 from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Noise, noise_named
 from cofactor.noise.base import Moments
@@ -76,8 +77,9 @@ class ClusteringEstimator(
             self._validate_params()
         X = self._validated(X, reset=first)
         with self._open(X, self._mixture_noise, sample_weight) as data:
-            clusters = self._first_clusters(data) if first else self._clusters
-            self._take_over(self._learned(clusters, data), data)
+            clusters = (self._new_clusters if first else self._known_clusters)(data)
+            self._learn(clusters, clusters.assign(data.rows, data.engine))
+            self._take_over(clusters, data)
             self._judge(data)
         self.n_steps_: int = getattr(self, "n_steps_", 0) + 1
         return self
@@ -142,24 +144,35 @@ class ClusteringEstimator(
         """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
         return float(self.tol * data.variance / self._mixture_noise.unit(data.mean) ** 2)
 
-    def _first_clusters(self, data: OpenData) -> OnlineClusters:
-        draw = self._draw(data, self._seeds(data.X))
-        means = draw(rng_for(self.random_state))
-        return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
+    def _generator(self) -> np.random.RandomState:
+        """Return what draws random numbers of a fit that begins."""
+        return rng_for(self.random_state)
 
-    @property
-    def _clusters(self) -> OnlineClusters:
-        """What was learned so far, to go on from."""
-        model = Model(self._mixture_noise, OneHot(self.n_closest))
-        return OnlineClusters(model, self._params, self._seen)
+    def _first_clusters(
+        self, data: OpenData, some: OpenData, rng: np.random.RandomState
+    ) -> OnlineClusters:
+        """Return clusters that have seen nothing yet, with centers drawn from some of the rows."""
+        noise, keep = self._mixture_noise, self.n_closest
+        means = self._draw(some, self._seeds(some.X))(rng)
+        params = first_params(noise, keep, data.blocks, means, data.engine)
+        return online_clusters(noise, keep, data.rows, params)
 
-    def _learned(self, clusters: OnlineClusters, data: OpenData) -> OnlineClusters:
-        """Return what the clusters are after one more batch."""
-        return clusters.learned(data.blocks, data.engine)
+    def _new_clusters(self, data: OpenData) -> OnlineClusters:
+        """Return clusters that begin with a batch."""
+        return self._first_clusters(data, data, self._generator())
+
+    def _known_clusters(self, data: OpenData) -> OnlineClusters:
+        """Return what was learned so far, to go on from."""
+        noise, keep = self._mixture_noise, self.n_closest
+        return online_clusters(noise, keep, data.rows, self._params, self._seen)
+
+    def _learn(self, clusters: OnlineClusters, batch: Assigned) -> None:
+        """Learn from one more batch."""
+        clusters.learn(batch)
 
     def _take_over(self, clusters: OnlineClusters, data: OpenData) -> None:
         """Keep what was learned."""
-        self._params, self._seen = clusters.params, clusters.seen
+        self._params, self._seen = clusters.learned()
         self.cluster_centers_ = self._params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters
 

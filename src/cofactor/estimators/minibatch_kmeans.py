@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from cofactor.data import RowBlock, open_rows
-from cofactor.data.base import Array
+from cofactor.data import RowBlock
+from cofactor.data.base import Array, Floats
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.clustering import ClusteringEstimator
-from cofactor.estimators.online_clusters import OnlineClusters, first_clusters
+from cofactor.estimators.online_clusters import Assigned, OnlineClusters
 from cofactor.noise import Noise
+from cofactor.start.measured import shares_up_to
 from cofactor.start.rng import rng_for
 
 SAFE_STARTS = 3  # where one start is not enough
@@ -51,6 +52,31 @@ class Patience:
         self.in_vain = 0 if self.smoothed < self.least else self.in_vain + 1
         self.least = min(self.least, self.smoothed)
         return self.most is not None and self.in_vain >= self.most
+
+
+@dataclass
+class Rest:
+    """Tells when centers moved by at most ``tolerance`` in a step, in squared units of the data.
+
+    Attributes
+    ----------
+    tolerance : float
+        Where it is 0, nothing is looked at.
+    """
+
+    tolerance: float
+    before: Floats = field(init=False)
+
+    def look(self, clusters: OnlineClusters) -> None:
+        """Remember where the centers are."""
+        if self.tolerance:
+            self.before = clusters.components
+
+    def reached(self, clusters: OnlineClusters) -> bool:
+        """Return whether the centers are hardly elsewhere than when they were last looked at."""
+        if not self.tolerance:
+            return False
+        return float(np.square(clusters.components - self.before).sum()) <= self.tolerance
 
 
 class MiniBatchKMeans(ClusteringEstimator):
@@ -182,59 +208,55 @@ class MiniBatchKMeans(ClusteringEstimator):
         """
         self._validate_params()
         X = self._validated(X, reset=True)
-        self._begin()
+        self._generator()
         with self._open(X, self._mixture_noise, sample_weight) as data:
-            clusters = self._converged(self._best_start(data), data)
+            clusters = self._best_start(data)
+            self._converge(clusters, data)
             self._take_over(clusters, data)
             self._judge(data)
         return self
 
-    def _begin(self) -> None:
+    def _generator(self) -> np.random.RandomState:
+        """See :class:`ClusteringEstimator`."""
         self._rng = rng_for(self.random_state)
         self._since_reassignment = 0
-
-    def _first_clusters(self, data: OpenData) -> OnlineClusters:
-        self._begin()
-        means = self._draw(data, self._seeds(data.X))(self._rng)
-        return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
+        return self._rng
 
     def _judge(self, data: OpenData) -> None:
         if self.compute_labels:
             super()._judge(data)
 
-    def _learned(self, clusters: OnlineClusters, data: OpenData) -> OnlineClusters:
-        """Return what the clusters are after a batch, with rare ones now and then reassigned."""
+    def _learn(self, clusters: OnlineClusters, batch: Assigned) -> None:
+        """Learn from a batch, and now and then put clusters that are rare elsewhere."""
         if not hasattr(self, "_rng"):  # files of models hold no random state
-            self._begin()
-        self._since_reassignment += data.rows.n_rows
-        due = (
-            not clusters.counts.all()
-            or self._since_reassignment >= REASSIGN_AFTER * self.n_clusters
-        )
-        clusters = clusters.learned(data.blocks, data.engine)
+            self._generator()
+        self._since_reassignment += batch.rows.n_rows
+        due = self._since_reassignment >= REASSIGN_AFTER * self.n_clusters
+        due |= not clusters.counts.all()
+        clusters.learn(batch)
         if due:
             self._since_reassignment = 0
-        return self._reassigned(clusters, data.rows) if due else clusters
+            self._reassign(clusters, batch.rows)
 
-    def _reassigned(self, clusters: OnlineClusters, rows: RowBlock) -> OnlineClusters:
+    def _reassign(self, clusters: OnlineClusters, rows: RowBlock) -> None:
         rare = clusters.rarely_seen(self.reassignment_ratio, rows.n_rows)
-        if not rare.any():
-            return clusters
-        chosen = self._rng.choice(rows.n_rows, replace=False, size=int(rare.sum()))
-        return clusters.reassigned(rare, rows.take(chosen))
+        if rare.any():
+            chosen = self._rng.choice(rows.n_rows, replace=False, size=int(rare.sum()))
+            clusters.reassign(rare, rows.take(chosen))
 
     def _best_start(self, data: OpenData) -> OnlineClusters:
         """Return the best of several starts, as judged on a sample of rows."""
-        sample = self._some(data, self._rng.randint(0, data.rows.n_rows, self._init_rows(data)))
-        starts = (self._start(data) for _ in range(self._starts()))
-        return min(starts, key=lambda start: self._distortion(start, sample))
+        rows = _some(data, self._rng.randint(0, data.rows.n_rows, self._init_rows(data))).rows
+        starts = [self._start(data) for _ in range(self._starts())]
+        if len(starts) == 1:
+            return starts[0]
+        return min(starts, key=lambda start: start.inertia(start.assign(rows, data.engine)))
 
     def _start(self, data: OpenData) -> OnlineClusters:
         """Return clusters begun on a sample of rows, or on all if the sample has as many."""
         size, n = self._init_rows(data), data.rows.n_rows
-        rows = data if size >= n else self._some(data, self._rng.randint(0, n, size))
-        means = self._draw(rows, self._seeds(rows.X))(self._rng)
-        return first_clusters(self._mixture_noise, self.n_closest, data.blocks, means, data.engine)
+        some = data if size >= n else _some(data, self._rng.randint(0, n, size))
+        return self._first_clusters(data, some, self._rng)
 
     def _starts(self) -> int:
         if not (callable(self.init) or isinstance(self.init, str)):
@@ -255,36 +277,36 @@ class MiniBatchKMeans(ClusteringEstimator):
         size = self.init_size or 3 * min(self.batch_size, n)
         return min(size if size >= k else 3 * k, n)
 
-    def _converged(self, clusters: OnlineClusters, data: OpenData) -> OnlineClusters:
+    def _converge(self, clusters: OnlineClusters, data: OpenData) -> None:
         """Learn from batches until a rule says stop."""
         n = data.rows.n_rows
         size = min(self.batch_size, n)
         patience = Patience(self.max_no_improvement, min(1.0, 2.0 * size / (n + 1)))
-        tolerance = self._tolerance(data) if self.tol else 0.0
-        share = data.weights / data.weights.sum()
+        rest = Rest(self._tolerance(data) if self.tol else 0.0)
+        shares = shares_up_to(data.weights)
         for step in range(self.max_iter * n // size):
-            batch = self._some(data, self._rng.choice(n, size, p=share, replace=True))
-            loss, before = self._distortion(clusters, batch) / size, clusters.params.components
-            clusters = self._learned(clusters, batch)
+            rest.look(clusters)
+            chosen = shares.searchsorted(self._rng.random_sample(size), side="right")
+            loss = self._step(clusters, _some(data, chosen)) / size
             self.n_steps_ = step + 1
             if self.verbose:
                 print(f"Minibatch step {step + 1}: mean batch inertia {loss:.6g}")
             if step == 0:  # says how good the start was
                 continue
-            shift = float(np.square(clusters.params.components - before).sum())
-            if (tolerance and shift <= tolerance) or patience.exhausted(loss):
+            if rest.reached(clusters) or patience.exhausted(loss):
                 break
         self.n_iter_: int = math.ceil(self.n_steps_ * size / n)
         self.inertia_ = patience.smoothed * float(data.weights.sum())
-        return clusters
 
-    def _some(self, data: OpenData, chosen: Array) -> OpenData:
-        """Open some of the rows, with weights of 1: they were drawn by weight."""
-        X = data.X[chosen]
-        return OpenData(X, open_rows(X), data.engine, data.n_threads)
+    def _step(self, clusters: OnlineClusters, batch: OpenData) -> float:
+        """Learn from a batch, and return what its inertia was before."""
+        assigned = clusters.assign(batch.rows, batch.engine)
+        inertia = clusters.inertia(assigned)
+        self._learn(clusters, assigned)
+        return inertia
 
-    def _distortion(self, clusters: OnlineClusters, data: OpenData) -> float:
-        """Return the inertia of a batch."""
-        noise, params = self._mixture_noise, clusters.params
-        labels, _ = noise.scorer(params).nearest(data.rows, data.engine)
-        return float(data.weights @ noise.distortion(data.rows, params, labels))
+
+def _some(data: OpenData, chosen: Array) -> OpenData:
+    """Return some of the rows, with weights of 1: they were drawn by weight."""
+    rows = data.rows.take(chosen).reweighted(np.ones(len(chosen)))
+    return replace(data, X=rows.entries, rows=rows)

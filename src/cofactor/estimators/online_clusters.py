@@ -2,66 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.codes import OneHot
 from cofactor.codes.onehot import maximize
 from cofactor.codes.posterior import Kept
 from cofactor.codes.refill import moments_of
-from cofactor.data import DenseRows, RowBlock
-from cofactor.data.base import Array, Floats, Labels
+from cofactor.data import DenseRows, RowBlock, cut
+from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.fit import first_rows
 from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Params
 from cofactor.noise.base import Moments
 from cofactor.online import Running
-from cofactor.start import from_means, with_hard_dispersion
 
 MOST_REASSIGNED = 0.5  # of the rows of a batch
 
 
 @dataclass(frozen=True)
-class OnlineClusters:
+class Assigned:
+    """A batch of rows with the centers that they are nearest to.
+
+    Attributes
+    ----------
+    rows : RowBlock
+    labels : ndarray of shape (n,), int32
+    found : object
+        What else the search found; each kind of clusters has its own.
+    """
+
+    rows: RowBlock
+    labels: Labels
+    found: Any = None
+
+
+class OnlineClusters(ABC):
     """Centers and what they have seen.
 
     Each batch is assigned to the centers as they are, and each center then becomes the weighted
     mean of all rows that were ever assigned to it [MacQueen 1967; Sculley 2010].
-
-    Attributes
-    ----------
-    model : Model
-        A noise with one-hot codes.
-    params : Params
-    seen : Running or None
-        Moments of all rows so far, as they were assigned when they came; None before the first.
     """
 
-    model: Model
-    params: Params
-    seen: Running[Moments] | None = None
-
     @property
+    @abstractmethod
     def counts(self) -> Floats:
         """The weight behind each center, shape (k,)."""
-        return np.zeros(self.params.n_components) if self.seen is None else self._moments.counts
 
-    def learned(self, blocks: Sequence[RowBlock], engine: Engine) -> OnlineClusters:
-        """Return what they are after one more batch."""
-        rows = first_rows(self.model, blocks, self.params, engine)
-        statistics, _ = rows.sweep(self.model.e_step(self.params))
-        weight = float(sum(block.weights.sum() for block in blocks))
-        if self.seen is None or self.seen.weight == 0:
-            seen = Running.first(statistics.moments, weight)
-        else:
-            seen = self.seen.joined(statistics.moments, weight)
-        params = maximize(self._noise, seen.statistics, self.params, learn_weights=False)
-        return replace(self, params=params, seen=seen)
+    @property
+    @abstractmethod
+    def components(self) -> Floats:
+        """The centers as they are, shape (k, d)."""
+
+    @abstractmethod
+    def assign(self, rows: RowBlock, engine: Engine) -> Assigned:
+        """Find the center of each row of a batch."""
+
+    @abstractmethod
+    def inertia(self, batch: Assigned) -> float:
+        """Return the weighted distortion of a batch that nothing was learned since."""
+
+    @abstractmethod
+    def learn(self, batch: Assigned) -> None:
+        """Move the centers to the means of all rows, those of the batch included."""
+
+    @abstractmethod
+    def reassign(self, which: NDArray[np.bool_], rows: RowBlock) -> None:
+        """Put some centers on rows.
+
+        They get the smallest count of the others, so that they are not moved again at once.
+
+        Parameters
+        ----------
+        which : ndarray of bool, shape (k,)
+            Not all.
+        rows : RowBlock
+            As many as there are centers to be moved.
+        """
+
+    @abstractmethod
+    def learned(self) -> tuple[Params, Running[Moments] | None]:
+        """Return the parameters, and the moments of all rows as they were assigned."""
 
     def rarely_seen(self, ratio: float, n_rows: int) -> NDArray[np.bool_]:
         """Return which centers have less than a fraction of the largest count behind them.
@@ -74,69 +99,78 @@ class OnlineClusters:
             rare[np.argsort(self.counts)[most:]] = False
         return rare
 
-    def reassigned(self, which: NDArray[np.bool_], rows: RowBlock) -> OnlineClusters:
-        """Return the clusters with some centers put on rows.
 
-        They get the smallest count of the others, so that they are not moved again at once.
-
-        Parameters
-        ----------
-        which : ndarray of bool, shape (k,)
-            Not all.
-        rows : RowBlock
-            As many as there are centers to be moved.
-        """
-        assert self.seen is not None
-        here = np.flatnonzero(which).astype(np.int32)
-        left = DenseRows(self.params.components[here], self.counts[here])
-        come = rows.reweighted(np.full(here.size, self.counts[~which].min()))
-        components = self.params.components.copy()
-        components[here] = self._noise.legal_means(rows.dense())
-        moments = self._moments + self._moments_at(here, come)
-        moments += self._moments_at(here, left).scaled(-1.0)
-        return replace(
-            self,
-            params=replace(self.params, components=components),
-            seen=replace(self.seen, statistics=moments),
-        )
-
-    def _moments_at(self, centers: Labels, rows: RowBlock) -> Moments:
-        posterior = Kept(centers[:, None], rows.weights[:, None], self.params.n_components)
-        cached = self._noise.row_statistic(rows, self.params.reference)
-        return moments_of(self._noise, self.params, rows, posterior, cached)
-
-    @property
-    def _noise(self) -> MixtureNoise:
-        return cast(MixtureNoise, self.model.noise)
-
-    @property
-    def _moments(self) -> Moments:
-        assert self.seen is not None
-        return self.seen.statistics
-
-
-def first_clusters(
-    noise: MixtureNoise,
-    n_closest: int | None,
-    blocks: Sequence[RowBlock],
-    means: Array,
-    engine: Engine,
-) -> OnlineClusters:
-    """Return clusters that have seen nothing yet.
+class SweptClusters(OnlineClusters):
+    """Clusters under any noise, with any number of them kept for each row: an E-step a batch.
 
     Parameters
     ----------
-    noise : MixtureNoise
-    n_closest : int or None
-        How many clusters each row's posterior keeps.
-    blocks : sequence of RowBlock
-        The first batch, which tells the scale of posteriors.
-    means : ndarray of shape (k, d)
-        Where to start.
-    engine : Engine
+    model : Model
+        A noise with one-hot codes.
+    params : Params
+    seen : Running or None
+        Moments of all rows so far; None before the first.
     """
-    params = from_means(noise, blocks, means)
-    if n_closest != 1:
-        hard = Model(noise, OneHot())
-        params = with_hard_dispersion(hard, first_rows(hard, blocks, params, engine), params)
-    return OnlineClusters(Model(noise, OneHot(n_closest)), params)
+
+    def __init__(self, model: Model, params: Params, seen: Running[Moments] | None) -> None:
+        self._model, self._params, self._seen = model, params, seen
+
+    @property
+    def counts(self) -> Floats:
+        """See :class:`OnlineClusters`."""
+        k = self._params.n_components
+        return np.zeros(k) if self._seen is None else self._seen.statistics.counts
+
+    @property
+    def components(self) -> Floats:
+        """See :class:`OnlineClusters`."""
+        return self._params.components
+
+    def assign(self, rows: RowBlock, engine: Engine) -> Assigned:
+        """See :class:`OnlineClusters`; what is found are the moments of the batch."""
+        begun = first_rows(self._model, cut(rows), self._params, engine)
+        statistics, swept = begun.sweep(self._model.e_step(self._params))
+        labels = np.concatenate([state.labels for state in swept.states])
+        return Assigned(rows, labels, statistics.moments)
+
+    def inertia(self, batch: Assigned) -> float:
+        """See :class:`OnlineClusters`."""
+        distortion = self._noise.distortion(batch.rows, self._params, batch.labels)
+        return float(batch.rows.weights @ distortion)
+
+    def learn(self, batch: Assigned) -> None:
+        """See :class:`OnlineClusters`."""
+        weight = float(batch.rows.weights.sum())
+        if self._seen is None or self._seen.weight == 0:
+            self._seen = Running.first(batch.found, weight)
+        else:
+            self._seen = self._seen.joined(batch.found, weight)
+        self._params = maximize(
+            self._noise, self._seen.statistics, self._params, learn_weights=False
+        )
+
+    def reassign(self, which: NDArray[np.bool_], rows: RowBlock) -> None:
+        """See :class:`OnlineClusters`."""
+        assert self._seen is not None
+        here = np.flatnonzero(which).astype(np.int32)
+        left = DenseRows(self._params.components[here], self.counts[here])
+        come = rows.reweighted(np.full(here.size, self.counts[~which].min()))
+        components = self._params.components.copy()
+        components[here] = self._noise.legal_means(rows.dense())
+        moments = self._seen.statistics + self._moments_at(here, come)
+        moments += self._moments_at(here, left).scaled(-1.0)
+        self._params = replace(self._params, components=components)
+        self._seen = replace(self._seen, statistics=moments)
+
+    def learned(self) -> tuple[Params, Running[Moments] | None]:
+        """See :class:`OnlineClusters`."""
+        return self._params, self._seen
+
+    def _moments_at(self, centers: Labels, rows: RowBlock) -> Moments:
+        posterior = Kept(centers[:, None], rows.weights[:, None], self._params.n_components)
+        cached = self._noise.row_statistic(rows, self._params.reference)
+        return moments_of(self._noise, self._params, rows, posterior, cached)
+
+    @property
+    def _noise(self) -> MixtureNoise:
+        return cast(MixtureNoise, self._model.noise)

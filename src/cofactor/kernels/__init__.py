@@ -28,6 +28,7 @@ __all__ = [
     "load",
 ]
 
+add_to_sums_csr = like(reference.add_to_sums_csr)
 affine_posterior = like(reference.affine_posterior)
 affine_top = like(reference.affine_top)
 component_grams = like(reference.component_grams)
@@ -44,6 +45,7 @@ lloyd_csr = like(reference.lloyd_csr)
 lloyd_csr_space = like(reference.lloyd_csr_space)
 lloyd_space = like(reference.lloyd_space)
 nearest = like(reference.nearest)
+nearest_sum_csr = like(reference.nearest_sum_csr)
 poisson_codes_csr = like(reference.poisson_codes_csr)
 poisson_multiplicative_csr = like(reference.poisson_multiplicative_csr)
 sampled_products = like(reference.sampled_products)

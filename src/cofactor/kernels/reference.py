@@ -34,6 +34,7 @@ from cofactor.kernels._mixture_reference import (
 )
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._relay_reference import claimed
+from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
     seeding_boxes,
     seeding_order,
@@ -42,6 +43,7 @@ from cofactor.kernels._seeding_reference import (
 )
 
 __all__ = [
+    "add_to_sums_csr",
     "affine_posterior",
     "affine_top",
     "component_grams",
@@ -58,6 +60,7 @@ __all__ = [
     "lloyd_csr_space",
     "lloyd_space",
     "nearest",
+    "nearest_sum_csr",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",

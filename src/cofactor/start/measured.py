@@ -59,5 +59,11 @@ class MeasuredRows:
 
 def drawn_by_weight(weights: Array, rng: np.random.RandomState) -> int:
     """Return a row drawn in proportion to its weight: what ``rng.choice`` would, sooner."""
-    below = np.cumsum(weights / weights.sum(), dtype=np.float64)
-    return int(np.searchsorted(below / below[-1], rng.random_sample(), side="right"))
+    return int(np.searchsorted(shares_up_to(weights), rng.random_sample(), side="right"))
+
+
+def shares_up_to(weights: Array) -> Floats:
+    """Return the share of each row and those before it in all weight, as ``rng.choice`` has it."""
+    shares: Floats = np.cumsum(weights / weights.sum(), dtype=np.float64)
+    shares /= shares[-1]
+    return shares
