@@ -13,6 +13,7 @@ from strategies import generators
 
 from cofactor import KMeans, MiniBatchKMeans, load_model, save_model
 from cofactor.errors import InputError
+from cofactor.start.measured import Lots
 
 some = settings(max_examples=25, deadline=None)
 dtypes = st.sampled_from([np.float32, np.float64])
@@ -150,3 +151,14 @@ def test_reassigned_centers_leave_the_variance_alone():
     X = blobs()
     model = MiniBatchKMeans(30, random_state=0, batch_size=100, reassignment_ratio=0.5).fit(X)
     assert 0.1 < model.variance_ < 10 * X.var()
+
+
+@some
+@given(rng=generators, n=st.integers(1, 500), size=st.integers(1, 200), equal=st.booleans())
+def test_rows_are_drawn_as_numpy_draws_them(rng, n, size, equal):
+    weights = np.ones(n) if equal else rng.exponential(size=n) * (rng.random(n) < 0.7) + 1e-9
+    seed = int(rng.integers(1000))
+    share = weights / weights.sum()
+    drawn = Lots(weights).draw(size, np.random.RandomState(seed))
+    expected = np.random.RandomState(seed).choice(n, size, p=share)
+    np.testing.assert_array_equal(drawn, expected)

@@ -80,7 +80,9 @@ class DenseRows:
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
-        return type(self)(self.values[rows], self.weights[rows])
+        # Several times as fast as indexing by numbers.
+        values = self.values[rows] if isinstance(rows, slice) else self.values.take(rows, axis=0)
+        return type(self)(values, self.weights[rows])
 
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""

@@ -115,7 +115,9 @@ class SparseRows:
         """See :class:`RowBlock`."""
         norms = np.empty(self.n_rows)
         kernels.squared_norms_csr(*self.arrays, norms)
-        return norms - 2.0 * (self._double @ shift) + shift @ shift
+        if shift.any():
+            norms += shift @ shift - 2.0 * (self._double @ shift)
+        return norms
 
     def squared_distances(self, centers: Floats, index: Labels) -> Floats:
         """See :class:`RowBlock`."""

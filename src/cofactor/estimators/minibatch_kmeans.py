@@ -17,7 +17,7 @@ from cofactor.estimators.base import OpenData
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.online_clusters import Assigned, OnlineClusters
 from cofactor.noise import Noise
-from cofactor.start.measured import shares_up_to
+from cofactor.start.measured import Lots
 from cofactor.start.rng import rng_for
 
 SAFE_STARTS = 3  # where one start is not enough
@@ -283,11 +283,10 @@ class MiniBatchKMeans(ClusteringEstimator):
         size = min(self.batch_size, n)
         patience = Patience(self.max_no_improvement, min(1.0, 2.0 * size / (n + 1)))
         rest = Rest(self._tolerance(data) if self.tol else 0.0)
-        shares = shares_up_to(data.weights)
+        lots = Lots(data.weights)
         for step in range(self.max_iter * n // size):
             rest.look(clusters)
-            chosen = shares.searchsorted(self._rng.random_sample(size), side="right")
-            loss = self._step(clusters, _some(data, chosen)) / size
+            loss = self._step(clusters, _some(data, lots.draw(size, self._rng))) / size
             self.n_steps_ = step + 1
             if self.verbose:
                 print(f"Minibatch step {step + 1}: mean batch inertia {loss:.6g}")

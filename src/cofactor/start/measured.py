@@ -58,12 +58,27 @@ class MeasuredRows:
 
 
 def drawn_by_weight(weights: Array, rng: np.random.RandomState) -> int:
-    """Return a row drawn in proportion to its weight: what ``rng.choice`` would, sooner."""
-    return int(np.searchsorted(shares_up_to(weights), rng.random_sample(), side="right"))
+    """Return a row drawn in proportion to its weight."""
+    return int(Lots(weights).draw(1, rng)[0])
 
 
-def shares_up_to(weights: Array) -> Floats:
-    """Return the share of each row and those before it in all weight, as ``rng.choice`` has it."""
-    shares: Floats = np.cumsum(weights / weights.sum(), dtype=np.float64)
-    shares /= shares[-1]
-    return shares
+class Lots:
+    """Draws rows in proportion to their weights: what ``rng.choice`` would, sooner.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n,)
+    """
+
+    def __init__(self, weights: Array) -> None:
+        self._below = np.zeros(len(weights) + 1)  # share of the rows before each
+        np.cumsum(weights / weights.sum(), dtype=np.float64, out=self._below[1:])
+        self._below /= self._below[-1]
+
+    def draw(self, size: int, rng: np.random.RandomState) -> NDArray[np.intp]:
+        """Return so many rows, with replacement."""
+        share, n = rng.random_sample(size), len(self._below) - 1
+        rows = np.minimum((share * n).astype(np.intp), n - 1)  # where all weights are equal
+        wrong = (share < self._below[rows]) | (share >= self._below[rows + 1])
+        rows[wrong] = self._below[1:].searchsorted(share[wrong], side="right")
+        return rows
