@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self, cast
 
+import numpy as np
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
