@@ -8,7 +8,6 @@
 #pragma once
 
 #include "csr_search.hpp"
-#include "relay.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -31,22 +30,20 @@ struct LineOfMeans {
 };
 
 template <class T, class I>
-class CsrLloyd {
+class CsrLloyd : Course {
 public:
-    CsrLloyd(Csr<T, I> X, size_t d, const double* weights, Label* labels, LloydModel model, LloydTask task)
-        : X_(X),
+    CsrLloyd(Csr<T, I> X, size_t d, const double* weights, Label* labels, LloydModel model,
+             LloydTask task)
+        : Course(model, task),
+          X_(X),
           weights_(weights),
           labels_(labels),
-          model_(model),
-          task_(task),
-          board_(reinterpret_cast<Board*>(task.board)),
           space_(X.rows, static_cast<size_t>(X.indptr[X.rows]), d, model.k, Carver(task.space)),
           state_(*space_.progress),
-          search_(X, labels, space_),
-          deadline_(seconds_now() + patience) {}
+          search_(X, labels, space_) {}
 
     void run() {
-        Relay<CsrLloyd>(board_).run(*this, [this] { return seconds_now() > deadline_; });
+        Relay<CsrLloyd>(board_).run(*this, [this] { return tired(); });
     }
 
     void work(size_t piece) {
@@ -64,7 +61,8 @@ public:
     size_t advance() {
         switch (state_.stage) {
             case CsrStage::begin: return begin();
-            case CsrStage::measure: return add_measures(), enter(CsrStage::fetch, space_.column_pieces);
+            case CsrStage::measure:
+                return add_measures(), enter(CsrStage::fetch, space_.column_pieces);
             case CsrStage::fetch: return enter(CsrStage::means, space_.column_pieces);
             case CsrStage::means: return finish_means(), enter(CsrStage::scan, space_.row_pieces);
             case CsrStage::scan: return enter(CsrStage::sums, space_.groups);
@@ -76,18 +74,10 @@ public:
     }
 
 private:
-    static constexpr double patience = 0.15;  // seconds of a call
-    static constexpr double negligible = 1e-12;  // of all weight: components with less stay put
-    static constexpr std::int64_t rebuild_every = 64;  // iterations, to shed rounding of updates
-
     size_t enter(CsrStage stage, size_t pieces) {
         state_.stage = stage;
         return pieces;
     }
-
-    std::int64_t& iteration() const { return board_->notes[0]; }
-    std::int64_t& changed_by_hand() const { return board_->notes[1]; }
-    bool anew() const { return iteration() % rebuild_every == 0; }
 
     size_t begin() {
         const bool goes_on = iteration() > 0 && !changed_by_hand();
@@ -141,11 +131,6 @@ private:
                 }
     }
 
-    bool stays(size_t j) const {
-        return j >= model_.k || iteration() == 0 || model_.sizes[j] == 0 ||
-               model_.counts[j] <= negligible * state_.weight;
-    }
-
     void average(size_t piece) {
         double* const parts = space_.parts + piece * csr_parts * space_.k;
         for (size_t j = 0; j < space_.k; j += LineOfMeans<T>::size)
@@ -160,7 +145,7 @@ private:
         Vec<double> count[Line::vectors] = {}, total[csr_parts][Line::vectors] = {};
         Int<double> kept[Line::vectors] = {};
         for (size_t i = 0; i < Line::size; ++i) {
-            const bool stay = stays(first + i);
+            const bool stay = first + i >= model_.k || stays(first + i, state_.weight);
             kept[i / wide][i % wide] = -static_cast<std::int64_t>(stay);
             count[i / wide][i % wide] = stay ? 1 : model_.counts[first + i];
         }
@@ -274,44 +259,21 @@ private:
         space_.touched[group] = 1;
     }
 
-    double* line_of(std::int64_t iteration) const {
-        return task_.trace.data + static_cast<size_t>(iteration) * task_.trace.columns;
-    }
-
     void record() {
         double affine = 0;
         for (size_t j = 0; j < model_.k; ++j)
             affine += 0.5 * model_.counts[j] * space_.squares[j] - space_.products[j];
         std::int64_t moved = 0;
         for (size_t p = 0; p < space_.row_pieces; ++p) moved += space_.notes[p].moved;
-        double* const line = line_of(iteration()++);
-        line[0] = affine;
-        line[1] = state_.between;
-        line[2] = state_.spread;
-        line[3] = static_cast<double>(moved);
-        line[4] = state_.shift;
-        line[5] = seconds_now() - state_.started;
-    }
-
-    // Whether somebody has to look at the iteration that was recorded last.
-    bool rests() const {
-        const double* const line = line_of(iteration() - 1);
-        bool empties = false;
-        for (size_t j = 0; j < model_.k; ++j) empties |= model_.sizes[j] == 0;
-        return static_cast<size_t>(iteration()) >= task_.until || line[3] == 0 ||
-               line[4] <= task_.tolerance || empties;
+        Course::record(state_, affine, moved);
     }
 
     const Csr<T, I> X_;
     const double* const weights_;
     Label* const labels_;
-    const LloydModel model_;
-    const LloydTask task_;
-    Board* const board_;
     const CsrSpace<T> space_;
     CsrProgress& state_;
     CsrSearch<T, I> search_;
-    const double deadline_;
 };
 
 template <class T, class I>

@@ -3,17 +3,15 @@
 
 #include "carver.hpp"
 #include "csr_groups.hpp"
+#include "lloyd_course.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
 enum class CsrStage : std::int64_t { begin, measure, fetch, means, scan, sums, hand_over };
 
 // Where a fit stands. The caller's memory is zero at first.
-struct CsrProgress {
+struct CsrProgress : CourseProgress {
     CsrStage stage;
-    double started;         // in seconds
-    double weight, spread;  // of all rows
-    double shift, between;  // of the last step, for the trace
 };
 
 // What is known of a piece of rows; a cache line of its own.

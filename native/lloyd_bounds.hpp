@@ -9,74 +9,9 @@
 #pragma once
 
 #include "lloyd_search.hpp"
+#include "lloyd_slabs.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-constexpr size_t slab_width = 2 * lanes<float>;                     // components
-constexpr size_t slab_rows = tile_components * tile_vectors / 2;    // as registers allow
-constexpr size_t padded_rows = round_up(slab_rows, 8);
-constexpr float unit = 0x1p-24f;  // of rounding
-
-// out[r * stride + j] = loss of row r under component j of a slab, which is interleaved.
-COFACTOR_INLINE void slab_losses(const float* const* rows, const float* slab, const float* offsets,
-                                 size_t d, float* out, size_t stride) {
-    Vec<float> product[slab_rows][2] = {};
-    const float* x[slab_rows];
-    for (size_t r = 0; r < slab_rows; ++r) x[r] = rows[r];
-    for (size_t l = 0; l < d; ++l, slab += slab_width) {
-        const Vec<float> left = load(slab), right = load(slab + lanes<float>);
-        for (size_t r = 0; r < slab_rows; ++r) {
-            const Vec<float> value = splat(x[r][l]);
-            product[r][0] += value * left;
-            product[r][1] += value * right;
-        }
-    }
-    for (size_t r = 0; r < slab_rows; ++r)
-        for (size_t v = 0; v < 2; ++v)
-            store<float>(out + r * stride + v * lanes<float>,
-                         load(offsets + v * lanes<float>) - product[r][v]);
-}
-
-// The least of `size` values of each of four rows.
-COFACTOR_INLINE Quad<float>::Vec least_of_four(const float* values, size_t size) {
-    using Four = Quad<float>::Vec;
-    Four least[4], column[4];
-    for (size_t r = 0; r < 4; ++r) {
-        least[r] = load_quad(values + r * size);
-        for (size_t j = 4; j < size; j += 4) {
-            const Four other = load_quad(values + r * size + j);
-            least[r] = other < least[r] ? other : least[r];
-        }
-    }
-    Quad<float>::transpose(least, column);
-    const Four a = column[0] < column[1] ? column[0] : column[1];
-    const Four b = column[2] < column[3] ? column[2] : column[3];
-    return a < b ? a : b;
-}
-
-// Distances from losses, moved by at least what rounding may have done to the losses.
-class Distances {
-public:
-    explicit Distances(const Doubt& doubt) : doubt_(doubt) {}
-
-    COFACTOR_INLINE float lower(float loss, float norm) const {
-        const float square = norm * norm * (1 - squares_) + 2 * loss - doubt_(norm);
-        return __builtin_sqrtf(square > 0 ? square : 0) * (1 - 8 * unit);
-    }
-    COFACTOR_INLINE float upper(float loss, float norm) const {
-        const float square = norm * norm * (1 + squares_) + 2 * loss + doubt_(norm);
-        return __builtin_sqrtf(square > 0 ? square : 0) * (1 + 8 * unit);
-    }
-    // What is farther than this has surely the larger loss of the two.
-    COFACTOR_INLINE float clear_of(float upper, float norm) const {
-        return __builtin_sqrtf(upper * upper + 2 * doubt_(norm)) * (1 + 8 * unit);
-    }
-    COFACTOR_INLINE float doubt(float norm) const { return doubt_(norm); }
-
-private:
-    const Doubt doubt_;
-    static constexpr float squares_ = 12 * unit;  // of a squared norm, and of what is added to it
-};
 
 // Rows that bounds do not settle, and the best found for each so far.
 struct OpenRows {
@@ -108,15 +43,23 @@ public:
           doubtful_(most_),
           settled_(most_) {}
 
-    // Call found(row, component) for every row that may have moved; count the work.
-    template <class Found>
-    void run(size_t range, bool known, const Doubt& doubt, float loose, RangeNotes& notes,
-             Found found) {
+    // Count what the bounds of a pilot would leave open under each limit.
+    void gauge(size_t range, const Doubt& doubt, float loose, RangeNotes& notes) {
         const Distances distances(doubt);
-        begin_ = space_.begin(range);
-        lower_ = space_.lower + range * space_.range_rows * space_.groups;
-        loose_ = loose;
-        notes_ = &notes;
+        enter(range, loose);
+        const size_t count = space_.end(range) - begin_;
+        notes.piloted = static_cast<std::int64_t>(count);
+        for (size_t i = 0; i < count; ++i)
+            clear_[i] = distances.clear_of(tighten(begin_ + i, distances) + loose_,
+                                           space_.norms[begin_ + i]);
+        for (size_t j = 0; j < n_limits; ++j) count_open(j, count, notes);
+    }
+
+    // Call found(row, component) for every row that may have moved.
+    template <class Found>
+    void run(size_t range, bool known, const Doubt& doubt, float loose, Found found) {
+        const Distances distances(doubt);
+        enter(range, loose);
         const size_t count = known ? select(space_.end(range), distances) : all(space_.end(range));
         restart();
         for (size_t i = 0; i < count; ++i) {
@@ -130,6 +73,12 @@ public:
 private:
     static constexpr size_t open_budget = 96 * 1024;  // bytes of open rows
     static constexpr size_t ahead = 8;  // rows that are fetched before they are needed
+
+    void enter(size_t range, float loose) {
+        begin_ = space_.begin(range);
+        lower_ = space_.lower + range * space_.range_rows * space_.groups;
+        loose_ = loose;
+    }
 
     COFACTOR_INLINE float* lower(size_t g, size_t row) const {
         return lower_ + g * space_.range_rows + (row - begin_);
@@ -173,6 +122,26 @@ private:
         return unclear;
     }
 
+    [[gnu::noinline]] void count_open(size_t j, size_t count, RangeNotes& notes) const {
+        const float* __restrict const clear = clear_;
+        float* __restrict const least = least_;
+        for (size_t i = 0; i < count; ++i) least[i] = infinity<float>;
+        Label pairs = 0, open = 0;
+        for (size_t g = 0; g < space_.groups; ++g) {
+            const float* __restrict const bound = lower_ + g * space_.range_rows;
+            const float moved =
+                space_.group_moved[g] + static_cast<float>(space_.loosening[g * n_limits + j]);
+            for (size_t i = 0; i < count; ++i) {
+                const float slack = bound[i] - moved - clear[i];
+                pairs += !(slack > 0);
+                least[i] = slack < least[i] ? slack : least[i];
+            }
+        }
+        for (size_t i = 0; i < count; ++i) open += !(least[i] > 0);
+        notes.open_under[j] = open;
+        notes.pairs_under[j] = pairs;
+    }
+
     COFACTOR_INLINE void prefetch(size_t i) const {
         const char* const x = reinterpret_cast<const char*>(rows_.X.data + (begin_ + i) * space_.d);
         for (size_t at = 0; at < space_.d * sizeof(T); at += 64) __builtin_prefetch(x + at);
@@ -183,25 +152,35 @@ private:
         for (size_t g = 0; g < space_.groups; ++g) listed_[g] = 0;
     }
 
-    // Tighten a row's upper bound, and list it under the groups that this does not settle.
-    void open(size_t n, bool known, const Distances& distances) {
+    // Tighten the upper bound of a row that has a label; it comes to the next place for open rows.
+    COFACTOR_INLINE float tighten(size_t n, const Distances& distances) {
         const size_t q = open_.count;
         float* const x = open_.values + q * space_.d;
         bring(n, x);
         const Label own = rows_.labels[n];
+        open_.loss[q] = own_loss(x, static_cast<size_t>(own));
+        const float upper = distances.upper(open_.loss[q], space_.norms[n]);
+        space_.upper[n] = upper - space_.moved[own];
+        return upper;
+    }
+
+    // List a row under the groups that its upper bound, tightened, does not settle.
+    void open(size_t n, bool known, const Distances& distances) {
+        const size_t q = open_.count;
+        const Label own = rows_.labels[n];
         const float norm = space_.norms[n];
-        float loss = infinity<float>, clear = infinity<float>;
-        if (own >= 0) {  // rows have none at first
-            loss = own_loss(x, static_cast<size_t>(own));
-            const float upper = distances.upper(loss, norm);
-            space_.upper[n] = upper - space_.moved[own];
+        float clear = infinity<float>;
+        if (own < 0) {  // at first
+            bring(n, open_.values + q * space_.d);
+            open_.loss[q] = infinity<float>;
+        } else {
+            const float upper = tighten(n, distances);
             clear = known ? distances.clear_of(upper + loose_, norm) : clear;
         }
         if (!list(q, n, clear)) return;
         open_.row[q] = static_cast<Label>(n);
         open_.slot[q] = own >= 0 ? space_.places[own] : -1;
         open_.norm[q] = norm;
-        open_.loss[q] = loss;
         open_.runner_up[q] = infinity<float>;
         ++open_.count;
     }
@@ -229,15 +208,14 @@ private:
     }
 
     COFACTOR_INLINE bool list(size_t q, size_t n, float clear) {
-        size_t pairs = 0;
+        bool some = false;
         for (size_t g = 0; g < space_.groups; ++g) {
             const bool open = !(clear < *lower(g, n) - space_.group_moved[g]);
             lists_[g * most_ + listed_[g]] = static_cast<Label>(q);
             listed_[g] += open;
-            pairs += open;
+            some |= open;
         }
-        notes_->pairs += static_cast<std::int64_t>(pairs);
-        return pairs > 0;
+        return some;
     }
 
     template <class Found>
@@ -247,7 +225,6 @@ private:
                 compare(g, lists_ + g * most_ + first, smaller(slab_rows, listed_[g] - first),
                         distances);
         settle(distances, found);
-        notes_->open += static_cast<std::int64_t>(open_.count);
         restart();
     }
 
@@ -341,7 +318,6 @@ private:
             open_.loss[q] = static_cast<float>(static_cast<double>(best.loss) * square);
             conclude(q, best.component, distances, found);
         }
-        notes_->pairs += static_cast<std::int64_t>(doubts * space_.groups);
     }
 
     template <class Found>
@@ -365,7 +341,6 @@ private:
     size_t begin_ = 0;
     float* lower_ = nullptr;
     float loose_ = 0;
-    RangeNotes* notes_ = nullptr;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

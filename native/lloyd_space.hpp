@@ -2,6 +2,7 @@
 #pragma once
 
 #include "carver.hpp"
+#include "lloyd_course.hpp"
 #include "narrow.hpp"
 
 namespace cofactor::COFACTOR_ISA {
@@ -9,25 +10,32 @@ namespace cofactor::COFACTOR_ISA {
 enum class Stage : std::int64_t { begin, measure, means, pilot, scan, sums };
 
 // Where a fit stands. The caller's memory is zero at first.
-struct Progress {
+struct Progress : CourseProgress {
     Stage stage;
     std::int64_t bounded;  // whether all ranges are searched behind bounds
-    double started;        // in seconds
-    double weight;         // of all rows
-    double spread;         // sum of weighted squared distances from the reference point
     double scale;          // of the search
-    double shift, between;  // of the last step, for the trace
     double reach, offset;   // the largest norm and offset of a component of the search
     double loose;           // what rounding may have done to cumulative moves
+    std::int64_t words;     // whether full searches are in whole numbers
+    double grain;           // the unit of those
+    double blur;            // how far they are from components, in grains
+    std::int64_t far_groups;  // groups of which components moved far
+    std::int64_t chosen;      // the limit beyond which they did
 };
+
+// How many limits there are to how far a component moves and yet loosens the bounds of its group.
+constexpr size_t n_limits = 8;
 
 // What is known of a range of rows; a cache line of its own.
 struct alignas(64) RangeNotes {
     double spread, weight, largest;
     std::int64_t moved;   // rows whose label changed in the last scan
     std::int64_t events;  // rows to be carried from sum to sum
-    std::int64_t open, pairs;  // rows, and pairs of a row and a group, that bounds left open
-    std::int64_t known;        // scans since when there are bounds
+    std::int64_t known;        // whether there are bounds
+    std::int64_t searched, doubts;  // rows searched in whole numbers, and those in doubt after it
+    std::int64_t piloted;           // rows of a pilot with bounds
+    // Of those, rows and pairs of a row and a group that bounds leave open, under each limit.
+    std::int64_t open_under[n_limits], pairs_under[n_limits];
 };
 
 // Fixed ranges of rows are the pieces of a scan, whatever the number of threads.
@@ -39,13 +47,16 @@ inline size_t rows_of_range(size_t n, size_t d, size_t k) {
     return round_up(smaller(smaller(larger(even, least), most), brief), step);
 }
 
+constexpr size_t slab_width = 2 * lanes<float>;  // components
+
 // How many components share a bound, or 0 where bounds cannot pay. Few exclude more, many cost less
 // to look after; bounds take no more memory than the rows.
 inline size_t size_of_group(size_t n, size_t row_bytes, size_t d, size_t k, size_t ranges) {
-    constexpr size_t least_work = 1 << 22, least_ranges = 8, step = 32;
+    constexpr size_t least_work = 1 << 22, least_ranges = 8, least_k = 32;
+    constexpr size_t step = vector_bytes < 64 ? 48 : 96;  // whole tiles, and whole slabs
     const size_t most_groups = row_bytes / sizeof(float);
-    if (ranges < least_ranges || k < step || n * d * k < least_work || most_groups < 1) return 0;
-    const size_t wanted = k < 512 ? 32 : 64;
+    if (ranges < least_ranges || k < least_k || n * d * k < least_work || most_groups < 1) return 0;
+    const size_t wanted = k < 512 ? step : 96;
     return larger(wanted, round_up((k + most_groups - 1) / most_groups, step));
 }
 
@@ -62,10 +73,12 @@ struct LloydSpace {
           ranges((n + range_rows - 1) / range_rows),
           pieces(smaller(larger<size_t>(1, k * d / 2048), smaller(k, most_pieces))),
           tiles_size(round_up(k, tile_components) * d),
-          fused(k * d <= own_sums && ranges * k * d * sizeof(double) <= 65536 + n * d * sizeof(T) / 2),
+          fused(k * d <= own_sums &&
+                ranges * k * d * sizeof(double) <= 65536 + n * d * sizeof(T) / 2),
           group_size(size_of_group(n, d * sizeof(T), d, k, ranges)),
           groups(group_size ? (k + group_size - 1) / group_size : 0),
           slots(groups * group_size),
+          pairs((d + 1) / 2),
           progress(carver.take<Progress>(1)),
           notes(carver.take<RangeNotes>(ranges)),
           half_norms(carver.take<double>(k)),
@@ -82,6 +95,16 @@ struct LloydSpace {
           places(carver.take<Label>(groups ? k : 0)),
           slabs(carver.take<float>(slots * d)),
           slab_offsets(carver.take<float>(slots)),
+          word_tiles(carver.take<std::int32_t>(slots * pairs)),
+          word_offsets(carver.take<std::int32_t>(slots)),
+          blurs(carver.take<double>(groups ? k : 0)),
+          limits(carver.take<double>(n_limits)),
+          loosening(carver.take<double>(groups * n_limits)),
+          far_groups(carver.take<Label>(groups)),
+          far_ends(carver.take<Label>(groups)),
+          far_slots(carver.take<Label>(groups ? k : 0)),
+          far_words(carver.take<std::int32_t>(groups ? k * pairs : 0)),
+          far_offsets(carver.take<std::int32_t>(groups ? k : 0)),
           steps(carver.take<double>(groups ? k : 0)),
           way(carver.take<double>(groups ? k : 0)),
           group_way(carver.take<double>(groups)),
@@ -105,6 +128,13 @@ struct LloydSpace {
 
     COFACTOR_INLINE size_t begin(size_t range) const { return range * range_rows; }
     COFACTOR_INLINE size_t end(size_t range) const { return smaller(n, (range + 1) * range_rows); }
+    COFACTOR_INLINE std::int32_t* words_of(size_t slot) const {
+        const size_t first = slot / tile_components * tile_components;
+        return word_tiles + first * pairs + (slot - first);
+    }
+    COFACTOR_INLINE size_t end_of_group(size_t g) const {
+        return smaller(k, (g + 1) * group_size);
+    }
     COFACTOR_INLINE size_t first_component(size_t piece) const { return piece * k / pieces; }
 
     // Sums, weight and number of the rows that a range gained for a component.
@@ -116,6 +146,7 @@ struct LloydSpace {
     const size_t n, d, k, range_rows, ranges, pieces, tiles_size;
     const bool fused;
     const size_t group_size, groups, slots;  // slots are components in the order of the groups
+    const size_t pairs;  // of columns
     Progress* const progress;
     RangeNotes* const notes;
     double *const half_norms, *const shifts, *const between, *const affine;  // of components
@@ -123,9 +154,14 @@ struct LloydSpace {
     T *const exact_tiles, *const exact_offsets;  // in float64, to settle doubts
     float* const norms;  // of rows as they are searched
     float* const vectors;                         // components as they are searched for, one by one
-    Label *const members, *const places;          // the component of a slot, the slot of a component
+    Label *const members, *const places;          // components of slots, slots of components
     float *const slabs, *const slab_offsets;      // the components of the slots, interleaved
-    double *const steps, *const way, *const group_way;  // how far components moved: last, and in all
+    std::int32_t *const word_tiles, *const word_offsets;  // the slots in whole numbers, interleaved
+    double* const blurs;                          // how far those are from components
+    double *const limits, *const loosening;       // of steps; of bounds: [group][limit]
+    Label *const far_groups, *const far_ends, *const far_slots;  // what moved far, by groups
+    std::int32_t *const far_words, *const far_offsets;
+    double *const steps, *const way, *const group_way;  // how far components moved
     float *const moved, *const group_moved;       // at least that
     float *const upper, *const lower;             // bounds of rows; lower: [range][group][row]
     double* const own;

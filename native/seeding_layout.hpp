@@ -5,7 +5,7 @@
 // strips are a block. The boxes of the strips of a block lie as the rows of a strip do.
 #pragma once
 
-#include "simd.hpp"
+#include "words.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -79,12 +79,6 @@ inline void seeding_order(Matrix<const std::int16_t> Q, size_t columns, Label* r
         count = middle;
     }
     sort_rows(rows, count);
-}
-
-COFACTOR_INLINE std::int32_t pair_of(std::int16_t first, std::int16_t second) {
-    return static_cast<std::int32_t>(static_cast<std::uint16_t>(first) |
-                                     static_cast<std::uint32_t>(static_cast<std::uint16_t>(second))
-                                         << 16);
 }
 
 // Both numbers of a pair times two.

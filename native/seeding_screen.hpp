@@ -29,30 +29,6 @@ COFACTOR_INLINE void for_each_bit(std::uint64_t bits, Visit visit) {
     for (; bits != 0; bits &= bits - 1) visit(static_cast<size_t>(__builtin_ctzll(bits)));
 }
 
-typedef short Shorts __attribute__((vector_size(vector_bytes)));
-
-// x[i] + y[i] . z[i], where y and z hold two numbers of 16 bits each.
-COFACTOR_INLINE Int<float> add_products(Int<float> x, Int<float> y, Int<float> z) {
-#if defined(__AVX512BW__) && defined(__clang__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd512((Shorts)y, (Shorts)z);
-#elif defined(__AVX512BW__)
-    return x + __builtin_ia32_pmaddwd512_mask((Shorts)y, (Shorts)z, Int<float>{}, 0xffff);
-#elif defined(__AVX2__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd256((Shorts)y, (Shorts)z);
-#elif defined(__SSE2__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd128((Shorts)y, (Shorts)z);
-#else
-    return x + ((y << 16) >> 16) * ((z << 16) >> 16) + (y >> 16) * (z >> 16);
-#endif
-}
-
-template <class Number>
-COFACTOR_INLINE Int<float> load_words(const Number* at) {
-    Int<float> words;
-    __builtin_memcpy(&words, at, sizeof words);
-    return words;
-}
-
 constexpr size_t strip_vectors = strip_slots / lanes<float>;
 // Candidates looked at together: as many as the registers hold sums of.
 #if defined(__AVX512F__) || defined(__aarch64__) || defined(__AVX2__)

@@ -1,0 +1,300 @@
+// Searches of all components for the rows of a range, in whole numbers of 16 bits.
+//
+// Rows and components are scaled until the longest is just below 2^15, and rounded. Products of
+// whole numbers are exact, and take half the time of those of floats. By the triangle inequality,
+// rounding moves the distance of a row and a component by |x - q_x| + |e - q_e| at most. A row
+// whose best two components are farther apart than that has found its label; others are searched
+// again. So labels are those of an exact search, and the bounds of all groups come for nothing.
+#pragma once
+
+#include "lloyd_bounds.hpp"
+#include "words.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+constexpr std::int32_t no_component = (1 << 30) + (1 << 29) - 1;  // a loss beyond all others
+
+template <size_t size>
+using WordTile = Int<float>[size][tile_vectors];
+
+// losses[r] = offset of component r less its product with each row of a panel; pair l of it is
+// words[r * across + l * along].
+template <size_t size>
+COFACTOR_INLINE void word_losses(const std::int32_t* panel, const std::int32_t* words,
+                                 size_t across, size_t along, const std::int32_t* offsets,
+                                 size_t pairs, WordTile<size>& losses) {
+    WordTile<size> product = {};
+    for (size_t l = 0; l < pairs; ++l) {
+        Int<float> x[tile_vectors];
+        for (size_t v = 0; v < tile_vectors; ++v) x[v] = load_words(panel + v * lanes<float>);
+        for (size_t r = 0; r < size; ++r) {
+            const Int<float> e = splat_int<float>(words[r * across]);
+            for (size_t v = 0; v < tile_vectors; ++v)
+                product[r][v] = add_products(product[r][v], x[v], e);
+        }
+        panel += tile_rows<float>;
+        words += along;
+    }
+    for (size_t r = 0; r < size; ++r)
+        for (size_t v = 0; v < tile_vectors; ++v) losses[r][v] = offsets[r] - product[r][v];
+}
+
+COFACTOR_INLINE Int<float> least(Int<float> a, Int<float> b) { return a < b ? a : b; }
+COFACTOR_INLINE Int<float> most(Int<float> a, Int<float> b) { return a > b ? a : b; }
+
+// The two smallest losses of each row of a panel, and the slot of the smallest.
+struct WordTwo {
+    Int<float> loss[tile_vectors], second[tile_vectors], slot[tile_vectors];
+
+    COFACTOR_INLINE void start() {
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            loss[v] = second[v] = splat_int<float>(no_component);
+            slot[v] = Int<float>{};
+        }
+    }
+
+    // slot_of(r) = the slot of component r of a tile.
+    template <size_t size, class SlotOf>
+    COFACTOR_INLINE void offer(SlotOf slot_of, const WordTile<size>& tile) {
+        for (size_t r = 0; r < size; ++r) {
+            const Int<float> id = splat_int<float>(slot_of(r));
+            for (size_t v = 0; v < tile_vectors; ++v) {
+                const Int<float> better = tile[r][v] < loss[v];
+                second[v] = least(second[v], most(loss[v], tile[r][v]));
+                loss[v] = least(tile[r][v], loss[v]);
+                slot[v] = better ? id : slot[v];
+            }
+        }
+    }
+};
+
+COFACTOR_INLINE Vec<float> roots(Vec<float> squares) {
+    for (size_t i = 0; i < lanes<float>; ++i) squares[i] = __builtin_sqrtf(squares[i]);
+    return squares;
+}
+
+// What is known of a panel of rows: `beside` is the second smallest loss of the best one's group.
+struct WordPanel {
+    WordTwo best;
+    Int<float> beside[tile_vectors], half_square[tile_vectors];
+    Vec<float> blur[tile_vectors];  // how far rounding may have moved distances
+
+    COFACTOR_INLINE void meet(const WordTwo& group) {
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            const Int<float> better = group.loss[v] < best.loss[v];
+            const Int<float> loser = better ? best.loss[v] : group.loss[v];
+            best.second[v] = least(best.second[v], least(loser, group.second[v]));
+            best.loss[v] = least(best.loss[v], group.loss[v]);
+            best.slot[v] = better ? group.slot[v] : best.slot[v];
+            beside[v] = better ? group.second[v] : beside[v];
+        }
+    }
+
+    // Between rounded numbers; halves are dropped in losses and squares.
+    COFACTOR_INLINE Vec<float> distance(size_t v, Int<float> loss, Lane<float> halves) const {
+        return roots(2 * __builtin_convertvector(half_square[v] + loss + halves, Vec<float>));
+    }
+    COFACTOR_INLINE Vec<float> lower(size_t v, Int<float> loss) const {
+        return distance(v, loss, 0) * (1 - 8 * unit) - blur[v];
+    }
+    COFACTOR_INLINE Vec<float> upper(size_t v, Int<float> loss) const {
+        return distance(v, loss, 1) * (1 + 8 * unit) + blur[v];
+    }
+
+    // The smallest differences of losses that are beyond doubt.
+    COFACTOR_INLINE Vec<float> doubt(size_t v) const {
+        return (upper(v, best.loss[v]) + upper(v, best.second[v])) * blur[v] + 2.0f;
+    }
+};
+
+// Rounds rows to panels of words.
+template <class T>
+class WordRows {
+public:
+    WordRows(const LloydRows<T>& rows, const LloydSpace<T>& space)
+        : rows_(rows), space_(space), floats_(2 * tile_rows<float> * space.pairs) {
+        for (size_t i = 0; i < 2 * tile_rows<float> * space.pairs; ++i) floats_[i] = 0;
+    }
+
+    void pack(size_t row, size_t end, std::int32_t* panel, WordPanel& known) const {
+        const auto rows = searched(rows_.X, rows_.shift, space_.progress->scale);
+        pack_panel(rows, smaller(tile_rows<float>, end - row), [=](size_t i) { return row + i; },
+                   static_cast<float*>(floats_));
+        for (size_t v = 0; v < tile_vectors; ++v) round(v, panel, known);
+        known.best.start();
+    }
+
+private:
+    void round(size_t v, std::int32_t* panel, WordPanel& known) const {
+        constexpr float magic = 0x1.8p23f;  // whole numbers are the last bits of sums with it
+        const float factor = static_cast<float>(1 / space_.progress->grain);
+        const float upwards = 1 + unit * static_cast<float>(2 * space_.pairs + 8);
+        Int<float> square{};
+        Vec<float> rest{};
+        for (size_t l = 0; l < space_.pairs; ++l) {
+            Int<float> bits[2];
+            for (size_t half = 0; half < 2; ++half) {
+                const size_t at = (2 * l + half) * tile_rows<float> + v * lanes<float>;
+                const Vec<float> value = load(floats_ + at) * factor, sum = value + magic;
+                const Vec<float> error = value - (sum - magic);
+                rest += error * error;
+                __builtin_memcpy(&bits[half], &sum, sizeof sum);
+            }
+            const Int<float> pair = (bits[0] & 0xffff) | (bits[1] << 16);
+            square = add_products(square, pair, pair);
+            store_words(panel + l * tile_rows<float> + v * lanes<float>, pair);
+        }
+        known.half_square[v] = square >> 1;
+        known.blur[v] = roots(rest) * upwards + static_cast<float>(space_.progress->blur);
+    }
+
+    const LloydRows<T> rows_;
+    const LloydSpace<T>& space_;
+    const Scratch<float> floats_;  // a panel that is being rounded
+};
+
+template <class T>
+class WordSearch {
+public:
+    WordSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
+        : rows_(rows),
+          space_(space),
+          settler_(rows.X, rows.shift, space.exact()),
+          words_(rows, space),
+          pairs_(space.pairs),
+          panel_size_(tile_rows<float> * pairs_),
+          panels_(space.groups ? panels_at_once() : 0),
+          groups_(larger<size_t>(1, components_budget / (larger<size_t>(1, space.group_size) *
+                                                         pairs_ * sizeof(float)))),
+          packed_(panels_ * panel_size_),
+          known_(panels_),
+          doubtful_(panels_ * tile_rows<float>),
+          settled_(panels_ * tile_rows<float>) {}
+
+    // Call found(row, component) for every row, and bound all; return how many were in doubt.
+    template <class Found>
+    size_t run(size_t range, const Doubt& doubt, Found found) {
+        const size_t end = space_.end(range);
+        begin_ = space_.begin(range);
+        lower_ = space_.lower + range * space_.range_rows * space_.groups;
+        grain_ = static_cast<float>(space_.progress->grain);
+        const size_t step = panels_ * tile_rows<float>;
+        size_t doubts = 0;
+        for (size_t row = begin_; row < end; row += step) {
+            const size_t last = smaller(end, row + step);
+            search(row, last);
+            doubts += report(row, last, doubt, found);
+        }
+        return doubts;
+    }
+
+private:
+    size_t panels_at_once() const {
+        return smaller(larger<size_t>(1, panels_budget / (panel_size_ * sizeof(float))),
+                       (space_.range_rows + tile_rows<float> - 1) / tile_rows<float>);
+    }
+
+    COFACTOR_INLINE float* lower(size_t g, size_t row) const {
+        return lower_ + g * space_.range_rows + (row - begin_);
+    }
+
+    // A block of panels stays in the cache while blocks of groups pass by.
+    void search(size_t begin, size_t end) {
+        for (size_t row = begin, p = 0; row < end; row += tile_rows<float>, ++p)
+            words_.pack(row, end, packed_ + p * panel_size_, known_[p]);
+        for (size_t g = 0; g < space_.groups; g += groups_)
+            for (size_t row = begin, p = 0; row < end; row += tile_rows<float>, ++p)
+                scan(g, smaller(g + groups_, space_.groups), row, p);
+    }
+
+    void scan(size_t begin, size_t end, size_t row, size_t p) {
+        WordPanel& known = known_[p];
+        for (size_t g = begin; g < end; ++g) {
+            WordTwo group;
+            group.start();
+            for (size_t slot = g * space_.group_size; slot < space_.end_of_group(g);
+                 slot += tile_components)
+                offer(packed_ + p * panel_size_, slot, group);
+            known.meet(group);
+            for (size_t v = 0; v < tile_vectors; ++v)
+                store<float>(lower(g, row) + v * lanes<float>,
+                             known.lower(v, group.loss[v]) * grain_ + space_.group_moved[g]);
+        }
+    }
+
+    COFACTOR_INLINE void offer(const std::int32_t* panel, size_t slot, WordTwo& group) const {
+        WordTile<tile_components> tile;
+        word_losses<tile_components>(panel, space_.word_tiles + slot * pairs_, 1, tile_components,
+                                     space_.word_offsets + slot, pairs_, tile);
+        const auto slot_of = [=](size_t r) { return static_cast<Label>(slot + r); };
+        group.offer<tile_components>(slot_of, tile);
+    }
+
+    template <class Found>
+    size_t report(size_t begin, size_t end, const Doubt& doubt, Found found) {
+        size_t doubts = 0, p = 0;
+        for (size_t row = begin; row < end; row += tile_rows<float>, ++p)
+            for (size_t v = 0; v < tile_vectors; ++v)
+                doubts = report(row + v * lanes<float>, end, known_[p], v, doubt, doubts, found);
+        settle(doubts, Distances(doubt), found);
+        return doubts;
+    }
+
+    // Conclude as many rows as a vector holds, or put them off; return the number of doubts.
+    template <class Found>
+    size_t report(size_t begin, size_t end, const WordPanel& known, size_t v, const Doubt& doubt,
+                  size_t doubts, Found found) {
+        const WordTwo& best = known.best;
+        const Vec<float> beside = known.lower(v, known.beside[v]) * grain_;
+        const Vec<float> upper = known.upper(v, best.loss[v]) * grain_;
+        const Vec<float> gap = __builtin_convertvector(best.second[v] - best.loss[v], Vec<float>);
+        const Vec<float> limit = doubt(load(space_.norms + begin)) * (1 / (grain_ * grain_));
+        const Int<float> sure = gap * (1 - 8 * unit) > known.doubt(v) + limit;
+        for (size_t i = 0; begin + i < end && i < lanes<float>; ++i) {
+            const size_t row = begin + i, slot = static_cast<size_t>(best.slot[v][i]);
+            const size_t g = slot / space_.group_size;
+            if (!sure[i]) {
+                doubtful_[doubts++] = static_cast<Label>(row);
+                continue;
+            }
+            *lower(g, row) = beside[i] + space_.group_moved[g];
+            conclude(row, space_.members[slot], upper[i], found);
+        }
+        return doubts;
+    }
+
+    // Rows in doubt keep the bounds of all groups: these hold for any component.
+    template <class Found>
+    void settle(size_t doubts, const Distances& distances, Found found) {
+        settler_.settle(static_cast<const Label*>(doubtful_), doubts,
+                        static_cast<Candidate<T>*>(settled_));
+        const double square = space_.progress->scale * space_.progress->scale;
+        for (size_t i = 0; i < doubts; ++i) {
+            const size_t row = static_cast<size_t>(doubtful_[i]);
+            const Candidate<T> best = settled_[i];
+            const float loss = static_cast<float>(static_cast<double>(best.loss) * square);
+            conclude(row, best.component, distances.upper(loss, space_.norms[row]), found);
+        }
+    }
+
+    template <class Found>
+    COFACTOR_INLINE void conclude(size_t row, Label label, float upper, Found found) const {
+        space_.upper[row] = upper - space_.moved[label];
+        found(row, label);
+    }
+
+    const LloydRows<T> rows_;
+    const LloydSpace<T>& space_;
+    const Settler<T> settler_;
+    const WordRows<T> words_;
+    const size_t pairs_, panel_size_, panels_, groups_;
+    const Scratch<std::int32_t> packed_;
+    const Scratch<WordPanel> known_;
+    const Scratch<Label> doubtful_;
+    const Scratch<Candidate<T>> settled_;
+    size_t begin_ = 0;
+    float* lower_ = nullptr;
+    float grain_ = 1;
+};
+
+}  // namespace cofactor::COFACTOR_ISA
