@@ -44,7 +44,8 @@ class ThreadEngine:
         others = [self._pool.submit(function) for _ in range(self.n_workers - 1)]
         function()
         for other in others:
-            other.result()
+            if not other.cancel():  # it began
+                other.result()
 
     def map_reduce(
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]

@@ -149,13 +149,17 @@ class FamilyEstimator(BaseEstimator):
     ) -> Iterator[OpenData]:
         """Open validated data for as many threads as ``n_threads`` allows."""
         rows = open_rows(X, _checked_weights(sample_weight, X), observed)
+        with self._opened(X, rows, noise) as data:
+            yield data
+
+    @contextmanager
+    def _opened(self, X: Any, rows: RowBlock, noise: Noise) -> Iterator[OpenData]:
+        """Check rows, and open an engine for them."""
+        noise.check(rows)
+        seen = noise.rows(rows)
         n_threads = getattr(self, "n_threads", None)
         with engine_for(n_threads, n_blocks(rows)) as engine:
-            data = OpenData(X, rows, engine, n_threads)
-            for block in data.blocks:
-                noise.check(block)
-            seen = noise.rows(rows)
-            yield data if seen is rows else OpenData(seen.entries, seen, engine, n_threads)
+            yield OpenData(X if seen is rows else seen.entries, seen, engine, n_threads)
 
 
 def _is_valid(X: Any, min_rows: int, finite: bool) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from cofactor.data import open_rows
 from cofactor.data.base import Labels
 from cofactor.estimators.base import FamilyEstimator
 from cofactor.estimators.predict import Predictor
@@ -46,7 +48,8 @@ class OneHotEstimator(FamilyEstimator):
         """
         check_is_fitted(self)
         valid = self._validated(X, reset=False, finite=False)
-        with self._open(valid, self._mixture_noise) as data:
+        rows = open_rows(valid, np.broadcast_to(1.0, valid.shape[0]))  # labels need no weights
+        with self._opened(valid, rows, self._mixture_noise) as data:
             labels, placed = self._predictor.labels(data.rows, data.engine)
         if not placed:  # only now is it worth a pass over the data to say what is wrong with them
             self._validated(X, reset=False)

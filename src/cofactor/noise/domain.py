@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.data import cut
 from cofactor.data.base import Floats, RowBlock
 from cofactor.errors import InputError
 
@@ -31,8 +32,8 @@ def check_positive(block: RowBlock, noise: str) -> None:
 
 def check_binary(block: RowBlock, noise: str) -> None:
     """Raise InputError unless every entry is 0 or 1."""
-    values = block.stored
-    other = values[(values != 0) & (values != 1)]
+    parts = [part.stored for part in cut(block)]  # so that masks are small
+    other = np.concatenate([values[(values != 0) & (values != 1)] for values in parts])
     if other.size:
         raise InputError(
             f"The data hold {other.size} entries other than 0 and 1 (first: {float(other[0]):g}); "
