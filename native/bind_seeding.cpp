@@ -11,6 +11,12 @@ size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
 using Words = Array2<std::int32_t>;
 using Coordinates = Array2<const std::int16_t>;
 
+template <class Strips>
+void expect_pairs(const Strips& firsts, const Strips& others) {
+    if (firsts.shape(1) % strip || others.shape(1) % strip)
+        throw nb::value_error("strips are not as wide as pairs of coordinates of 16 rows");
+}
+
 void bind_layout(nb::module_& module, const Kernels& kernels) {
     module.def(
         "seeding_order",
@@ -22,21 +28,22 @@ void bind_layout(nb::module_& module, const Kernels& kernels) {
         named("Q"), nb::arg("columns"), named("rows"), Unlocked());
     module.def(
         "seeding_strips",
-        [&kernels](const Coordinates& Q, const Array1<const Label>& order, const Words& strips,
-                   const Array1<std::int32_t>& norms) {
-            expect("norms", norms, {strips.shape(0) * strip});
-            expect("order", order, {strips.shape(0) * strip});
-            if (strips.shape(1) % strip || strips.shape(1) / strip * 2 > Q.shape(1))
-                throw nb::value_error("strips are not as wide as pairs of columns of 16 rows");
-            kernels.seeding_strips(matrix(Q), order.data(), matrix(strips), norms.data());
+        [&kernels](const Coordinates& Q, const Array1<const Label>& order, const Words& firsts,
+                   const Words& others, const Array1<std::int32_t>& norms) {
+            expect("norms", norms, {firsts.shape(0) * strip});
+            expect("order", order, {firsts.shape(0) * strip});
+            expect("others", others, {firsts.shape(0), others.shape(1)});
+            expect_pairs(firsts, others);
+            if ((firsts.shape(1) + others.shape(1)) / strip * 2 > Q.shape(1))
+                throw nb::value_error("strips have more coordinates than rows have columns");
+            kernels.seeding_strips(matrix(Q), order.data(), matrix(firsts), matrix(others),
+                                   norms.data());
         },
-        named("Q"), named("order"), named("strips"), named("norms"), Unlocked());
+        named("Q"), named("order"), named("firsts"), named("others"), named("norms"), Unlocked());
     module.def(
         "seeding_boxes",
         [&kernels](const Array2<const std::int32_t>& strips, const Words& boxes) {
-            expect("strips", strips, {boxes.shape(0) * strip, strips.shape(1)});
-            if (boxes.shape(1) % (2 * strip) || boxes.shape(1) / 2 > strips.shape(1))
-                throw nb::value_error("boxes are not as wide as some coordinates of 16 strips");
+            expect("strips", strips, {boxes.shape(0) * strip, boxes.shape(1) / 2});
             kernels.seeding_boxes(matrix(strips), matrix(boxes));
         },
         named("strips"), named("boxes"), Unlocked());
@@ -48,9 +55,9 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
         "seeding_steps",
         [&kernels](const Array2<const T>& X, const Array1<const double>& weights,
                    const Array1<const Label>& order, const Array1<const Label>& places,
-                   const Array2<const std::int32_t>& heads,
+                   const Array2<const std::int32_t>& firsts,
+                   const Array2<const std::int32_t>& others,
                    const Array1<const std::int32_t>& norms, const Coordinates& profiles,
-                   const Array1<const std::int32_t>& profile_norms,
                    const Array2<const std::int32_t>& boxes, double scale, double slack,
                    const Array1<T>& closest, const Array1<double>& potentials,
                    const Array1<std::int32_t>& reach, const Array1<std::int32_t>& strip_reach,
@@ -63,20 +70,16 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             const size_t pieces = parts(room, chunk);
             if (trials == 0 || last_step > chosen.shape(0) || first_step > last_step)
                 throw nb::value_error("expected candidates, and steps among those to choose");
-            if (heads.shape(1) % strip)
-                throw nb::value_error("heads are not as wide as pairs of columns of 16 rows");
-            if (boxes.shape(1) % (2 * strip) || boxes.shape(1) / 2 > heads.shape(1))
-                throw nb::value_error("boxes are not as wide as some coordinates of 16 strips");
             if (profiles.shape(1) % 32)
                 throw nb::value_error("profiles have no multiple of 32 columns");
             expect("weights", weights, {n});
             expect("order", order, {room});
             expect("places", places, {n});
-            expect("heads", heads, {blocks * strip, heads.shape(1)});
+            expect("firsts", firsts, {blocks * strip, boxes.shape(1) / 2});
+            expect("others", others, {blocks * strip, others.shape(1)});
+            expect_pairs(firsts, others);
             expect("norms", norms, {room});
-            const size_t profiled = profiles.shape(1) ? room : 0;
-            expect("profiles", profiles, {profiled, profiles.shape(1)});
-            expect("profile_norms", profile_norms, {profiled});
+            expect("profiles", profiles, {profiles.shape(1) ? room : 0, profiles.shape(1)});
             expect("closest", closest, {n});
             expect("potentials", potentials, {parts(n, panel)});
             expect("reach", reach, {room});
@@ -86,19 +89,21 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("gains", gains, {pieces, trials});
             expect("board", board, {board_size});
             kernels.seeding_steps(
-                {matrix(X), weights.data(), order.data(), places.data(), matrix(heads), norms.data(),
-                 matrix(profiles), profile_norms.data(), matrix(boxes), scale, slack},
+                {matrix(X), weights.data(), order.data(), places.data(), matrix(firsts),
+                 matrix(others), norms.data(), matrix(profiles), matrix(boxes), scale, slack},
                 {closest.data(), potentials.data(), reach.data(), strip_reach.data(),
                  chosen.data()},
                 {matrix(uniforms), first_step, last_step},
                 {candidates.data(), found.data(), gains.data()},
                 board.data());
         },
-        named("X"), named("weights"), named("order"), named("places"), named("heads"), named("norms"),
-        named("profiles"), named("profile_norms"), named("boxes"), nb::arg("scale"),
+        named("X"), named("weights"), named("order"), named("places"), named("firsts"),
+        named("others"), named("norms"),
+        named("profiles"), named("boxes"), nb::arg("scale"),
         nb::arg("slack"), named("closest"), named("potentials"), named("reach"),
         named("strip_reach"), named("chosen"), named("uniforms"), nb::arg("first_step"),
-        nb::arg("last_step"), named("candidates"), named("found"), named("gains"), named("board"), Unlocked());
+        nb::arg("last_step"), named("candidates"), named("found"), named("gains"), named("board"),
+        Unlocked());
 }
 
 }  // namespace

@@ -70,10 +70,10 @@ struct SeedingRows {
     const double* weights;
     const Label* order;
     const Label* places;
-    Matrix<const std::int32_t> heads;
+    Matrix<const std::int32_t> firsts;
+    Matrix<const std::int32_t> others;
     const std::int32_t* norms;
     Matrix<const std::int16_t> profiles;
-    const std::int32_t* profile_norms;
     Matrix<const std::int32_t> boxes;
     double scale;
     double slack;
@@ -263,7 +263,8 @@ struct Kernels {
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
     void (*seeding_order)(Matrix<const std::int16_t> Q, size_t columns, Label* rows, size_t count);
     void (*seeding_strips)(Matrix<const std::int16_t> Q, const Label* order,
-                           Matrix<std::int32_t> strips, std::int32_t* norms);
+                           Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
+                           std::int32_t* norms);
     void (*seeding_boxes)(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes);
 };
 

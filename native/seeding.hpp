@@ -15,9 +15,7 @@ constexpr size_t panel_rows = 64;            // whose potentials are added up fi
 constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
 constexpr size_t word_slots = 64;
 constexpr size_t chunk_words = chunk_slots / word_slots;
-constexpr std::uint64_t cached_strips = (std::uint64_t{1} << 32) - 1;  // looked at in one go
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
-constexpr size_t prefetched_bytes = 512;  // of a row; the machine itself fetches what follows
 
 // |x - y|^2 in the precision of the data; never inlined, so that it rounds the same everywhere.
 template <class T>
@@ -33,13 +31,6 @@ template <class T>
     T rest = 0;
     for (; l < d; ++l) rest += (x[l] - y[l]) * (x[l] - y[l]);
     return sum<T>(even + odd) + static_cast<double>(rest);
-}
-
-template <class N>
-COFACTOR_INLINE void prefetch(const N* data, size_t count, size_t most = prefetched_bytes) {
-    const size_t bytes = smaller(count * sizeof(N), most);
-    for (size_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch(reinterpret_cast<const char*>(data) + at);
 }
 
 // A row that may be closer to a candidate.
@@ -58,11 +49,11 @@ public:
           finds_(finds),
           notes_(notes),
           trials_(draws.uniforms.columns),
-          pairs_(rows.heads.columns / strip_slots),
-          box_pairs_(rows.boxes.columns / (2 * strip_slots)),
+          first_pairs_(rows.firsts.columns / strip_slots),
+          other_pairs_(rows.others.columns / strip_slots),
           panels_((rows.X.rows + panel_rows - 1) / panel_rows),
-          pieces_((rows.heads.rows * strip_slots + chunk_slots - 1) / chunk_slots),
-          candidates_(trials_, rows.heads, rows.norms),
+          pieces_((rows.firsts.rows * strip_slots + chunk_slots - 1) / chunk_slots),
+          candidates_(trials_, rows.firsts, rows.others, rows.norms),
           hits_(chunk_slots * trials_),
           near_(trials_),
           reached_(panels_),
@@ -86,7 +77,7 @@ public:
         prepare();
         __builtin_memset(marks(piece, 0), 0, trials_ * chunk_words * sizeof(std::uint64_t));
         for (size_t q = 0; q < trials_; ++q) finds_.gains[piece * trials_ + q] = 0;
-        const size_t blocks = rows_.heads.rows / strip_slots;
+        const size_t blocks = rows_.firsts.rows / strip_slots;
         const size_t first = piece * (chunk_slots / block_slots);
         const size_t last = smaller(first + chunk_slots / block_slots, blocks);
         measure(piece, pass_profiles(screen(first, last)));
@@ -109,19 +100,17 @@ private:
     size_t screen(size_t first, size_t last) {
         const size_t from = first * strip_slots, to = last * strip_slots;
         size_t count = 0;
-        if (box_pairs_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
-            for (std::uint64_t part = cached_strips; part != 0; part <<= 32)
-                for (size_t q = 0; q < candidates_.count; ++q)
-                    count = screen_near(from, near_[q] & part, q, count);
+        if (first_pairs_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
+            for (size_t q = 0; q < candidates_.count; ++q) near_[q] = look_at_firsts(from, q);
+            for (size_t q = 0; q < candidates_.count; ++q) count = screen_near(from, q, count);
         } else {
             for (size_t s = from; s < to; ++s) count = screen_all(s, count);
         }
         return count;
     }
 
-    // Find the strips within reach of each candidate, as bits, and fetch them; return how many.
+    // Find the strips whose boxes are within reach of each candidate, as bits; return how many.
     size_t look_at_boxes(size_t first, size_t last) const {
-        std::uint64_t some = 0;
         size_t count = 0;
         for (size_t q = 0; q < candidates_.count; ++q) near_[q] = 0;
         for (size_t b = first; b < last; ++b)
@@ -129,43 +118,53 @@ private:
                 const std::uint64_t bits =
                     candidates_.has_head(q)
                         ? strips_within_reach(rows_.boxes.data + b * rows_.boxes.columns,
-                                              box_pairs_, candidates_.head(q),
+                                              first_pairs_, candidates_.head(q),
                                               state_.strip_reach + b * strip_slots)
                         : 0xffff;
                 near_[q] |= bits << (b - first) * strip_slots;
                 count += static_cast<size_t>(__builtin_popcountll(bits));
-                some |= near_[q];
             }
-        for_each_bit(some, [=](size_t s) {
-            prefetch(rows_.heads.data + (first * strip_slots + s) * rows_.heads.columns,
-                     rows_.heads.columns, rows_.heads.columns * sizeof(std::int32_t));
+        return count;
+    }
+
+    // Those of them with rows that the first coordinates leave within reach; fetch the others.
+    std::uint64_t look_at_firsts(size_t first, size_t q) const {
+        std::uint64_t left = 0;
+        for_each_bit(near_[q], [&](size_t s) {
+            if (!rows_within_reach(strip_at(first + s), measured_pairs(q, first_pairs_), 0,
+                                   candidates_.head(q)))
+                return;
+            left |= std::uint64_t{1} << s;
+            prefetch(rows_.others.data + (first + s) * rows_.others.columns,
+                     rows_.others.columns, rows_.others.columns * sizeof(std::int32_t));
+        });
+        return left;
+    }
+
+    // Add the rows that heads cannot exclude, of strips within reach, to the pairs found.
+    size_t screen_near(size_t first, size_t q, size_t count) {
+        for_each_bit(near_[q], [&](size_t s) {
+            const std::uint32_t bits =
+                rows_within_reach(strip_at(first + s), measured_pairs(q, first_pairs_),
+                                  measured_pairs(q, other_pairs_), candidates_.head(q));
+            count = add(first + s, bits, q, count);
         });
         return count;
     }
 
-    // Add the rows that heads cannot exclude, of strips within reach, to the pairs found.
-    size_t screen_near(size_t first, std::uint64_t bits, size_t q, size_t count) {
-        while (bits != 0) {
-            const size_t one = first + static_cast<size_t>(__builtin_ctzll(bits));
-            bits &= bits - 1;
-            const size_t two = bits ? first + static_cast<size_t>(__builtin_ctzll(bits)) : one;
-            bits &= bits - 1;
-            const std::uint32_t passed =
-                screen_two(strip_at(one), strip_at(two), pairs_,
-                           candidates_.doubled() + q * pairs_, candidates_.norms()[q]);
-            count = add(one, passed & 0xffff, q, count);
-            if (two != one) count = add(two, passed >> 16, q, count);
-        }
-        return count;
+    // How many pairs of coordinates tell the distance of a candidate; none if it has no head.
+    COFACTOR_INLINE size_t measured_pairs(size_t q, size_t pairs) const {
+        return candidates_.has_head(q) ? pairs : 0;
     }
 
     // Add the rows of a strip that heads cannot exclude to the pairs found.
     size_t screen_all(size_t s, size_t count) {
         std::uint32_t bits[screened_together];
         const Strip strip = strip_at(s);
+        const size_t pairs = first_pairs_ + other_pairs_;
         for (size_t q = 0; q < candidates_.count; q += screened_together) {
             const size_t size = smaller(candidates_.count - q, screened_together);
-            screen_strips[size - 1](strip, pairs_, candidates_.doubled() + q * pairs_,
+            screen_strips[size - 1](strip, first_pairs_, pairs, candidates_.doubled() + q * pairs,
                                     candidates_.norms() + q, bits);
             for (size_t r = 0; r < size; ++r) count = add(s, bits[r], q + r, count);
         }
@@ -182,13 +181,9 @@ private:
     }
 
     COFACTOR_INLINE Strip strip_at(size_t s) const {
-        Strip strip;
-        strip.heads = rows_.heads.data + s * rows_.heads.columns;
-        for (size_t v = 0; v < strip_vectors; ++v) {
-            const size_t at = s * strip_slots + v * lanes<float>;
-            strip.need[v] = load_words(rows_.norms + at) - load_words(state_.reach + at);
-        }
-        return strip;
+        return {rows_.firsts.data + s * rows_.firsts.columns,
+                rows_.others.data + s * rows_.others.columns, rows_.norms + s * strip_slots,
+                state_.reach + s * strip_slots};
     }
 
     COFACTOR_INLINE size_t row_in(size_t slot) const {
@@ -206,9 +201,15 @@ private:
     // Fetch what the next look at a row will need.
     COFACTOR_INLINE void announce(size_t slot) const {
         if (rows_.profiles.columns)
-            prefetch(profile(slot), rows_.profiles.columns);
+            prefetch(profile(slot), rows_.profiles.columns), prefetch(rows_.order + slot, 1);
         else
-            prefetch(row_at(slot), rows_.X.columns);
+            fetch_row(slot);
+    }
+
+    COFACTOR_INLINE void fetch_row(size_t slot) const {
+        prefetch(row_at(slot), rows_.X.columns);
+        prefetch(state_.closest + row_in(slot), 1);
+        prefetch(rows_.weights + row_in(slot), 1);
     }
 
     // Keep the pairs that more coordinates cannot exclude either.
@@ -218,14 +219,11 @@ private:
         size_t kept = 0;
         for (size_t i = 0; i < count; ++i) {
             const Hit hit = hits_[i];
-            const size_t other = candidate_slot(hit.candidate);
-            const std::int32_t product =
-                profile_product(profile(hit.slot), profile(other), columns);
-            if (2 * product - rows_.profile_norms[other] <
-                rows_.profile_norms[hit.slot] - state_.reach[hit.slot])
+            const std::int16_t* const other = profile(candidate_slot(hit.candidate));
+            if (candidates_.has_head(hit.candidate) &&
+                profile_distance(profile(hit.slot), other, columns) >= state_.reach[hit.slot])
                 continue;
-            prefetch(row_at(hit.slot), rows_.X.columns);
-            prefetch(state_.closest + row_in(hit.slot), 1);
+            fetch_row(hit.slot);
             hits_[kept++] = hit;
         }
         return kept;
@@ -295,9 +293,18 @@ private:
     COFACTOR_INLINE void take(size_t slot, Label seed) {
         const size_t row = row_in(slot);
         state_.closest[row] = distance(row, seed);
-        dirty_[row / panel_rows / 64] |= std::uint64_t{1} << (row / panel_rows % 64);
+        touch(row / panel_rows);
         if (rows_.norms[slot] != no_head)
             state_.reach[slot] = reach(static_cast<double>(state_.closest[row]));
+    }
+
+    // Note that the potential of a panel has to be added up again, and fetch what that takes.
+    COFACTOR_INLINE void touch(size_t panel) {
+        const std::uint64_t bit = std::uint64_t{1} << panel % 64;
+        if (dirty_[panel / 64] & bit) return;
+        dirty_[panel / 64] |= bit;
+        prefetch(rows_.weights + panel * panel_rows, panel_rows);
+        prefetch(state_.closest + panel * panel_rows, panel_rows);
     }
 
     COFACTOR_INLINE std::int32_t reach(double squared_distance) const {
@@ -366,7 +373,7 @@ private:
     const SeedingDraws draws_;
     const SeedingFinds finds_;
     std::int64_t* const notes_;
-    const size_t trials_, pairs_, box_pairs_, panels_, pieces_;
+    const size_t trials_, first_pairs_, other_pairs_, panels_, pieces_;
     Candidates candidates_;
     std::int64_t prepared_ = -1;
     const Scratch<Hit> hits_;

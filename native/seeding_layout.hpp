@@ -2,7 +2,8 @@
 //
 // Rows lie in slots, ordered so that rows close to each other are neighbours. Sixteen slots are a
 // strip, in which a pair of coordinates of 16 bits lies beside that of the next slot; sixteen
-// strips are a block. The boxes of the strips of a block lie as the rows of a strip do.
+// strips are a block. The boxes of the strips of a block lie as the rows of a strip do. The first
+// coordinates, those that boxes bound, lie apart from the others, which are needed less often.
 #pragma once
 
 #include "words.hpp"
@@ -11,52 +12,42 @@ namespace cofactor::COFACTOR_ISA {
 
 constexpr size_t strip_slots = 16, block_slots = strip_slots * strip_slots;
 constexpr std::int32_t no_row = 1 << 30;  // norm of an empty slot: it is in no one's reach
+constexpr size_t prefetched_bytes = 512;  // of a row; the machine itself fetches what follows
 
-COFACTOR_INLINE size_t widest_column(Matrix<const std::int16_t> Q, size_t columns,
-                                     const Label* rows, size_t count) {
-    size_t widest = 0;
-    double width = -1;
-    for (size_t l = 0; l < columns; ++l) {
-        std::int64_t total = 0, squares = 0;
-        for (size_t i = 0; i < count; ++i) {
-            const std::int64_t q = Q.data[static_cast<size_t>(rows[i]) * Q.columns + l];
-            total += q;
-            squares += q * q;
-        }
-        const double sum = static_cast<double>(total);
-        const double spread =
-            static_cast<double>(squares) - sum * sum / static_cast<double>(count);
-        if (spread > width) width = spread, widest = l;
-    }
-    return widest;
+template <class N>
+COFACTOR_INLINE void prefetch(const N* data, size_t count, size_t most = prefetched_bytes) {
+    const size_t bytes = smaller(count * sizeof(N), most);
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(data) + at);
 }
 
-// Order rows, whose keys differ, so that the first `middle` have the least ones.
-template <class Key>
-void select(Label* rows, size_t count, size_t middle, Key key) {
-    std::ptrdiff_t low = 0, high = static_cast<std::ptrdiff_t>(count) - 1;
-    const std::ptrdiff_t target = static_cast<std::ptrdiff_t>(middle);
-    while (low < high) {
-        const auto pivot = key(rows[(low + high) / 2]);
-        std::ptrdiff_t i = low, j = high;
-        while (i <= j) {
-            while (key(rows[i]) < pivot) ++i;
-            while (pivot < key(rows[j])) --j;
-            if (i > j) break;
-            const Label row = rows[i];
-            rows[i++] = rows[j];
-            rows[j--] = row;
+// Order different keys so that the first `middle` are the least ones. No branch depends on how
+// two keys compare: which half they go to cannot be foretold.
+inline void select(std::int64_t* keys, size_t count, size_t middle) {
+    const auto swap = [keys](size_t i, size_t j) {
+        const std::int64_t key = keys[i];
+        keys[i] = keys[j];
+        keys[j] = key;
+    };
+    for (size_t low = 0, high = count; low < middle && middle < high;) {
+        swap(low, low + (high - low) / 2);
+        const std::int64_t pivot = keys[low];
+        size_t last = low;  // of the keys below the pivot
+        for (size_t i = low + 1; i < high; ++i) {
+            const std::int64_t key = keys[i];
+            keys[i] = keys[last + 1];
+            keys[last + 1] = key;
+            last += key < pivot;
         }
-        if (target <= j)
-            high = j;
-        else if (target >= i)
-            low = i;
+        swap(low, last);
+        if (middle <= last)
+            high = last;
         else
-            return;
+            low = last + 1;
     }
 }
 
-COFACTOR_INLINE void sort_rows(Label* rows, size_t count) {
+inline void sort_rows(Label* rows, size_t count) {
     for (size_t i = 1; i < count; ++i) {
         const Label row = rows[i];
         size_t j = i;
@@ -65,20 +56,67 @@ COFACTOR_INLINE void sort_rows(Label* rows, size_t count) {
     }
 }
 
-// Halve the rows along the widest coordinate until they fit into strips; a strip's ascend.
+// Halves rows along the widest coordinate until they fit into strips, whose rows ascend.
+class Halving {
+public:
+    Halving(Matrix<const std::int16_t> Q, size_t columns, size_t most)
+        : Q_(Q), columns_(columns), keys_(most), spreads_(columns) {}
+
+    void order(Label* rows, size_t count) {
+        while (count > strip_slots) {
+            const size_t middle = round_up(count / 2, strip_slots), l = widest(rows, count);
+            for (size_t i = 0; i < count; ++i)
+                keys_[i] = row_of(rows[i])[l] * (std::int64_t{1} << 32) + rows[i];
+            select(keys_, count, middle);
+            for (size_t i = 0; i < count; ++i) rows[i] = static_cast<Label>(keys_[i]);
+            order(rows + middle, count - middle);
+            count = middle;
+        }
+        sort_rows(rows, count);
+    }
+
+private:
+    COFACTOR_INLINE const std::int16_t* row_of(Label row) const {
+        return Q_.data + static_cast<size_t>(row) * Q_.columns;
+    }
+
+    // The column of most variance.
+    size_t widest(const Label* rows, size_t count) {
+        size_t l = 0;
+        for (; l + together <= columns_; l += together) measure<together>(rows, count, l);
+        for (; l < columns_; ++l) measure<1>(rows, count, l);
+        size_t widest = 0;
+        for (l = 1; l < columns_; ++l)
+            if (spreads_[l] > spreads_[widest]) widest = l;
+        return widest;
+    }
+
+    // The spreads of some columns; their sums are whole numbers, and exact.
+    template <size_t size>
+    void measure(const Label* rows, size_t count, size_t first) {
+        double sums[size]{}, squares[size]{};
+        for (size_t i = 0; i < count; ++i) {
+            const std::int16_t* const q = row_of(rows[i]) + first;
+            for (size_t l = 0; l < size; ++l) {
+                const double value = q[l];
+                sums[l] += value;
+                squares[l] += value * value;
+            }
+        }
+        for (size_t l = 0; l < size; ++l)
+            spreads_[first + l] = squares[l] - sums[l] * sums[l] / static_cast<double>(count);
+    }
+
+    static constexpr size_t together = 8;
+    const Matrix<const std::int16_t> Q_;
+    const size_t columns_;
+    const Scratch<std::int64_t> keys_;
+    const Scratch<double> spreads_;
+};
+
 inline void seeding_order(Matrix<const std::int16_t> Q, size_t columns, Label* rows,
                           size_t count) {
-    while (count > strip_slots) {
-        const size_t middle = round_up(count / 2, strip_slots);
-        const size_t l = widest_column(Q, columns, rows, count);
-        select(rows, count, middle, [=](Label row) {
-            const std::int64_t q = Q.data[static_cast<size_t>(row) * Q.columns + l];
-            return q * (std::int64_t{1} << 32) + row;
-        });
-        seeding_order(Q, columns, rows + middle, count - middle);
-        count = middle;
-    }
-    sort_rows(rows, count);
+    Halving(Q, columns, count).order(rows, count);
 }
 
 // Both numbers of a pair times two.
@@ -89,21 +127,30 @@ COFACTOR_INLINE std::int32_t doubled_pair(std::int32_t pair) {
                    static_cast<std::int16_t>(2 * part[1]));
 }
 
-// strips[s][l][j] = columns 2l and 2l + 1 of the row in slot 16 s + j, and their squared norms.
+// Write as many pairs of coordinates to a slot as strips hold; return the sum of their squares.
+COFACTOR_INLINE std::int32_t pack_pairs(const std::int16_t* q, size_t slot,
+                                        Matrix<std::int32_t> strips) {
+    std::int32_t* const out =
+        strips.data + slot / strip_slots * strips.columns + slot % strip_slots;
+    std::int32_t norm = 0;
+    for (size_t l = 0; l < strips.columns; l += strip_slots, q += 2) {
+        out[l] = pair_of(q[0], q[1]);
+        norm += q[0] * q[0] + q[1] * q[1];
+    }
+    return norm;
+}
+
+// Pack the first columns of the rows in all slots, then the columns that follow; norms are of both.
+// Empty slots hold those of the first row, and are in no one's reach.
 inline void seeding_strips(Matrix<const std::int16_t> Q, const Label* order,
-                           Matrix<std::int32_t> strips, std::int32_t* norms) {
-    const size_t pairs = strips.columns / strip_slots;
-    for (size_t slot = 0; slot < strips.rows * strip_slots; ++slot) {
-        std::int32_t* const out =
-            strips.data + slot / strip_slots * strips.columns + slot % strip_slots;
+                           Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
+                           std::int32_t* norms) {
+    for (size_t slot = 0; slot < firsts.rows * strip_slots; ++slot) {
         const bool empty = order[slot] < 0;
         const std::int16_t* const q =
             Q.data + (empty ? 0 : static_cast<size_t>(order[slot]) * Q.columns);
-        std::int32_t norm = 0;
-        for (size_t l = 0; l < pairs; ++l) {
-            out[l * strip_slots] = empty ? 0 : pair_of(q[2 * l], q[2 * l + 1]);
-            if (!empty) norm += q[2 * l] * q[2 * l] + q[2 * l + 1] * q[2 * l + 1];
-        }
+        const std::int32_t norm = pack_pairs(q, slot, firsts) +
+                                  pack_pairs(q + firsts.columns / strip_slots * 2, slot, others);
         norms[slot] = empty ? no_row : norm;
     }
 }

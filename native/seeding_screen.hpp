@@ -1,8 +1,8 @@
 // Which rows may be closer to a candidate than to all seeds: bounds in whole numbers of 16 bits.
 //
-// q_n are the coordinates of row n, whole numbers; a row may be closer if |q_n - q_c|^2 is within
-// the row's reach. A candidate comes as 2 q_c and |q_c|^2, a row with its need |q_n|^2 - reach: the
-// pair passes if <q_n, 2 q_c> - |q_c|^2 >= need.
+// q_n are the coordinates of row n, whole numbers; a row may be closer if |q_n - q_c|^2 is below
+// the row's reach. Where all candidates meet all rows, a candidate comes as 2 q_c and |q_c|^2, and
+// a row needs |q_n|^2 - reach: the pair passes if <q_n, 2 q_c> - |q_c|^2 is no less.
 #pragma once
 
 #include "seeding_layout.hpp"
@@ -37,59 +37,47 @@ constexpr size_t screened_together = 5;
 constexpr size_t screened_together = 3;
 #endif
 
-// A strip and what each of its rows needs to pass.
+// The coordinates of a strip, their squared norms, and how far its rows reach.
 struct Strip {
-    const std::int32_t* heads;
-    Int<float> need[strip_vectors];
+    const std::int32_t *firsts, *others, *norms, *reach;
 };
 
-// The rows of two strips that pass for a candidate, 16 bits each.
-COFACTOR_INLINE std::uint32_t screen_two(const Strip& one, const Strip& two, size_t pairs,
-                                         const std::int32_t* candidate, std::int32_t norm) {
-    Int<float> first[strip_vectors], second[strip_vectors];
-    for (size_t v = 0; v < strip_vectors; ++v) first[v] = second[v] = splat_int<float>(-norm);
-    for (size_t l = 0; l < pairs; ++l) {
-        const Int<float> own = splat_int<float>(candidate[l]);
-        for (size_t v = 0; v < strip_vectors; ++v) {
-            const size_t at = l * strip_slots + v * lanes<float>;
-            first[v] = add_products(first[v], load_words(one.heads + at), own);
-            second[v] = add_products(second[v], load_words(two.heads + at), own);
-        }
-    }
-    std::uint64_t bits = 0;
-    for (size_t v = 0; v < strip_vectors; ++v)
-        bits |= lane_bits(first[v] >= one.need[v]) << v * lanes<float> |
-                lane_bits(second[v] >= two.need[v]) << (strip_slots + v * lanes<float>);
-    return static_cast<std::uint32_t>(bits);
-}
-
-// bits[r] = the rows of a strip that pass for candidate r.
+// x + <y, z> for some pairs of coordinates of each row of a strip and of `size` candidates.
 template <size_t size>
-void screen_strip(const Strip& strip, size_t pairs, const std::int32_t* heads,
-                  const std::int32_t* norms, std::uint32_t* bits) {
-    Int<float> score[size][strip_vectors];
-    for (size_t r = 0; r < size; ++r)
-        for (size_t v = 0; v < strip_vectors; ++v) score[r][v] = splat_int<float>(-norms[r]);
-    const std::int32_t* x = strip.heads;
-    for (size_t l = 0; l < pairs; ++l, x += strip_slots) {
+COFACTOR_INLINE void add_pairs(const std::int32_t* strip, size_t pairs, const std::int32_t* heads,
+                               size_t stride, Int<float> (&score)[size][strip_vectors]) {
+    for (size_t l = 0; l < pairs; ++l) {
         Int<float> values[strip_vectors];
-        for (size_t v = 0; v < strip_vectors; ++v) values[v] = load_words(x + v * lanes<float>);
+        for (size_t v = 0; v < strip_vectors; ++v)
+            values[v] = load_words(strip + l * strip_slots + v * lanes<float>);
         for (size_t r = 0; r < size; ++r) {
-            const Int<float> own = splat_int<float>(heads[r * pairs + l]);
+            const Int<float> own = splat_int<float>(heads[r * stride + l]);
             for (size_t v = 0; v < strip_vectors; ++v)
                 score[r][v] = add_products(score[r][v], values[v], own);
         }
     }
-    for (size_t r = 0; r < size; ++r) {
-        bits[r] = 0;
-        for (size_t v = 0; v < strip_vectors; ++v)
-            bits[r] |= static_cast<std::uint32_t>(lane_bits(score[r][v] >= strip.need[v]))
-                       << v * lanes<float>;
+}
+
+// bits[r] = the rows of a strip that pass for candidate r.
+template <size_t size>
+void screen_strip(const Strip& strip, size_t first_pairs, size_t pairs, const std::int32_t* heads,
+                  const std::int32_t* norms, std::uint32_t* bits) {
+    Int<float> score[size][strip_vectors];
+    for (size_t r = 0; r < size; ++r)
+        for (size_t v = 0; v < strip_vectors; ++v) score[r][v] = splat_int<float>(-norms[r]);
+    add_pairs(strip.firsts, first_pairs, heads, pairs, score);
+    add_pairs(strip.others, pairs - first_pairs, heads + first_pairs, pairs, score);
+    for (size_t r = 0; r < size; ++r) bits[r] = 0;
+    for (size_t v = 0; v < strip_vectors; ++v) {
+        const size_t at = v * lanes<float>;
+        const Int<float> need = load_words(strip.norms + at) - load_words(strip.reach + at);
+        for (size_t r = 0; r < size; ++r)
+            bits[r] |= static_cast<std::uint32_t>(lane_bits(score[r][v] >= need)) << at;
     }
 }
 
-using ScreenStrip = void (*)(const Strip&, size_t, const std::int32_t*, const std::int32_t*,
-                             std::uint32_t*);
+using ScreenStrip = void (*)(const Strip&, size_t, size_t, const std::int32_t*,
+                             const std::int32_t*, std::uint32_t*);
 constexpr ScreenStrip screen_strips[] = {screen_strip<1>, screen_strip<2>, screen_strip<3>,
                                          screen_strip<4>, screen_strip<5>};
 
@@ -115,14 +103,43 @@ COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, siz
     return static_cast<std::uint32_t>(bits);
 }
 
-// <a, b> of whole numbers of 16 bits, a multiple of 32 of them.
-COFACTOR_INLINE std::int32_t profile_product(const std::int16_t* a, const std::int16_t* b,
-                                             size_t columns) {
-    Int<float> total{};
-    for (size_t l = 0; l < columns; l += 2 * lanes<float>)
-        total = add_products(total, load_words(a + l), load_words(b + l));
+// Add the squared gaps between a point and the rows of a strip, in some pairs of coordinates.
+COFACTOR_INLINE void add_gaps(const std::int32_t* strip, size_t pairs, const std::int32_t* point,
+                              Int<float> (&squares)[strip_vectors]) {
+    for (size_t l = 0; l < pairs; ++l) {
+        const Shorts own = (Shorts)splat_int<float>(point[l]);
+        for (size_t v = 0; v < strip_vectors; ++v) {
+            const Int<float> x = load_words(strip + l * strip_slots + v * lanes<float>);
+            const Int<float> gap = (Int<float>)((Shorts)x - own);
+            squares[v] = add_products(squares[v], gap, gap);
+        }
+    }
+}
+
+// The rows of a strip that so many of its first and other pairs leave within reach, as bits.
+COFACTOR_INLINE std::uint32_t rows_within_reach(const Strip& strip, size_t firsts, size_t others,
+                                                const std::int32_t* head) {
+    Int<float> squares[strip_vectors]{};
+    add_gaps(strip.firsts, firsts, head, squares);
+    add_gaps(strip.others, others, head + firsts, squares);
+    std::uint64_t bits = 0;
+    for (size_t v = 0; v < strip_vectors; ++v) {
+        const size_t at = v * lanes<float>;
+        bits |= lane_bits(squares[v] < load_words(strip.reach + at)) << at;
+    }
+    return static_cast<std::uint32_t>(bits);
+}
+
+// |a - b|^2 of coordinates of 16 bits, a multiple of 32 of them.
+COFACTOR_INLINE std::int32_t profile_distance(const std::int16_t* a, const std::int16_t* b,
+                                              size_t columns) {
+    Int<float> squares{};
+    for (size_t l = 0; l < columns; l += 2 * lanes<float>) {
+        const Int<float> gap = (Int<float>)((Shorts)load_words(a + l) - (Shorts)load_words(b + l));
+        squares = add_products(squares, gap, gap);
+    }
     std::int32_t sum = 0;
-    for (size_t i = 0; i < lanes<float>; ++i) sum += total[i];
+    for (size_t i = 0; i < lanes<float>; ++i) sum += squares[i];
     return sum;
 }
 
@@ -131,10 +148,12 @@ constexpr std::int32_t no_head = -800000000;     // norm of a row that bounds sa
 // The heads of the candidates of a step: each thread has its own copy.
 class Candidates {
 public:
-    Candidates(size_t trials, Matrix<const std::int32_t> heads, const std::int32_t* norms)
-        : strips_(heads),
+    Candidates(size_t trials, Matrix<const std::int32_t> firsts,
+               Matrix<const std::int32_t> others, const std::int32_t* norms)
+        : firsts_(firsts),
+          others_(others),
           slot_norms_(norms),
-          pairs_(heads.columns / strip_slots),
+          pairs_((firsts.columns + others.columns) / strip_slots),
           heads_(trials * pairs_),
           doubled_(trials * pairs_),
           norms_(trials) {}
@@ -145,13 +164,7 @@ public:
         count = number;
         for (size_t r = 0; r < number; ++r) {
             const size_t slot = static_cast<size_t>(places[rows[r]]);
-            const std::int32_t* const strip =
-                strips_.data + slot / strip_slots * strips_.columns + slot % strip_slots;
-            for (size_t l = 0; l < pairs_; ++l) {
-                const std::int32_t pair = strip[l * strip_slots];
-                heads_[r * pairs_ + l] = pair;
-                doubled_[r * pairs_ + l] = doubled_pair(pair);
-            }
+            copy_pairs(others_, slot, copy_pairs(firsts_, slot, r * pairs_));
             norms_[r] = slot_norms_[slot];
         }
     }
@@ -162,7 +175,18 @@ public:
     COFACTOR_INLINE const std::int32_t* norms() const { return norms_; }
 
 private:
-    const Matrix<const std::int32_t> strips_;
+    // Copy the pairs of a slot to where `at` says; return what follows.
+    size_t copy_pairs(Matrix<const std::int32_t> strips, size_t slot, size_t at) const {
+        const std::int32_t* const strip =
+            strips.data + slot / strip_slots * strips.columns + slot % strip_slots;
+        for (size_t l = 0; l < strips.columns; l += strip_slots, ++at) {
+            heads_[at] = strip[l];
+            doubled_[at] = doubled_pair(strip[l]);
+        }
+        return at;
+    }
+
+    const Matrix<const std::int32_t> firsts_, others_;
     const std::int32_t* const slot_norms_;
     const size_t pairs_;
     const Scratch<std::int32_t> heads_, doubled_, norms_;

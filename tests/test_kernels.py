@@ -414,16 +414,18 @@ def seeding_rows(rng, dtype, n, d, order):
     return X, Q, slots, places
 
 
-def seeding_steps(implementation, rng, dtype, n, d, trials, head):
+def empty_strips(n_slots, first_pairs, pairs):
+    return [np.empty((n_slots // 16, p * 16), np.int32) for p in (first_pairs, pairs - first_pairs)]
+
+
+def seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed):
     """Choose rows in two calls; return all that is specified of the outcome."""
     X, Q, slots, places = seeding_rows(rng, dtype, n, d, rng.permutation(n).astype(np.int32))
-    heads = np.empty((len(slots) // 16, (head + 1) // 2 * 16), np.int32)
-    norms, boxes = np.empty(len(slots), np.int32), np.empty((len(slots) // 256, 32), np.int32)
-    implementation.seeding_strips(Q, slots, heads, norms)
-    implementation.seeding_boxes(heads, boxes)
-    profiles = Q[slots]
-    squares = np.square(profiles, dtype=np.int32).sum(axis=1, dtype=np.int32)
-    bounds = profiles, squares, boxes, 1.0, 0.0
+    heads, norms = empty_strips(len(slots), boxed, (head + 1) // 2), np.empty(len(slots), np.int32)
+    boxes = np.empty((len(slots) // 256, 2 * heads[0].shape[1]), np.int32)
+    implementation.seeding_strips(Q, slots, *heads, norms)
+    implementation.seeding_boxes(heads[0], boxes)
+    bounds = Q[slots], boxes, 1.0, 0.0
     k, chunks = min(n, 9), -(-len(slots) // kernels.SEEDING_CHUNK)
     reach = np.where(slots < 0, 0, 2**30).astype(np.int32)
     closest, potentials = np.full(n, np.inf, dtype), np.zeros(-(-n // kernels.SEEDING_PANEL))
@@ -435,7 +437,7 @@ def seeding_steps(implementation, rng, dtype, n, d, trials, head):
         np.empty((chunks * trials, kernels.SEEDING_CHUNK // 64), np.uint64),
         np.empty((chunks, trials)),
     )
-    rows = X, rng.integers(0, 3, n) / 2.0, slots, places, heads, norms
+    rows = X, rng.integers(0, 3, n) / 2.0, slots, places, *heads, norms
     uniforms = rng.random((k - 1, trials))
     for first, last in ((0, k // 2), (k // 2, k)):
         board = np.zeros(kernels.BOARD_SIZE, np.int64)
@@ -448,28 +450,30 @@ def seeding_steps(implementation, rng, dtype, n, d, trials, head):
 @given(st.integers(0, 2**31), dtypes, st.integers(1, 1500), columns, st.integers(1, 14), st.data())
 def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials, data):
     head = data.draw(st.integers(1, d))
+    boxed = data.draw(st.integers(0, (head + 1) // 2))
 
     def steps(implementation):
         rng = np.random.default_rng(seed)
-        return seeding_steps(implementation, rng, dtype, n, d, trials, head)
+        return seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed)
 
     assert_same(steps(kernels.load(name)), steps(reference))
 
 
 @every
 @quick
-@given(generators, st.integers(1, 400), st.integers(1, 6), st.integers(1, 50))
-def test_seeding_layouts_match_their_reference(name, rng, n, pairs, spread):
+@given(generators, st.integers(1, 400), st.integers(1, 6), st.integers(1, 50), st.data())
+def test_seeding_layouts_match_their_reference(name, rng, n, pairs, spread, data):
+    first_pairs = data.draw(st.integers(0, pairs))
     Q = rng.integers(-spread, spread, (n, 2 * pairs)).astype(np.int16)
 
     def layout(implementation):
         slots = np.full(-(-n // 256) * 256, -1, np.int32)
         slots[:n] = np.arange(n)
         implementation.seeding_order(Q, pairs, slots[:n])
-        strips, norms = np.empty((len(slots) // 16, pairs * 16), np.int32), slots.copy()
-        implementation.seeding_strips(Q, slots, strips, norms)
-        boxes = np.empty((len(slots) // 256, 32 * pairs), np.int32)
-        implementation.seeding_boxes(strips, boxes)
-        return slots, strips, norms, boxes
+        strips, norms = empty_strips(len(slots), first_pairs, pairs), slots.copy()
+        implementation.seeding_strips(Q, slots, *strips, norms)
+        boxes = np.empty((len(slots) // 256, 32 * first_pairs), np.int32)
+        implementation.seeding_boxes(strips[0], boxes)
+        return slots, *strips, norms, boxes
 
     assert_same(layout(kernels.load(name)), layout(reference))

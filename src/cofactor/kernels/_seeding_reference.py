@@ -48,7 +48,9 @@ def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
     seeding_order(Q, columns, rows[middle:])
 
 
-def seeding_strips(Q: Coordinates, order: Integers, strips: Integers, norms: Integers) -> None:
+def seeding_strips(
+    Q: Coordinates, order: Integers, firsts: Integers, others: Integers, norms: Integers
+) -> None:
     """Pack rows into strips of 16.
 
     Parameters
@@ -56,32 +58,32 @@ def seeding_strips(Q: Coordinates, order: Integers, strips: Integers, norms: Int
     Q : int16 array of shape (n, w)
     order : int32 array of shape (16 s,)
         The row in each slot; -1: none.
-    strips : int32 array of shape (s, p * 16)
-        Written: ``strips.reshape(s, p, 16)[i, l, j]`` holds columns 2l and 2l + 1 of the row in
-        slot ``16 i + j``, or zeros.
+    firsts, others : int32 arrays of shape (s, p * 16) and (s, q * 16)
+        Written: ``firsts.reshape(s, p, 16)[i, l, j]`` holds columns 2l and 2l + 1 of the row in
+        slot ``16 i + j``, or of row 0 in empty slots; ``others`` holds the columns that follow.
     norms : int32 array of shape (16 s,)
         Written: squared norm of these columns, 2**30 in empty slots.
     """
-    width = strips.shape[1] // SEEDING_STRIP * 2
-    values = np.where(order[:, None] < 0, 0, Q[order, :width]).astype(np.int16)
-    pairs = values.view(np.int32).reshape(len(strips), SEEDING_STRIP, -1)
-    strips[:] = pairs.transpose(0, 2, 1).reshape(strips.shape)
+    p, q = (strips.shape[1] // SEEDING_STRIP for strips in (firsts, others))
+    values = np.ascontiguousarray(Q[np.maximum(order, 0), : 2 * (p + q)])
+    pairs = values.view(np.int32).reshape(len(firsts), SEEDING_STRIP, p + q).transpose(0, 2, 1)
+    firsts[:], others[:] = pairs[:, :p].reshape(firsts.shape), pairs[:, p:].reshape(others.shape)
     norms[:] = np.where(order < 0, NO_ROW, np.square(values, dtype=np.int32).sum(axis=1))
 
 
 def seeding_boxes(strips: Integers, boxes: Integers) -> None:
-    """Bound the first coordinates of the rows of each strip.
+    """Bound the coordinates of the rows of each strip.
 
     Parameters
     ----------
     strips : int32 array of shape (16 b, p * 16)
         As from `seeding_strips`.
-    boxes : int32 array of shape (b, 2 * q * 16)
-        Written: ``boxes.reshape(b, 2, q, 16)[i, :, l, j]`` holds the least and the largest
+    boxes : int32 array of shape (b, 2 * p * 16)
+        Written: ``boxes.reshape(b, 2, p, 16)[i, :, l, j]`` holds the least and the largest
         coordinates 2l and 2l + 1 of strip ``16 i + j``.
     """
     n_boxes, pairs = len(boxes), boxes.shape[1] // (2 * SEEDING_STRIP)
-    values = strips.view(np.int16).reshape(len(strips), -1, SEEDING_STRIP, 2)[:, :pairs]
+    values = strips.view(np.int16).reshape(len(strips), pairs, SEEDING_STRIP, 2)
     ends = np.stack([values.min(axis=2), values.max(axis=2)], axis=1)
     ends = ends.reshape(n_boxes, SEEDING_STRIP, 2, pairs, 2).transpose(0, 2, 3, 1, 4)
     boxes[:] = np.ascontiguousarray(ends).view(np.int32).reshape(boxes.shape)
@@ -92,10 +94,10 @@ def seeding_steps(
     weights: Floats,
     order: Integers,
     places: Integers,
-    heads: Integers,
+    firsts: Integers,
+    others: Integers,
     norms: Integers,
     profiles: Coordinates,
-    profile_norms: Integers,
     boxes: Integers,
     scale: float,
     slack: float,
@@ -135,15 +137,14 @@ def seeding_steps(
         The row in each slot, or -1: a permutation.
     places : int32 array of shape (n,)
         The slot of each row.
-    heads, norms : int32 arrays of shape (16 b, p * 16) and (256 b,)
-        As from `seeding_strips`, coordinates at most 16,000; norm -800,000,000 for rows without
-        head, which are always measured.
-    profiles : int16 array of shape (n, w)
-        All columns of each row, w a multiple of 32; or of shape (0, 0): no more than heads.
-    profile_norms : int32 array of shape (n,) or (0,)
-        Squared norms of profiles; -800,000,000 for rows without head.
-    boxes : int32 array of shape (b, 2 * q * 16)
-        As from `seeding_boxes`; q may be 0.
+    firsts, others, norms : int32 arrays of shape (16 b, p * 16), (16 b, q * 16) and (256 b,)
+        Heads as from `seeding_strips`, coordinates at most 16,000; norm -800,000,000 for rows
+        without head, which are always measured.
+    profiles : int16 array of shape (256 b, w)
+        All columns of the row in each slot, w a multiple of 32; or of shape (0, 0): no more than
+        heads.
+    boxes : int32 array of shape (b, 2 * p * 16)
+        As from `seeding_boxes` for ``firsts``; p may be 0.
     scale, slack : float
         Rows at a distance r have coordinates at most ``scale * r + slack`` apart.
     closest, potentials : array as X, float64 array of shape (n,) and (ceil(n / 64),)

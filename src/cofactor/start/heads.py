@@ -79,7 +79,8 @@ def head_map(X: Array, k: int) -> HeadMap:
         return HeadMap(reference, None, d)
     if n * k * d <= SMALL:
         return HeadMap(reference, _longest_axes(sample), PROFILE)
-    centred = sample.astype(np.float64) - reference
+    centred = sample - reference
+    centred /= np.abs(centred).max() or 1.0  # squares neither overflow nor vanish
     directions = _principal(centred)
     costs = _costs(centred, k, directions, X.itemsize * d)
     length = min(costs, key=costs.__getitem__)
@@ -94,16 +95,19 @@ def _longest_axes(sample: Array) -> Floats:
     return np.eye(sample.shape[1])[:, axes]
 
 
-def _principal(sample: Floats) -> Floats:
+def _principal(sample: Array) -> Floats:
     """Return orthonormal directions of most variance, the first one the largest.
 
-    By subspace iteration from some of the rows [Halko, Martinsson & Tropp 2011].
+    By subspace iteration from some of the rows [Halko, Martinsson & Tropp 2011], in the precision
+    of the rows; only the directions need be orthonormal to more digits.
     """
     size = min(_profile_width(sample.shape[1]), *sample.shape)
     basis = np.linalg.qr(sample[:: len(sample) // size][:size].T)[0]
     for _ in range(POWER_STEPS):
         basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
-    turn = np.linalg.eigh((sample @ basis).T @ (sample @ basis))[1]
+    basis = np.linalg.qr(basis.astype(np.float64))[0]
+    scores = sample @ basis.astype(sample.dtype)
+    turn = np.linalg.eigh((scores.T @ scores).astype(np.float64))[1]
     directions: Floats = basis @ turn[:, ::-1]
     return directions
 
@@ -113,7 +117,7 @@ def _profile_width(d: int) -> int:
     return min(d, PROFILE, max(1, round(d / PROFILE_STEP)) * PROFILE_STEP)
 
 
-def _costs(sample: Floats, k: int, directions: Floats, row_bytes: int) -> dict[int, float]:
+def _costs(sample: Array, k: int, directions: Floats, row_bytes: int) -> dict[int, float]:
     """Return what screening and measuring cost together for each length of heads, as d does."""
     d, width = directions.shape
     order = np.random.RandomState(0).permutation(len(sample))
@@ -123,7 +127,7 @@ def _costs(sample: Floats, k: int, directions: Floats, row_bytes: int) -> dict[i
     closest = _squares(judges, others).min(axis=1)
     shares = np.linspace(0.0, 0.999, JUDGED_CANDIDATES)
     candidates = judges[np.searchsorted(closest.cumsum(), closest.sum() * shares)]
-    judged, offered = judges @ directions, candidates @ directions
+    judged, offered = (rows @ directions.astype(rows.dtype) for rows in (judges, candidates))
 
     def left(length: int) -> float:
         bounds = _squares(judged[:, :length], offered[:, :length])
@@ -145,7 +149,7 @@ def _fits(length: int, width: int, row_bytes: int) -> bool:
     return 2 * (length + padded) + ROOM_TAKEN <= ROOM * row_bytes
 
 
-def _squares(a: Floats, b: Floats) -> Floats:
+def _squares(a: Array, b: Array) -> Array:
     sizes = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)
-    squares: Floats = sizes - 2.0 * (a @ b.T)
+    squares: Array = np.maximum(sizes - 2.0 * (a @ b.T), 0.0)
     return squares

@@ -24,7 +24,7 @@ from cofactor.kernels import (
     SEEDING_PANEL,
     SEEDING_STRIP,
 )
-from cofactor.start.heads import HeadMap, head_map
+from cofactor.start.heads import SAMPLE_ROWS, HeadMap, head_map
 
 Integers = NDArray[np.int32]
 
@@ -106,20 +106,23 @@ class Layout:
     ----------
     order, places : ndarray of shape (256 b,) and (n,), int32
         The row in each slot, and the slot of each row.
-    heads, norms : ndarray of shape (16 b, p * 16) and (256 b,), int32
-        The first coordinates of the rows, and their squared norms.
-    profiles, profile_norms : ndarray of shape (256 b, w) and (256 b,), int16 and int32
-        All coordinates and their squared norms; empty if heads have all.
-    boxes : ndarray of shape (b, 2 * q * 16), int32
-        Bounds of the first coordinates of each strip; q is 0 where rows are in no useful order.
+    firsts, others : ndarray of shape (16 b, p * 16) and (16 b, q * 16), int32
+        The heads of the rows: coordinates that have bounds, and those that follow; p is 0 where
+        rows are in no useful order.
+    norms : ndarray of shape (256 b,), int32
+        Squared norms of heads.
+    profiles : ndarray of shape (256 b, w), int16
+        All coordinates; empty if heads have all.
+    boxes : ndarray of shape (b, 2 * p * 16), int32
+        Bounds of the first coordinates of each strip.
     """
 
     order: Integers
     places: Integers
-    heads: Integers
+    firsts: Integers
+    others: Integers
     norms: Integers
     profiles: Array
-    profile_norms: Integers
     boxes: Integers
 
     @classmethod
@@ -129,19 +132,19 @@ class Layout:
         places = np.empty(len(grid.X), dtype=np.int32)
         places[order[: len(places)]] = np.arange(len(places), dtype=np.int32)
         n_slots, n_blocks, pairs = len(order), len(order) // SEEDING_BLOCK, -(-head.length // 2)
-        box_pairs = 0 if head.directions is None else min(BOXED, pairs)
+        firsts = 0 if head.directions is None else min(BOXED, pairs)
         columns = 0 if head.length == head.width else head.padded_width
         layout = cls(
             order,
             places,
-            np.empty((n_blocks * SEEDING_STRIP, pairs * SEEDING_STRIP), dtype=np.int32),
+            np.empty((n_blocks * SEEDING_STRIP, firsts * SEEDING_STRIP), dtype=np.int32),
+            np.empty((n_blocks * SEEDING_STRIP, (pairs - firsts) * SEEDING_STRIP), dtype=np.int32),
             np.empty(n_slots, dtype=np.int32),
             np.empty((n_slots if columns else 0, columns), dtype=np.int16),
-            np.empty(n_slots if columns else 0, dtype=np.int32),
-            np.empty((n_blocks, 2 * SEEDING_STRIP * box_pairs), dtype=np.int32),
+            np.empty((n_blocks, 2 * SEEDING_STRIP * firsts), dtype=np.int32),
         )
         engine.map(partial(layout._pack, grid), _parts(n_slots, ROUNDED_ROWS))
-        kernels.seeding_boxes(layout.heads, layout.boxes)
+        kernels.seeding_boxes(layout.firsts, layout.boxes)
         return layout
 
     def _pack(self, grid: Grid, slots: slice) -> None:
@@ -150,13 +153,10 @@ class Layout:
         q, norms = grid.padded(rows), self.norms[slots]
         here = np.where(rows < 0, -1, np.arange(len(rows), dtype=np.int32))
         strips = slice(slots.start // SEEDING_STRIP, slots.stop // SEEDING_STRIP)
-        kernels.seeding_strips(q, here, self.heads[strips], norms)
-        is_far = grid.is_far[rows] & (rows >= 0)
-        norms[is_far] = NO_HEAD
+        kernels.seeding_strips(q, here, self.firsts[strips], self.others[strips], norms)
+        norms[grid.is_far[rows] & (rows >= 0)] = NO_HEAD
         if len(self.profiles):
             self.profiles[slots] = q
-            squares = np.square(q, dtype=np.int32).sum(axis=1)
-            self.profile_norms[slots] = np.where(is_far, NO_HEAD, squares)
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ class ScreenedRows:
         InputError
             If squared distances overflow.
         """
+        X = _enlarged(X)
         grid = Grid.of(X, head_map(X, k), engine)
         return cls(X, weights, Layout.of(grid, engine), grid.scale, grid.slack, engine)
 
@@ -223,7 +224,7 @@ class ScreenedRows:
             **_untouched(self.layout, self.X.dtype),
             **_scratch(self.layout, trials),
         )
-        products = 2 * self.layout.heads.size * trials
+        products = 2 * (self.layout.firsts.size + self.layout.others.size) * trials
         for part in _parts(k, max(1, WORK_PER_CALL // products)):
             last = min(part.stop, k)
             board = np.zeros(BOARD_SIZE, dtype=np.int64)
@@ -231,6 +232,16 @@ class ScreenedRows:
             if chosen[last - 1] < 0:
                 break
         return chosen
+
+
+def _enlarged(X: Array) -> Array:
+    """Return rows times a power of two if they are so small that squared distances could vanish."""
+    limits = np.finfo(X.dtype)
+    enough = np.sqrt(limits.tiny) / limits.eps  # squares of all differences are normal numbers
+    if np.abs(X[:: 1 + len(X) // SAMPLE_ROWS]).max() >= enough:
+        return X
+    exponent = int(np.frexp(np.abs(X).max())[1])
+    return np.ldexp(X, -exponent) if exponent < np.frexp(enough)[1] else X
 
 
 def _untouched(layout: Layout, dtype: Any) -> dict[str, Any]:
@@ -242,7 +253,7 @@ def _untouched(layout: Layout, dtype: Any) -> dict[str, Any]:
         "closest": np.full(n, np.inf, dtype=dtype),
         "potentials": np.zeros(-(-n // SEEDING_PANEL)),
         "reach": reach,
-        "strip_reach": np.full(len(layout.heads), EVERYTHING, dtype=np.int32),
+        "strip_reach": np.full(len(layout.firsts), EVERYTHING, dtype=np.int32),
     }
 
 
