@@ -29,10 +29,13 @@ constexpr SparseKernels<T, I> sparse = {
     sampled_products<T, I>,  lloyd_csr<T, I>,         lloyd_csr_space<T>,
     hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>, hartigan_moves_csr<T, I>};
 
+template <class T, class Model>
+constexpr LossKernels<T, Model> losses = {model_posterior<T, Model>, model_moments<T, Model>};
+
 template <class T>
 constexpr MixtureKernels<T> mixture = {
-    affine_posterior<T>,  affine_top<T>,        whitened_posterior<T>, whitened_top<T>,
-    component_sums<T>,    component_squares<T>, component_grams<T>};
+    losses<T, AffineModel>,    losses<T, ScaledModel>,      losses<T, WhitenedModel>,
+    model_top<T, ScaledModel>, model_top<T, WhitenedModel>, component_moments<T>};
 
 const Kernels kernels = {dense<float>,
                          dense<double>,

@@ -36,21 +36,42 @@ struct Membership {
     const double* weight;
 };
 
+// Losses offsets[c] - <x, slopes[c]>.
+struct AffineModel {
+    Matrix<const double> slopes;
+    const double* offsets;
+};
+
+// Losses offsets[c] + |(x - centers[c]) scales[c]|^2 / 2 with a scale for each column, or one.
+struct ScaledModel {
+    Matrix<const double> scales, centers;
+    const double* offsets;
+};
+
 // Losses offsets[c] + |x P_c - centers[c]|^2 / 2 with one upper triangular factor P_c for each
 // component, or one for all.
-struct Gaussians {
+struct WhitenedModel {
     const double* factors;
     size_t n_factors;
     Matrix<const double> centers;
     const double* offsets;
 };
 
-// The posterior of rows over components, times their weights, and what goes with it.
+// What the posterior of rows is found with, and what goes with it.
 struct Posterior {
     const double* weights;
-    Matrix<double> probability;  // [component][row]
     double* log_norm;
     Label* best;
+    size_t rows;
+};
+
+// Moments of components about the shift, added to; the second moments are 0, 1, d or d^2 numbers
+// for each component: none, of the norm, of every column, or of every pair of columns.
+struct Moments {
+    double* counts;
+    Matrix<double> sums;
+    double* second;
+    size_t second_size;
 };
 
 // What a Poisson row is fitted with; columns[j] holds the k component values of column j.
@@ -204,23 +225,28 @@ struct DenseKernels {
                              Clustering clustering, Matrix<double> means);
 };
 
-// Rows of either precision under mixtures of Gaussians and their like; all else is float64.
+// Rows of either precision under the components of a mixture; all else is float64.
+template <class T, class Model>
+struct LossKernels {
+    void (*posterior)(Matrix<const T> X, const double* shift, Model model, Posterior out,
+                      Matrix<double> probability);  // [component][row]
+    void (*moments)(Matrix<const T> X, const double* shift, Model model, Posterior out,
+                    Moments moments);
+};
+
+template <class T, class Model>
+using TopKernel = void (*)(Matrix<const T> X, const double* shift, Model model,
+                           Matrix<Label> index, double* loss);
+
 template <class T>
 struct MixtureKernels {
-    void (*affine_posterior)(Matrix<const T> X, const double* shift, Matrix<const double> slopes,
-                             const double* offsets, Posterior out);
-    void (*affine_top)(Matrix<const T> X, const double* shift, Matrix<const double> slopes,
-                       const double* offsets, Matrix<Label> index, double* loss);
-    void (*whitened_posterior)(Matrix<const T> X, const double* shift, Gaussians model,
-                               Posterior out);
-    void (*whitened_top)(Matrix<const T> X, const double* shift, Gaussians model,
-                         Matrix<Label> index, double* loss);
-    void (*component_sums)(Matrix<const T> X, const double* shift,
-                           Matrix<const double> weight, double* sums);
-    void (*component_squares)(Matrix<const T> X, const double* shift,
-                              Matrix<const double> weight, double* squares);
-    void (*component_grams)(Matrix<const T> X, const double* shift,
-                            Matrix<const double> weight, double* grams);
+    LossKernels<T, AffineModel> affine;
+    LossKernels<T, ScaledModel> scaled;
+    LossKernels<T, WhitenedModel> whitened;
+    TopKernel<T, ScaledModel> scaled_top;
+    TopKernel<T, WhitenedModel> whitened_top;
+    void (*component_moments)(Matrix<const T> X, const double* shift,
+                              Matrix<const double> weight, Moments moments);
 };
 
 template <class T, class I>

@@ -1,22 +1,16 @@
-// Moments of components, each with a weight for every row, in float64.
+// Moments of components, each with a share of every row, in float64.
 //
-// Lanes are columns. A chunk of rows stays in the cache while the components pass by, a few at a
-// time; they take only the rows that have weight under one of them.
+// Lanes are columns. Components pass a chunk of rows one by one, each with a list of its rows.
 #pragma once
 
-#include "simd.hpp"
+#include "shares.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
-constexpr size_t moments_budget = 24 * 1024;  // bytes of rows in float64: most of L1
-constexpr size_t least_chunk = 16, largest_chunk = 256;
-
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr size_t gram_rows = 4, gram_vectors = 6;  // of 32 registers
-constexpr size_t sum_components = 4, sum_vectors = 6;
 #else
 constexpr size_t gram_rows = 4, gram_vectors = 3;  // of 16 registers
-constexpr size_t sum_components = 4, sum_vectors = 3;
 #endif
 
 // Columns padded to whole vectors, and to whole strips.
@@ -24,61 +18,39 @@ COFACTOR_INLINE constexpr size_t padded(size_t d) {
     return round_up(d, larger(gram_rows, lanes<double>));
 }
 
-inline size_t chunk_rows(size_t bytes_per_row) {
-    return smaller(largest_chunk, larger(least_chunk, moments_budget / bytes_per_row));
-}
-
-// A chunk of rows in float64 about the shift, and those of them that a component takes.
+// Rows in float64 about the shift, each followed by |x|^2 or x^2 if it has so many features.
 template <class T>
-class Chunk {
+class ChunkRows {
 public:
-    Chunk(Matrix<const T> X, const double* shift, size_t rows)
-        : X_(X), shift_(shift), width(padded(X.columns)), values_(rows * width), taken_(rows),
-          weight_(rows * sum_components) {}
+    ChunkRows(Matrix<const T> X, const double* shift, size_t features)
+        : features(features), width(padded(features)), stride(odd_lines(width)), X_(X),
+          shift_(shift), values_(chunk_rows * stride) {}
 
-    template <class Entry>
-    void load(size_t first, size_t rows, Entry entry) {
-        const size_t d = X_.columns;
-        for (size_t i = 0; i < rows; ++i) {
-            const T* const x = X_.data + (first + i) * d;
-            double* const to = values_ + i * width;
-            for (size_t l = 0; l < d; ++l) to[l] = entry(static_cast<double>(x[l]) - shift_[l]);
-            for (size_t l = d; l < width; ++l) to[l] = 0.0;
-        }
+    void load(size_t first, size_t rows) {
+        for (size_t i = 0; i < rows; ++i) load_row(X_.data + (first + i) * X_.columns, row(i));
     }
 
-    // Take the rows from `first` on that have weight under one of R components from c on.
-    template <size_t R>
-    void take(Matrix<const double> weight, size_t c, size_t first, size_t rows) {
-        const double* const from = weight.data + c * weight.columns + first;
-        count = 0;
-        for (size_t i = 0; i < rows; ++i) {
-            bool some = false;
-            for (size_t r = 0; r < R; ++r) {
-                const double own = from[r * weight.columns + i];
-                weight_[count * R + r] = own;
-                some |= own != 0;
-            }
-            taken_[count] = values_ + i * width;
-            count += some;
-        }
-    }
+    COFACTOR_INLINE double* row(size_t i) const { return values_ + i * stride; }
 
-    COFACTOR_INLINE const double* row(size_t i) const { return taken_[i]; }
-    COFACTOR_INLINE const double* weights() const { return weight_; }
+    const size_t features, width, stride;
 
 private:
+    // An odd number of cache lines: rows meet in all sets alike.
+    static size_t odd_lines(size_t width) { return (round_up(width, 8) / 8 | 1) * 8; }
+
+    COFACTOR_INLINE void load_row(const T* x, double* to) const {
+        const size_t d = X_.columns;
+        for (size_t l = 0; l < d; ++l) to[l] = static_cast<double>(x[l]) - shift_[l];
+        if (features == 2 * d)
+            for (size_t l = 0; l < d; ++l) to[d + l] = to[l] * to[l];
+        else if (features == d + 1)
+            to[d] = sum_of(d, [to](size_t l) { return to[l] * to[l]; });
+        for (size_t l = features; l < width; ++l) to[l] = 0.0;
+    }
+
     const Matrix<const T> X_;
     const double* const shift_;
-
-public:
-    const size_t width;
-    size_t count = 0;  // of the rows taken
-
-private:
-    Scratch<double> values_;
-    Scratch<const double*> taken_;
-    Scratch<double> weight_;
+    const Scratch<double> values_;
 };
 
 // Call function<N>() for the number that `vectors` is, at most N.
@@ -89,7 +61,7 @@ COFACTOR_INLINE void with_size(size_t vectors, Function function) {
     function.template operator()<N>();
 }
 
-// Cut `vectors` into nearly equal parts of at most N: call function<size>(first).
+// Cut `vectors` into nearly equal parts of at most N: call function<size>() with its place.
 template <size_t N, class Function>
 COFACTOR_INLINE void in_parts(size_t begin, size_t end, Function function) {
     while (begin < end) {
@@ -101,86 +73,52 @@ COFACTOR_INLINE void in_parts(size_t begin, size_t end, Function function) {
     }
 }
 
-// Add weight times row over the rows taken to the sums of R components, N vectors of columns.
-template <class T, size_t R>
-struct SumTile {
-    const Chunk<T>& chunk;
+// Add N vectors of columns of all components' rows to their sums.
+template <class T>
+struct SumPart {
+    const ChunkRows<T>& chunk;
+    const Shares& shares;
     double* sums;
     size_t at = 0;
 
     template <size_t N>
     COFACTOR_INLINE void operator()() const {
-        double* const to = sums + at * lanes<double>;
-        Vec<double> sum[R][N];
-        for (size_t r = 0; r < R; ++r)
-            for (size_t v = 0; v < N; ++v)
-                sum[r][v] = load(to + r * chunk.width + v * lanes<double>);
-        const double* weight = chunk.weights();
-        for (size_t i = 0; i < chunk.count; ++i, weight += R) {
-            const double* const row = chunk.row(i) + at * lanes<double>;
-            Vec<double> x[N];
-            for (size_t v = 0; v < N; ++v) x[v] = load(row + v * lanes<double>);
-            for (size_t r = 0; r < R; ++r)
-                for (size_t v = 0; v < N; ++v) sum[r][v] += splat(weight[r]) * x[v];
+        for (size_t c = 0; c < shares.components; ++c)
+            add<N>(shares.of(c), chunk.row(0) + at * lanes<double>,
+                   sums + c * chunk.width + at * lanes<double>);
+    }
+
+private:
+    // Rows take turns among several sums where there are few columns: none waits for the last.
+    template <size_t N>
+    COFACTOR_INLINE void add(Members members, const double* columns, double* to) const {
+        constexpr size_t turns = N > 4 ? 1 : N > 2 ? 2 : 4;
+        Vec<double> sum[turns][N] = {};
+        const auto add_row = [&](size_t j, size_t turn) {
+            const Vec<double> share = splat(members.share[j]);
+            const double* const row =
+                columns + static_cast<size_t>(members.row[j]) * chunk.stride;
+            for (size_t v = 0; v < N; ++v) sum[turn][v] += share * load(row + v * lanes<double>);
+        };
+        size_t j = 0;
+        for (; j + turns <= members.count; j += turns)
+            for (size_t turn = 0; turn < turns; ++turn) add_row(j + turn, turn);
+        for (; j < members.count; ++j) add_row(j, 0);
+        for (size_t v = 0; v < N; ++v) {
+            for (size_t turn = 1; turn < turns; ++turn) sum[0][v] += sum[turn][v];
+            double* const own = to + v * lanes<double>;
+            store<double>(own, load(own) + sum[0][v]);
         }
-        for (size_t r = 0; r < R; ++r)
-            for (size_t v = 0; v < N; ++v)
-                store<double>(to + r * chunk.width + v * lanes<double>, sum[r][v]);
     }
 };
 
-// Add the rows of a chunk that R components take to their sums.
-template <class T>
-struct SumGroup {
-    Chunk<T>& chunk;
-    Matrix<const double> weight;
-    size_t first, rows;
-    double* sums;
-    size_t at = 0;
-
-    template <size_t R>
-    COFACTOR_INLINE void operator()() const {
-        chunk.template take<R>(weight, at, first, rows);
-        in_parts<sum_vectors>(0, chunk.width / lanes<double>,
-                              SumTile<T, R>{chunk, sums + at * chunk.width});
-    }
-};
-
-template <class T, class Entry>
-void add_moments(Matrix<const T> X, const double* shift, Matrix<const double> weight,
-                 double* sums, Entry entry) {
-    const size_t d = X.columns, k = weight.rows, width = padded(d);
-    const size_t rows = chunk_rows(width * sizeof(double));
-    Chunk<T> chunk(X, shift, rows);
-    const Scratch<double> totals(k * width);
-    __builtin_memset(totals, 0, k * width * sizeof(double));
-    for (size_t first = 0; first < X.rows; first += rows) {
-        const size_t count = smaller(rows, X.rows - first);
-        chunk.load(first, count, entry);
-        in_parts<sum_components>(0, k, SumGroup<T>{chunk, weight, first, count, totals});
-    }
-    for (size_t c = 0; c < k; ++c)
-        for (size_t l = 0; l < d; ++l) sums[c * d + l] += totals[c * width + l];
-}
-
-template <class T>
-void component_sums(Matrix<const T> X, const double* shift, Matrix<const double> weight,
-                    double* sums) {
-    add_moments(X, shift, weight, sums, [](double x) { return x; });
-}
-
-template <class T>
-void component_squares(Matrix<const T> X, const double* shift, Matrix<const double> weight,
-                       double* squares) {
-    add_moments(X, shift, weight, squares, [](double x) { return x * x; });
-}
-
-// gram[...] += sum of weight * row rowᵀ over the rows taken: a strip of rows by N vectors.
+// gram[...] += sum of weighted rows times rows: a strip of its rows by N vectors.
 template <class T>
 struct GramStrip {
-    const Chunk<T>& chunk;
-    const double* weighted;  // the rows taken, times their weights
-    size_t first;            // row of the strip
+    const ChunkRows<T>& chunk;
+    const double* weighted;  // the members' rows times their shares
+    Members members;
+    size_t first;  // row of the strip
     double* gram;
     size_t at = 0;
 
@@ -188,8 +126,9 @@ struct GramStrip {
     COFACTOR_INLINE void operator()() const {
         Vec<double> sum[gram_rows][N] = {};
         const double* left = weighted + first;
-        for (size_t i = 0; i < chunk.count; ++i, left += chunk.width) {
-            const double* const x = chunk.row(i) + at * lanes<double>;
+        for (size_t i = 0; i < members.count; ++i, left += chunk.width) {
+            const double* const x =
+                chunk.row(static_cast<size_t>(members.row[i])) + at * lanes<double>;
             Vec<double> right[N];
             for (size_t v = 0; v < N; ++v) right[v] = load(x + v * lanes<double>);
             for (size_t r = 0; r < gram_rows; ++r)
@@ -203,39 +142,103 @@ struct GramStrip {
     }
 };
 
-// Add the upper triangle of the gram matrix of the rows taken.
+// Adds up what components have of every chunk: counts, sums of rows and second moments.
 template <class T>
-void add_gram(const Chunk<T>& chunk, double* weighted, double* gram) {
-    const size_t width = chunk.width;
-    for (size_t i = 0; i < chunk.count; ++i)
-        for (size_t l = 0; l < width; ++l)
-            weighted[i * width + l] = chunk.weights()[i] * chunk.row(i)[l];
-    for (size_t first = 0; first < width; first += gram_rows)
-        in_parts<gram_vectors>(first / lanes<double>, width / lanes<double>,
-                                GramStrip<T>{chunk, weighted, first, gram});
-}
+class MomentSums {
+public:
+    MomentSums(Matrix<const T> X, const double* shift, size_t components, size_t second)
+        : d_(X.columns),
+          second_(second),
+          grams_(second > 1 && second == d_ * d_),
+          chunk_(X, shift, d_ + (grams_ ? 0 : second)),
+          sums_(components * chunk_.width),
+          totals_(grams_ ? components * chunk_.width * chunk_.width : 0),
+          weighted_(grams_ ? batch() * chunk_.width : 0),
+          counts_(components) {
+        __builtin_memset(sums_, 0, components * chunk_.width * sizeof(double));
+        __builtin_memset(counts_, 0, components * sizeof(double));
+        if (grams_)
+            __builtin_memset(totals_, 0,
+                             components * chunk_.width * chunk_.width * sizeof(double));
+    }
 
-template <class T>
-void component_grams(Matrix<const T> X, const double* shift, Matrix<const double> weight,
-                     double* grams) {
-    const size_t d = X.columns, k = weight.rows, width = padded(d);
-    const size_t rows = chunk_rows(2 * width * sizeof(double));
-    Chunk<T> chunk(X, shift, rows);
-    const Scratch<double> weighted(rows * width), totals(k * width * width);
-    __builtin_memset(totals, 0, k * width * width * sizeof(double));
-    for (size_t first = 0; first < X.rows; first += rows) {
-        const size_t count = smaller(rows, X.rows - first);
-        chunk.load(first, count, [](double x) { return x; });
-        for (size_t c = 0; c < k; ++c) {
-            chunk.template take<1>(weight, c, first, count);
-            add_gram(chunk, weighted, totals + c * width * width);
+    void take(size_t first, size_t rows, const Shares& shares) {
+        chunk_.load(first, rows);
+        for (size_t c = 0; c < shares.components; ++c) {
+            const double* const share = shares.of(c).share;
+            counts_[c] += sum_of(shares.of(c).count, [share](size_t j) { return share[j]; });
+        }
+        in_parts<sum_vectors>(0, chunk_.width / lanes<double>,
+                              SumPart<T>{chunk_, shares, sums_});
+        for (size_t c = 0; grams_ && c < shares.components; ++c)
+            add_gram(shares.of(c), totals_ + c * chunk_.width * chunk_.width);
+    }
+
+    void add_to(Moments out) const {
+        for (size_t c = 0; c < out.sums.rows; ++c) {
+            const double* const sums = sums_ + c * chunk_.width;
+            double* const second = out.second + c * second_;
+            out.counts[c] += counts_[c];
+            for (size_t l = 0; l < d_; ++l) out.sums.data[c * d_ + l] += sums[l];
+            if (grams_)
+                add_square(totals_ + c * chunk_.width * chunk_.width, second);
+            else
+                for (size_t l = 0; l < second_; ++l) second[l] += sums[d_ + l];
         }
     }
-    for (size_t c = 0; c < k; ++c)
-        for (size_t i = 0; i < d; ++i)
-            for (size_t j = 0; j < d; ++j)
-                grams[(c * d + i) * d + j] +=
-                    totals[(c * width + smaller(i, j)) * width + larger(i, j)];
+
+private:
+    size_t batch() const {
+        return larger<size_t>(16, chunk_bytes / (2 * chunk_.width * sizeof(double)));
+    }
+
+    // Add the upper triangle of the gram matrix of a component's rows.
+    void add_gram(Members members, double* gram) const {
+        for (size_t begin = 0; begin < members.count; begin += batch()) {
+            const Members few = {members.row + begin, members.share + begin,
+                                 smaller(batch(), members.count - begin)};
+            weigh(few);
+            for (size_t first = 0; first < chunk_.width; first += gram_rows)
+                in_parts<gram_vectors>(first / lanes<double>, chunk_.width / lanes<double>,
+                                       GramStrip<T>{chunk_, weighted_, few, first, gram});
+        }
+    }
+
+    void weigh(Members members) const {
+        for (size_t i = 0; i < members.count; ++i) {
+            const double* const row = chunk_.row(static_cast<size_t>(members.row[i]));
+            for (size_t l = 0; l < chunk_.width; ++l)
+                weighted_[i * chunk_.width + l] = members.share[i] * row[l];
+        }
+    }
+
+    void add_square(const double* upper, double* to) const {
+        for (size_t i = 0; i < d_; ++i)
+            for (size_t j = 0; j < d_; ++j)
+                to[i * d_ + j] += upper[smaller(i, j) * chunk_.width + larger(i, j)];
+    }
+
+    const size_t d_, second_;
+    const bool grams_;
+    ChunkRows<T> chunk_;
+    const Scratch<double> sums_, totals_, weighted_, counts_;
+};
+
+// Add the moments of rows with given weights under every component.
+template <class T>
+void component_moments(Matrix<const T> X, const double* shift, Matrix<const double> weight,
+                       Moments out) {
+    MomentSums<T> moments(X, shift, weight.rows, out.second_size);
+    Shares shares(weight.rows);
+    for (size_t first = 0; first < X.rows; first += chunk_rows) {
+        const size_t rows = smaller(chunk_rows, X.rows - first);
+        shares.clear();
+        for (size_t c = 0; c < weight.rows; ++c)
+            shares.append(c, 0, rows, weight.data + c * weight.columns + first,
+                          [](double own) { return own != 0.0; });
+        moments.take(first, rows, shares);
+    }
+    moments.add_to(out);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

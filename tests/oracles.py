@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
@@ -10,7 +12,7 @@ from cofactor.data import open_blocks, open_columns
 from cofactor.engine import SerialEngine
 from cofactor.fit import first_rows, fit
 from cofactor.model import Model
-from cofactor.start import from_means
+from cofactor.start import from_means, from_responsibilities
 from cofactor.stop import NothingMoved, Stop
 
 SERIAL = SerialEngine()
@@ -21,6 +23,17 @@ def run(noise, codes, X, params, stop, Z=None):
     blocks, model = open_blocks(X), Model(noise, codes)
     columns = open_columns(X) if codes.needs_columns else ()
     return fit(model, first_rows(model, blocks, params, SERIAL, Z, columns), params, stop)
+
+
+def fitted_to(noise, X, q, learn_weights):
+    """Return the parameters that fit a posterior of shape (n, k) best."""
+    left = iter(q)
+
+    def of_next(n_rows):
+        return np.array(list(islice(left, n_rows)))
+
+    blocks = open_blocks(X)
+    return from_responsibilities(noise, blocks, q.shape[1], of_next, learn_weights, SERIAL)
 
 
 def cluster(noise, X, means, stop=UNTIL_STILL, keep=1, learn_weights=False):

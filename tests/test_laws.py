@@ -17,6 +17,7 @@ from strategies import seeds
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative, OneHot, ScaledOneHot
 from cofactor.codes.linear import LinearCodes
 from cofactor.codes.onehot import assign_all, assign_top
+from cofactor.codes.posterior import Full
 from cofactor.engine import ThreadEngine
 from cofactor.errors import InputError
 from cofactor.model import Model
@@ -184,11 +185,14 @@ def test_keeping_all_but_none_agrees_with_the_full_posterior(cell):
     scorer = cell.source.noise.scorer(fitted.params)
     shift = fitted.params.reference
     cached = cell.source.noise.row_statistic(block, shift)
-    _, all_loss, full = assign_all(scorer, block, cached)
+    _, all_loss, summed = assign_all(scorer, block, cached)
     _, top_loss, kept = assign_top(scorer, 3, 3, block, cached)
+    full = Full(scorer.posterior(block, block.weights, cached).probability)
     np.testing.assert_allclose(top_loss, all_loss, rtol=1e-9)
+    assert_close(list(summed.sums(block, shift)), list(full.sums(block, shift)))
     assert_close(list(kept.sums(block, shift)), list(full.sums(block, shift)))
     assert_close(kept.squares(block, shift), full.squares(block, shift))
+    assert_close(kept.squared_norms(block, shift), full.squared_norms(block, shift))
     assert_close(kept.grams(block, shift), full.grams(block, shift))
 
 

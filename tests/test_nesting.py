@@ -11,7 +11,6 @@ from cells import NOISES, row_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import (
-    SERIAL,
     UNTIL_STILL,
     best,
     blobs,
@@ -19,6 +18,7 @@ from oracles import (
     counts,
     drawn,
     entropy,
+    fitted_to,
     inertia,
     kl,
     log_joint,
@@ -32,7 +32,7 @@ from strategies import generators
 from cofactor.codes import Free, Nonnegative, ScaledOneHot
 from cofactor.data import open_blocks
 from cofactor.noise import Gaussian, NegativeBinomial, Params, Poisson
-from cofactor.start import from_means, from_responsibilities, singular_vectors
+from cofactor.start import from_means, singular_vectors
 from cofactor.stop import Stop
 
 some = settings(max_examples=15)
@@ -158,10 +158,10 @@ def test_bi_cross_validation_is_exact_on_data_of_low_rank(rng, k):
 
 def exhaustive(noise, X, k):
     """Return the lowest objective over all labellings of the rows."""
-    blocks, lowest = open_blocks(X), np.inf
+    lowest = np.inf
     for labels in product(range(k), repeat=len(X) - 1):
         q = one_hot(np.array([0, *labels]), k)
-        params = from_responsibilities(noise, blocks, q, False, SERIAL)
+        params = fitted_to(noise, X, q, False)
         loss = -(q * log_joint(noise, X, params)).sum()
         lowest = min(lowest, loss)
     return lowest

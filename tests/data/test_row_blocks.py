@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -20,8 +22,9 @@ from cofactor.data import (
     open_blocks,
     open_columns,
 )
-from cofactor.data.base import Affine, Whitened
+from cofactor.data.base import Affine
 from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS
+from cofactor.data.gaussians import Scaled, Whitened
 
 STORAGES = {
     "dense": lambda X, w: DenseRows(X, w),
@@ -94,11 +97,18 @@ def test_products(block, X, shift, rng):
 
 def test_moments_of_components(block, X, shift, rng):
     weight, centred = rng.uniform(size=(3, 17)), X - shift
-    close(block.component_sums(weight, shift), weight @ centred, atol=1e-12)
-    close(block.component_squares(weight, shift), weight @ np.square(centred), atol=1e-11)
-    grams = [centred.T @ np.diag(own) @ centred for own in weight]
-    close(block.component_grams(weight, shift), grams, atol=1e-11)
-    close(block.gram(weight[0], shift), grams[0], atol=1e-11)
+    second = {
+        0: np.zeros((3, 0)),
+        1: weight @ np.square(centred).sum(axis=1, keepdims=True),
+        5: weight @ np.square(centred),
+        25: [(centred.T @ np.diag(own) @ centred).ravel() for own in weight],
+    }
+    for size, expected in second.items():
+        counts, sums, moments = block.component_moments(weight, shift, size)
+        close(counts, weight.sum(axis=1))
+        close(sums, weight @ centred, atol=1e-12)
+        close(moments, expected, atol=1e-11)
+    close(block.gram(weight[0], shift).ravel(), second[25][0], atol=1e-11)
 
 
 def test_losses(block, X, shift, rng):
@@ -125,48 +135,67 @@ def test_scatter(block, X, shift, kept):
     close(squares, posterior.T @ np.square(X - shift), atol=1e-11)
 
 
-def assert_scores(scorable, features, rng):
-    """Losses, the lowest of them and the posterior of features, against plain NumPy."""
-    affine = Affine(
-        rng.standard_normal((4, features.shape[1])),
-        rng.standard_normal(4),
-        np.zeros(features.shape[1]),
-    )
-    expected = affine.offsets - features @ affine.components.T
-    close(scorable.losses(affine), expected, atol=1e-11)
-    index, loss = scorable.top_losses(affine, 3)
-    np.testing.assert_array_equal(index, np.argsort(expected, axis=1)[:, :3])
-    close(loss, np.sort(expected, axis=1)[:, :3], atol=1e-11)
-    weights = rng.uniform(size=len(features))
-    assert_posterior(scorable.posterior(affine, weights), expected, weights)
+def axes(rng, shift):
+    return Scaled(rng.uniform(1, 2, (4, 5)), rng.normal(size=(4, 5)), rng.normal(size=4), shift)
 
 
-def assert_posterior(found, loss, weights):
+def spheres(rng, shift):
+    return replace(axes(rng, shift), scales=rng.uniform(1, 2, (4, 1)))
+
+
+def any_shape(rng, shift):
+    factors, centers = np.triu(rng.normal(size=(4, 5, 5))), rng.normal(size=(4, 5))
+    return Whitened(factors, centers, rng.normal(size=4), shift)
+
+
+def planes(rng, shift):
+    return Affine(rng.normal(size=(4, 5)), rng.normal(size=4), shift)
+
+
+def of_distances(model, residuals):
+    return model.offsets + 0.5 * np.square(residuals).sum(axis=2)
+
+
+LOSSES = {
+    axes: lambda rows, m: of_distances(m, (rows[:, None] - m.centers) * m.scales),
+    spheres: lambda rows, m: of_distances(m, (rows[:, None] - m.centers) * m.scales),
+    any_shape: lambda rows, m: of_distances(
+        m, np.einsum("nd,kde->nke", rows, m.factors) - m.centers
+    ),
+    planes: lambda rows, m: m.offsets - rows @ m.components.T,
+}
+
+
+@pytest.mark.parametrize("make", LOSSES)
+def test_posterior(block, X, shift, rng, make):
+    model, weights = make(rng, shift), rng.uniform(size=17)
+    loss, found = LOSSES[make](X - shift, model), block.posterior(model, weights)
     norm = logsumexp(-loss, axis=1)
-    close(found.probability, (weights[:, None] * np.exp(-loss - norm[:, None])).T, atol=1e-12)
+    close(found.probability, (weights[:, None] * np.exp(-loss - norm[:, None])).T, atol=1e-11)
     close(found.loss, -norm, atol=1e-11)
     np.testing.assert_array_equal(found.best, loss.argmin(axis=1))
     close(found.plus(3.0).loss, 3.0 - norm, atol=1e-11)
 
 
-def test_features(block, X, shift, rng):
-    centred = X - shift
-    norms = np.square(centred).sum(axis=1, keepdims=True)
-    assert_scores(block.with_squares(shift), np.hstack([centred, centred**2]), rng)
-    assert_scores(block.with_squared_norm(shift), np.hstack([centred, norms]), rng)
-    assert_scores(block, X, rng)
+@pytest.mark.parametrize("make", LOSSES)
+@pytest.mark.parametrize("second", [0, 1, 5, 25])
+def test_moments_are_those_of_the_posterior(block, shift, rng, make, second):
+    model, weights = make(rng, shift), rng.uniform(size=17)
+    found, posterior = block.moments(model, weights, second), block.posterior(model, weights)
+    expected = block.component_moments(posterior.probability, shift, second)
+    for own, other in zip((found.counts, found.sums, found.second), expected, strict=True):
+        close(own, other, atol=1e-11)
+    close(found.plus(3.0).loss, posterior.plus(3.0).loss)
+    np.testing.assert_array_equal(found.best, posterior.best)
 
 
-def test_whitened_losses(block, X, shift, rng):
-    factors, centers = np.triu(rng.standard_normal((4, 5, 5))), rng.standard_normal((4, 5))
-    whitened = Whitened(factors, centers, rng.standard_normal(4), shift)
-    residuals = np.einsum("nd,kde->nke", X - shift, factors) - centers
-    expected = whitened.offsets + 0.5 * np.square(residuals).sum(axis=2)
-    index, loss = block.whitened_top(whitened, 3)
+@pytest.mark.parametrize("make", [axes, spheres, any_shape])
+def test_lowest_losses(block, X, shift, rng, make):
+    model = make(rng, shift)
+    expected = LOSSES[make](X - shift, model)
+    index, loss = block.lowest(model, 3)
     np.testing.assert_array_equal(index, np.argsort(expected, axis=1)[:, :3])
     close(loss, np.sort(expected, axis=1)[:, :3], rtol=1e-11)
-    weights = rng.uniform(size=17)
-    assert_posterior(block.whitened_posterior(whitened, weights), expected, weights)
 
 
 def test_sparse_twin(block, X):

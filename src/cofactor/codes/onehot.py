@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial, reduce
-from operator import add
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cofactor.codes.base import Codes, Step
-from cofactor.codes.posterior import Full, Kept, row_chunks, soft_assign
+from cofactor.codes.posterior import Kept, Summed, soft_assign
 from cofactor.codes.refill import moments_of, refill
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats, Labels
@@ -43,10 +42,6 @@ class OneHotState:
     def labels(self) -> Labels:
         """The best component of each row, shape (n,)."""
         return self.index[:, 0]
-
-    def take(self, rows: slice) -> OneHotState:
-        """Return the state of some rows."""
-        return OneHotState(self.index[rows], self.loss[rows], self.cached[rows])
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ class OneHot(Codes[MixtureNoise]):
         scorer = noise.scorer(params)
         k = params.n_components
         if self.keep is None or self.keep >= k:
-            return partial(_sweep_in_chunks, noise, params, partial(assign_all, scorer))
+            return partial(_sweep, noise, params, partial(assign_all, scorer))
         if self.keep == 1:
             return partial(_sweep, noise, params, partial(assign_nearest, scorer, k))
         return partial(_sweep, noise, params, partial(assign_top, scorer, k, self.keep))
@@ -177,8 +172,8 @@ def assign_top(
 
 def assign_all(scorer: Scorer, block: RowBlock, cached: Floats) -> Assigned:
     """Keep every component of each row; only the best is remembered."""
-    found = scorer.posterior(block, block.weights, cached)
-    return found.best[:, None], found.loss, Full(found.probability)
+    found = scorer.moments(block, block.weights, cached)
+    return found.best[:, None], found.loss, Summed(found)
 
 
 def _sweep(
@@ -190,19 +185,3 @@ def _sweep(
     moved = int(np.count_nonzero(index[:, 0] != state.labels))
     statistics = OneHotStatistics(float(block.weights @ loss), moved, moments)
     return statistics, OneHotState(index, loss, state.cached)
-
-
-def _sweep_in_chunks(
-    noise: MixtureNoise, params: Params, assign: Assign, block: RowBlock, state: OneHotState
-) -> tuple[OneHotStatistics, OneHotState]:
-    """Sweep so few rows at a time that their whole posterior stays small."""
-    swept = [
-        _sweep(noise, params, assign, block.take(rows), state.take(rows))
-        for rows in row_chunks(block.n_rows, params.n_components)
-    ]
-    statistics, states = zip(*swept, strict=True)
-    return reduce(add, statistics), OneHotState(
-        np.concatenate([part.index for part in states]),
-        np.concatenate([part.loss for part in states]),
-        state.cached,
-    )

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data.base import Floats, Labels, RowBlock
-
-CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
-LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
-
-
-def row_chunks(n_rows: int, n_components: int) -> Iterator[slice]:
-    """Cut rows into chunks whose whole posterior may be held at a time."""
-    rows = max(LEAST_ROWS, CHUNK_ENTRIES // n_components)
-    return (slice(start, start + rows) for start in range(0, n_rows, rows))
+from cofactor.data.base import Floats, Gathered, Labels, RowBlock
+from cofactor.data.cut import posterior_chunks
 
 
 @dataclass(frozen=True)
@@ -45,19 +36,20 @@ class Kept:
         """See :class:`cofactor.noise.base.Assignment`."""
         return block.scatter_squares(self.index, self.weight, self.n_components, shift)
 
-    def totals(self, values: Floats) -> Floats:
+    def squared_norms(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        weighted = (self.weight * values[:, None]).ravel()
+        weighted = (self.weight * block.squared_norms(shift)[:, None]).ravel()
         totals = np.bincount(self.index.ravel(), weighted, minlength=self.n_components)
         return totals.astype(float)
 
     def grams(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
+        d = block.n_columns
         parts = [
-            block.take(rows).component_grams(self._spread_out(rows), shift)
-            for rows in row_chunks(block.n_rows, self.n_components)
+            block.take(rows).component_moments(self._spread_out(rows), shift, d * d)[2]
+            for rows in posterior_chunks(block.n_rows, self.n_components)
         ]
-        return np.sum(parts, axis=0)
+        return np.sum(parts, axis=0).reshape(-1, d, d)
 
     def _spread_out(self, rows: slice) -> Floats:
         """Return the weights of some rows under every component, shape (k, rows)."""
@@ -81,19 +73,51 @@ class Full:
 
     def sums(self, block: RowBlock, shift: Floats) -> tuple[Floats, Floats]:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return self.weight.sum(axis=1), block.component_sums(self.weight, shift)
+        return block.component_moments(self.weight, shift, 0)[:2]
 
     def squares(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return block.component_squares(self.weight, shift)
+        return block.component_moments(self.weight, shift, block.n_columns)[2]
 
-    def totals(self, values: Floats) -> Floats:
+    def squared_norms(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return self.weight @ values
+        return self.weight @ block.squared_norms(shift)
 
     def grams(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        return block.component_grams(self.weight, shift)
+        d = block.n_columns
+        return block.component_moments(self.weight, shift, d * d)[2].reshape(-1, d, d)
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A posterior of which its moments are all that is known; implements `Assignment`.
+
+    Second moments are of the kind that the losses' own noise asks for.
+
+    Attributes
+    ----------
+    moments : Gathered
+    """
+
+    moments: Gathered
+
+    def sums(self, block: RowBlock, shift: Floats) -> tuple[Floats, Floats]:
+        """See :class:`cofactor.noise.base.Assignment`."""
+        return self.moments.counts, self.moments.sums
+
+    def squares(self, block: RowBlock, shift: Floats) -> Floats:
+        """See :class:`cofactor.noise.base.Assignment`."""
+        return self.moments.second
+
+    def squared_norms(self, block: RowBlock, shift: Floats) -> Floats:
+        """See :class:`cofactor.noise.base.Assignment`."""
+        return self.moments.second[:, 0]
+
+    def grams(self, block: RowBlock, shift: Floats) -> Floats:
+        """See :class:`cofactor.noise.base.Assignment`."""
+        d = block.n_columns
+        return self.moments.second.reshape(-1, d, d)
 
 
 def soft_assign(loss: Floats) -> tuple[Floats, Floats]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cofactor import kernels
 from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
@@ -41,6 +42,18 @@ class Affine:
     shift: Floats
     _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
 
+    posterior: ClassVar[Callable[..., None]] = staticmethod(kernels.affine_posterior)
+    moments: ClassVar[Callable[..., None]] = staticmethod(kernels.affine_moments)
+
+    @lazy
+    def arguments(self) -> tuple[Floats, ...]:
+        """See :class:`Losses`."""
+        return np.ascontiguousarray(self.components), self.offsets
+
+    def of_sparse(self, rows: SparseRows) -> Floats:
+        """See :class:`Losses`."""
+        return rows.losses(self)
+
     @lazy
     def transposed(self) -> Floats:
         """The components as a C-contiguous (d, k) array, for rows stored sparsely."""
@@ -67,35 +80,13 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Whitened:
-    """Losses that are squared distances: ``loss_nc = b_c + ½‖(x_n − r) P_c − v_c‖²``.
-
-    Attributes
-    ----------
-    factors : ndarray of shape (k, d, d) or (1, d, d)
-        Upper triangular ``P_c``, one for each component or one for all.
-    centers : ndarray of shape (k, d)
-        The points ``v_c``.
-    offsets : ndarray of shape (k,)
-        The constants ``b_c``.
-    shift : ndarray of shape (d,)
-        The reference point ``r``.
-    """
-
-    factors: Floats
-    centers: Floats
-    offsets: Floats
-    shift: Floats
-
-
-@dataclass(frozen=True)
 class Posterior:
     """What losses say of rows.
 
     Attributes
     ----------
     probability : ndarray of shape (k, n)
-        ``w_n q_nc`` with ``q_nc = e^{−loss_nc} / Σ_c' e^{−loss_nc'}``; below e^−55 of a row's
+        ``w_n q_nc`` with ``q_nc = e^{−loss_nc} / Σ_c' e^{−loss_nc'}``; below e^−42 of a row's
         best, zero.
     best : ndarray of shape (n,), int32
         The component of the lowest loss.
@@ -112,29 +103,70 @@ class Posterior:
         return replace(self, loss=self.loss + own)
 
 
-class Scorable(Protocol):
-    """Rows, or features of rows, that losses are affine in."""
+@dataclass(frozen=True)
+class Gathered:
+    """The moments of a posterior that was not stored, and what losses say of rows.
 
-    def losses(self, affine: Affine) -> Floats:
+    Attributes
+    ----------
+    best, loss : ndarray of shape (n,)
+        As in :class:`Posterior`.
+    counts : ndarray of shape (k,)
+        ``Σ_n w_n q_nc``.
+    sums : ndarray of shape (k, d)
+        ``Σ_n w_n q_nc (x_n − r)``.
+    second : ndarray of shape (k, m)
+        As :meth:`RowBlock.component_moments` returns them.
+    """
+
+    best: Labels
+    loss: Floats
+    counts: Floats
+    sums: Floats
+    second: Floats
+
+    def plus(self, own: Floats | float) -> Gathered:
+        """Return the same with a term of the row alone added to its losses."""
+        return replace(self, loss=self.loss + own)
+
+
+class Losses(Protocol):
+    """Losses of rows under components, in nats: how ``−log π_c − log p(x_n|c)`` depends on x.
+
+    ``posterior`` and ``moments`` are the kernels that find the posterior of dense rows and what it
+    adds up to.
+    """
+
+    posterior: ClassVar[Callable[..., None]]
+    moments: ClassVar[Callable[..., None]]
+
+    @property
+    def shift(self) -> Floats:
+        """The reference point ``r``, shape (d,)."""
+        ...
+
+    @property
+    def offsets(self) -> Floats:
+        """The constants, shape (k,)."""
+        ...
+
+    @property
+    def arguments(self) -> tuple[Floats, ...]:
+        """What the kernels are told, offsets last."""
+        ...
+
+    def of_sparse(self, rows: SparseRows) -> Floats:
         """Return the loss of every row under every component, shape (n, k)."""
         ...
 
-    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
-        """Return the ``keep`` lowest losses of each row, ascending, ties to the lower index.
 
-        Returns
-        -------
-        index : ndarray of shape (n, keep), int32
-        loss : ndarray of shape (n, keep)
-        """
-        ...
+class Distances(Losses, Protocol):
+    """Losses whose few lowest a kernel ``top`` finds in dense rows."""
 
-    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
-        """Return the posterior under losses in nats, times a weight for each row."""
-        ...
+    top: ClassVar[Callable[..., None]]
 
 
-class RowBlock(Scorable, Protocol):
+class RowBlock(Protocol):
     """Some rows of the data, with one weight each.
 
     ``n`` is the number of rows, ``d`` of columns, ``w_n`` the weight of row ``x_n``. Results are
@@ -224,24 +256,62 @@ class RowBlock(Scorable, Protocol):
         """Return ``Σ_n weight_n (x_n − r)(x_n − r)ᵀ``, shape (d, d)."""
         ...
 
-    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
-        """Return the posterior under losses in nats, times a weight for each row."""
+    def losses(self, affine: Affine) -> Floats:
+        """Return the loss of every row under every component, shape (n, k)."""
         ...
 
-    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
+    def top_losses(self, affine: Affine, keep: int) -> tuple[Labels, Floats]:
+        """Return the ``keep`` lowest losses of each row, ascending, ties to the lower index.
+
+        Returns
+        -------
+        index : ndarray of shape (n, keep), int32
+        loss : ndarray of shape (n, keep)
+        """
+        ...
+
+    def lowest(self, losses: Distances, keep: int) -> tuple[Labels, Floats]:
         """Return the ``keep`` lowest losses of each row, as :meth:`top_losses` does."""
         ...
 
-    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
-        """Return ``Σ_n weight_cn (x_n − r)`` for weights of shape (k, n), shape (k, d)."""
+    def posterior(self, losses: Losses, weights: Floats) -> Posterior:
+        """Return the posterior, times a weight for each row."""
         ...
 
-    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
-        """Return ``Σ_n weight_cn (x_n − r)²``, squared entry by entry, shape (k, d)."""
+    def moments(self, losses: Losses, weights: Floats, second: int) -> Gathered:
+        """Return the moments of :meth:`posterior` about the losses' shift.
+
+        Parameters
+        ----------
+        losses : Losses
+        weights : ndarray of shape (n,)
+        second : int
+            How many second moments of each component, as for :meth:`component_moments`.
+        """
         ...
 
-    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
-        """Return ``Σ_n weight_cn (x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
+    def component_moments(
+        self, weight: Floats, shift: Floats, second: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Add up rows under components, each row with a weight under every one.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (k, n)
+        shift : ndarray of shape (d,)
+        second : int
+            The number m of second moments of each component: 0, 1, d or d².
+
+        Returns
+        -------
+        counts : ndarray of shape (k,)
+            ``Σ_n weight_cn``.
+        sums : ndarray of shape (k, d)
+            ``Σ_n weight_cn (x_n − r)``.
+        moments : ndarray of shape (k, m)
+            The same sums of nothing, of ``‖x_n − r‖²``, of ``(x_n − r)²`` or of
+            ``(x_n − r)(x_n − r)ᵀ``.
+        """
         ...
 
     def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
@@ -273,14 +343,6 @@ class RowBlock(Scorable, Protocol):
         self, index: Labels, weight: Floats, n_components: int, shift: Floats
     ) -> Floats:
         """Like the sums of :meth:`scatter_sums`, of ``(x_n − r)²``, shape (k, d)."""
-        ...
-
-    def with_squares(self, shift: Floats) -> Scorable:
-        """Return the features ``[x − r, (x − r)²]``, 2d columns."""
-        ...
-
-    def with_squared_norm(self, shift: Floats) -> Scorable:
-        """Return the features ``[x − r, ‖x − r‖²]``, d + 1 columns."""
         ...
 
     def reference(self, mean: Floats) -> Floats:

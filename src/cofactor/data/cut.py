@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cofactor.data.base import RowBlock
 
 MIN_BLOCK_ROWS = 256
 MIN_BLOCK_ENTRIES = 1 << 17
 MAX_BLOCKS = 64
+CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
+LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
 
 
 def cut(rows: RowBlock) -> list[RowBlock]:
@@ -21,6 +25,12 @@ def cut(rows: RowBlock) -> list[RowBlock]:
     if step >= rows.n_rows:
         return [rows]
     return [rows.take(slice(start, start + step)) for start in range(0, rows.n_rows, step)]
+
+
+def posterior_chunks(n_rows: int, n_components: int) -> Iterator[slice]:
+    """Cut rows into chunks whose whole posterior may be held at a time."""
+    rows = max(LEAST_ROWS, CHUNK_ENTRIES // n_components)
+    return (slice(start, start + rows) for start in range(0, max(n_rows, 1), rows))
 
 
 def n_blocks(rows: RowBlock) -> int:

@@ -13,14 +13,15 @@ from cofactor import kernels
 from cofactor.data.base import (
     Affine,
     Array,
+    Distances,
     Floats,
+    Gathered,
     Labels,
+    Losses,
     Posterior,
     RowSelection,
-    Scorable,
-    Whitened,
 )
-from cofactor.data.features import DenseFeatures, posterior_of, unwritten_posterior
+from cofactor.data.gaussians import lowest
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
@@ -125,25 +126,16 @@ class DenseRows:
 
     def gram(self, weight: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
-        return self.component_grams(weight[None, :], shift)[0]
+        d = self.n_columns
+        return self.component_moments(weight[None, :], shift, d * d)[2].reshape(d, d)
 
-    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
+    def component_moments(
+        self, weight: Floats, shift: Floats, second: int
+    ) -> tuple[Floats, Floats, Floats]:
         """See :class:`RowBlock`."""
-        sums = np.zeros((len(weight), self.n_columns))
-        kernels.component_sums(self.values, shift, weight, sums)
-        return sums
-
-    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        squares = np.zeros((len(weight), self.n_columns))
-        kernels.component_squares(self.values, shift, weight, squares)
-        return squares
-
-    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        grams = np.zeros((len(weight), self.n_columns, self.n_columns))
-        kernels.component_grams(self.values, shift, weight, grams)
-        return grams
+        out = self._no_moments(len(weight), second)
+        kernels.component_moments(self.values, shift, weight, *out)
+        return out
 
     def losses(self, affine: Affine) -> Floats:
         """See :class:`RowBlock`."""
@@ -181,26 +173,25 @@ class DenseRows:
             )
         return labels, not astray
 
-    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
+    def posterior(self, losses: Losses, weights: Floats) -> Posterior:
         """See :class:`RowBlock`."""
-        return DenseFeatures(self.values, affine.shift).posterior(affine, weights)
+        probability = np.empty((len(losses.offsets), self.n_rows))
+        norm, best = np.empty(self.n_rows), np.empty(self.n_rows, dtype=np.int32)
+        arguments = *losses.arguments, weights, probability, norm, best
+        losses.posterior(self.values, losses.shift, *arguments)
+        return Posterior(probability, best, -norm)
 
-    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
+    def moments(self, losses: Losses, weights: Floats, second: int) -> Gathered:
         """See :class:`RowBlock`."""
-        w = whitened
-        out = unwritten_posterior(len(w.offsets), self.n_rows)
-        kernels.whitened_posterior(
-            self.values, w.shift, w.factors, w.centers, w.offsets, weights, *out
-        )
-        return posterior_of(*out)
+        sums = self._no_moments(len(losses.offsets), second)
+        norm, best = np.empty(self.n_rows), np.empty(self.n_rows, dtype=np.int32)
+        arguments = *losses.arguments, weights, *sums, norm, best
+        losses.moments(self.values, losses.shift, *arguments)
+        return Gathered(best, -norm, *sums)
 
-    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
+    def lowest(self, losses: Distances, keep: int) -> tuple[Labels, Floats]:
         """See :class:`RowBlock`."""
-        w = whitened
-        index = np.empty((self.n_rows, keep), dtype=np.int32)
-        loss = np.empty((self.n_rows, keep))
-        kernels.whitened_top(self.values, w.shift, w.factors, w.centers, w.offsets, index, loss)
-        return index, loss
+        return lowest(losses, self.values, keep)
 
     def lloyd_space(self, n_components: int) -> int:
         """Return how many bytes :meth:`lloyd` works in."""
@@ -226,14 +217,6 @@ class DenseRows:
         kernels.weighted_squares(self.values, self._cast(shift), index, weight, squares)
         return squares
 
-    def with_squares(self, shift: Floats) -> Scorable:
-        """See :class:`RowBlock`."""
-        return DenseFeatures(self.values, shift)
-
-    def with_squared_norm(self, shift: Floats) -> Scorable:
-        """See :class:`RowBlock`."""
-        return DenseFeatures(self.values, shift)
-
     def reference(self, mean: Floats) -> Floats:
         """See :class:`RowBlock`; rounded to what the kernels can subtract."""
         return self._cast(mean).astype(np.float64)
@@ -245,6 +228,10 @@ class DenseRows:
     @lazy
     def _sparse(self) -> SparseRows:
         return SparseRows(sp.csr_array(self.values), self.weights)
+
+    def _no_moments(self, n_components: int, second: int) -> tuple[Floats, Floats, Floats]:
+        sums = np.zeros((n_components, self.n_columns))
+        return np.zeros(n_components), sums, np.zeros((n_components, second))
 
     def _centred(self, shift: Floats) -> Floats:
         return self.values - shift  # float64, because the shift is

@@ -13,16 +13,16 @@ from cofactor import kernels
 from cofactor.data.base import (
     Affine,
     Array,
+    Distances,
     Floats,
+    Gathered,
     Labels,
+    Losses,
     Posterior,
-    RowBlock,
     RowSelection,
-    Scorable,
-    Whitened,
 )
 from cofactor.data.csr import rows_of
-from cofactor.data.cut import cut
+from cofactor.data.cut import cut, posterior_chunks
 from cofactor.engine.base import Engine
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
@@ -143,19 +143,12 @@ class SparseRows:
         product = (weighted.T @ self._double).toarray()
         return product - cross - cross.T + weight.sum() * np.outer(shift, shift)
 
-    def component_sums(self, weight: Floats, shift: Floats) -> Floats:
+    def component_moments(
+        self, weight: Floats, shift: Floats, second: int
+    ) -> tuple[Floats, Floats, Floats]:
         """See :class:`RowBlock`."""
-        return self.transpose_times(weight.T, shift)
-
-    def component_squares(self, weight: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        squares = (self._double.power(2).T @ weight.T).T
-        sums = self.component_sums(weight, np.zeros_like(shift))
-        return squares - 2.0 * sums * shift + np.outer(weight.sum(axis=1), shift**2)
-
-    def component_grams(self, weight: Floats, shift: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        return self._as_dense().component_grams(weight, shift)
+        sums = self.transpose_times(weight.T, shift)
+        return weight.sum(axis=1), sums, self._second_moments(weight, shift, second)
 
     def losses(self, affine: Affine) -> Floats:
         """See :class:`RowBlock`."""
@@ -174,20 +167,32 @@ class SparseRows:
         labels, loss = (np.concatenate(parts)[:, 0] for parts in zip(*best, strict=True))
         return np.ascontiguousarray(labels), bool(np.isfinite(loss).all())
 
-    def posterior(self, affine: Affine, weights: Floats) -> Posterior:
+    def lowest(self, losses: Distances, keep: int) -> tuple[Labels, Floats]:
         """See :class:`RowBlock`."""
-        loss, log_norm = self.losses(affine), np.empty(self.n_rows)
+        loss = losses.of_sparse(self)
+        index = np.argsort(loss, axis=1, kind="stable")[:, :keep]
+        return index.astype(np.int32), np.take_along_axis(loss, index, axis=1)
+
+    def posterior(self, losses: Losses, weights: Floats) -> Posterior:
+        """See :class:`RowBlock`."""
+        loss, log_norm = losses.of_sparse(self), np.empty(self.n_rows)
         best = loss.argmin(axis=1).astype(np.int32)
         kernels.soft_assign(loss, log_norm)
         return Posterior(np.ascontiguousarray((loss * weights[:, None]).T), best, -log_norm)
 
-    def whitened_posterior(self, whitened: Whitened, weights: Floats) -> Posterior:
+    def moments(self, losses: Losses, weights: Floats, second: int) -> Gathered:
         """See :class:`RowBlock`."""
-        return self._as_dense().whitened_posterior(whitened, weights)
-
-    def whitened_top(self, whitened: Whitened, keep: int) -> tuple[Labels, Floats]:
-        """See :class:`RowBlock`."""
-        return self._as_dense().whitened_top(whitened, keep)
+        parts = [
+            self.take(rows)._moments(losses, weights[rows], second)
+            for rows in posterior_chunks(self.n_rows, len(losses.offsets))
+        ]
+        return Gathered(
+            np.concatenate([part.best for part in parts]),
+            np.concatenate([part.loss for part in parts]),
+            np.sum([part.counts for part in parts], axis=0),
+            np.sum([part.sums for part in parts], axis=0),
+            np.sum([part.second for part in parts], axis=0),
+        )
 
     def lloyd_space(self, n_components: int) -> int:
         """Return how many bytes :meth:`lloyd` works in."""
@@ -216,17 +221,12 @@ class SparseRows:
         kernels.weighted_squares_csr(*self.arrays, index, weight, squares)
         return squares - 2.0 * sums * shift + np.outer(counts, shift**2)
 
-    def with_squares(self, shift: Floats) -> Scorable:
-        """See :class:`RowBlock`."""
-        if shift.any():
-            return self._as_dense().with_squares(shift)
-        return self._beside(self._double.power(2))
-
-    def with_squared_norm(self, shift: Floats) -> Scorable:
-        """See :class:`RowBlock`."""
-        if shift.any():
-            return self._as_dense().with_squared_norm(shift)
-        return self._beside(sp.csr_array(self.squared_norms(shift)[:, None]))
+    def scaled_squares(self, factors: Floats) -> Floats:
+        """Return ``Σ_l f_cl x_nl²``, shape (n, k), for factors of shape (k, d) or (k, 1)."""
+        if factors.shape[1] < self.n_columns:
+            return np.outer(self.squared_norms(np.zeros(self.n_columns)), factors)
+        products: Floats = self._double.power(2) @ factors.T
+        return products
 
     def reference(self, mean: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -259,13 +259,33 @@ class SparseRows:
     def _double(self) -> Any:
         return self.matrix.astype(np.float64, copy=False)
 
-    def _as_dense(self) -> RowBlock:
-        from cofactor.data.dense import DenseRows  # the two storages know each other
+    def _moments(self, losses: Losses, weights: Floats, second: int) -> Gathered:
+        found = self.posterior(losses, weights)
+        sums = self.component_moments(found.probability, losses.shift, second)
+        return Gathered(found.best, found.loss, *sums)
 
-        return DenseRows(self.dense(), self.weights)
+    def _second_moments(self, weight: Floats, shift: Floats, second: int) -> Floats:
+        d = self.n_columns
+        kinds = {d * d: self._grams, d: self._squares, 1: self._norms, 0: self._nothing}
+        return kinds[second](weight, shift)
 
-    def _beside(self, columns: Any) -> SparseRows:
-        return SparseRows(sp.hstack([self._double, columns], format="csr"), self.weights)
+    def _nothing(self, weight: Floats, shift: Floats) -> Floats:
+        return np.zeros((len(weight), 0))
+
+    def _norms(self, weight: Floats, shift: Floats) -> Floats:
+        norms: Floats = weight @ self.squared_norms(shift)[:, None]
+        return norms
+
+    def _grams(self, weight: Floats, shift: Floats) -> Floats:
+        k, d = len(weight), self.n_columns
+        grams = np.zeros((k, d * d))
+        kernels.component_moments(self.dense(), shift, weight, np.zeros(k), np.zeros((k, d)), grams)
+        return grams
+
+    def _squares(self, weight: Floats, shift: Floats) -> Floats:
+        squares = (self._double.power(2).T @ weight.T).T
+        sums = self.transpose_times(weight.T, np.zeros_like(shift))
+        return squares - 2.0 * sums * shift + np.outer(weight.sum(axis=1), shift**2)
 
     def _like(self, data: Floats) -> Any:
         indptr, indices, _ = self.arrays

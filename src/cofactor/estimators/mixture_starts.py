@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cofactor.data.base import Array, Labels
+from cofactor.data.base import Array, Floats, Labels
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.kmeans import KMeans
 from cofactor.noise import MixtureNoise, Params
@@ -44,11 +44,20 @@ class MixtureStart:
         return self._from_labels(clustering.fit_predict(self.data.X, None, self.data.weights))
 
     def random(self) -> Params:
-        """Return the parameters that fit random posterior probabilities."""
-        weight = self.rng.uniform(size=(self.data.X.shape[0], self.n_components))
-        weight /= weight.sum(axis=1, keepdims=True)
+        """Return the parameters that fit random posterior probabilities, drawn row by row."""
+
+        def drawn(n_rows: int) -> Floats:
+            uniform = self.rng.uniform(size=(n_rows, self.n_components))
+            probability: Floats = uniform / uniform.sum(axis=1, keepdims=True)
+            return probability
+
         return from_responsibilities(
-            self.noise, self.data.blocks, weight, self.learn_weights, self.data.engine
+            self.noise,
+            self.data.blocks,
+            self.n_components,
+            drawn,
+            self.learn_weights,
+            self.data.engine,
         )
 
     def plus_plus(self) -> Params:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
-from cofactor.codes.posterior import row_chunks
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats, Labels, Posterior
+from cofactor.data.cut import posterior_chunks
 from cofactor.engine import Engine
 from cofactor.lazy import lazy
 from cofactor.noise.base import MixtureNoise, Params, Scorer
@@ -51,7 +51,7 @@ class Predictor:
         return self._in_chunks(lambda found: entr(found.probability).sum(axis=0), block)
 
     def _in_chunks(self, function: Callable[[Posterior], Floats], block: RowBlock) -> Floats:
-        chunks = row_chunks(block.n_rows, self.params.n_components)
+        chunks = posterior_chunks(block.n_rows, self.params.n_components)
         return np.concatenate([function(self._posterior(block.take(rows))) for rows in chunks])
 
     def _posterior(self, block: RowBlock) -> Posterior:

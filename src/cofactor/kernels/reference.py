@@ -24,11 +24,13 @@ from cofactor.kernels._hartigan_reference import (
 )
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
 from cofactor.kernels._mixture_reference import (
+    affine_moments,
     affine_posterior,
-    affine_top,
-    component_grams,
-    component_squares,
-    component_sums,
+    component_moments,
+    scaled_moments,
+    scaled_posterior,
+    scaled_top,
+    whitened_moments,
     whitened_posterior,
     whitened_top,
 )
@@ -43,11 +45,9 @@ from cofactor.kernels._seeding_reference import (
 
 __all__ = [
     "add_to_sums_csr",
+    "affine_moments",
     "affine_posterior",
-    "affine_top",
-    "component_grams",
-    "component_squares",
-    "component_sums",
+    "component_moments",
     "hartigan_moves",
     "hartigan_moves_csr",
     "hartigan_open",
@@ -63,6 +63,9 @@ __all__ = [
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
+    "scaled_moments",
+    "scaled_posterior",
+    "scaled_top",
     "seeding_boxes",
     "seeding_order",
     "seeding_steps",
@@ -77,6 +80,7 @@ __all__ = [
     "weighted_squares_csr",
     "weighted_sums",
     "weighted_sums_csr",
+    "whitened_moments",
     "whitened_posterior",
     "whitened_top",
 ]

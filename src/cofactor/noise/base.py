@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable
+from cofactor.data.base import Affine, Distances, Floats, Gathered, Labels, Posterior, RowBlock
 from cofactor.data.cut import cut
+from cofactor.data.gaussians import by_component
 from cofactor.engine import Additive, Engine
 from cofactor.lazy import lazy
 
@@ -84,8 +85,8 @@ class Assignment(Protocol):
         """Return ``Σ_n w_n q_nc (x_n − r)²``, shape (k, d)."""
         ...
 
-    def totals(self, values: Floats) -> Floats:
-        """Return ``Σ_n w_n q_nc v_n`` for values ``v`` of shape (n,), shape (k,)."""
+    def squared_norms(self, block: RowBlock, shift: Floats) -> Floats:
+        """Return ``Σ_n w_n q_nc ‖x_n − r‖²``, shape (k,)."""
         ...
 
     def grams(self, block: RowBlock, shift: Floats) -> Floats:
@@ -122,6 +123,10 @@ class Scorer(Protocol):
         cached : ndarray of shape (n,)
             The noise's row statistic.
         """
+        ...
+
+    def moments(self, block: RowBlock, weights: Floats, cached: Floats) -> Gathered:
+        """Return the moments of :meth:`posterior` that the noise needs, without storing it."""
         ...
 
 
@@ -287,22 +292,37 @@ class AffineScorer:
         """See :class:`Scorer`."""
         return block.posterior(self.in_nats, weights).plus(self.row_loss(block, cached))
 
+    def moments(self, block: RowBlock, weights: Floats, cached: Floats) -> Gathered:
+        """See :class:`Scorer`."""
+        return block.moments(self.in_nats, weights, 0).plus(self.row_loss(block, cached))
+
 
 @dataclass(frozen=True)
-class FeatureScorer(AffineScorer, ABC):
-    """Losses that are affine in features ``T(x_n)``, which are made for one block at a time."""
+class DistanceScorer:
+    """Losses that are squared distances, about means of their own.
 
-    @abstractmethod
-    def features(self, block: RowBlock) -> Scorable:
-        """Return the features ``T(x)``."""
+    Attributes
+    ----------
+    losses : Distances
+    second : int
+        How many second moments of each component the noise needs; see
+        :meth:`cofactor.data.base.RowBlock.component_moments`.
+    """
 
-    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
-        """See :class:`Scorer`."""
-        return self.features(block).top_losses(self.in_nats, keep)
+    losses: Distances
+    second: int
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`Scorer`."""
-        return self.features(block).losses(self.in_nats)
+        return by_component(*self.top(block, len(self.losses.offsets)))
+
+    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
+        """See :class:`Scorer`."""
+        return block.lowest(self.losses, keep)
+
+    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
+        """See :class:`Scorer`."""
+        return cached
 
     def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
         """See :class:`Scorer`."""
@@ -310,8 +330,11 @@ class FeatureScorer(AffineScorer, ABC):
 
     def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
         """See :class:`Scorer`."""
-        found = self.features(block).posterior(self.in_nats, weights)
-        return found.plus(self.row_loss(block, cached))
+        return block.posterior(self.losses, weights).plus(cached)
+
+    def moments(self, block: RowBlock, weights: Floats, cached: Floats) -> Gathered:
+        """See :class:`Scorer`."""
+        return block.moments(self.losses, weights, self.second).plus(cached)
 
 
 def nearest_by_blocks(scorer: Scorer, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from cofactor.data.base import Affine, Floats, Labels, Posterior, RowBlock, Scorable, Whitened
-from cofactor.data.features import by_component
-from cofactor.engine import Engine
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.gaussians import Scaled, Whitened
 from cofactor.errors import InputError
 from cofactor.noise.base import (
     Assignment,
-    FeatureScorer,
+    DistanceScorer,
     MixtureNoise,
     Moments,
     Params,
-    nearest_by_blocks,
 )
 from cofactor.noise.gaussian import LOG_2PI, VARIANCE_FLOOR, Gaussian
 
@@ -57,6 +55,14 @@ class CovarianceNoise(MixtureNoise):
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """Return ``log det Σ_c``: one for each component, or one for all."""
 
+    def _along_axes(self, params: Params, variances: Floats) -> DistanceScorer:
+        """Return the losses under variances of shape (k, d) or (k, 1)."""
+        centers = params.components - params.reference
+        determinants = self.log_determinants(params.dispersion, centers.shape[1])
+        offsets = 0.5 * determinants - params.log_weights
+        losses = Scaled(1.0 / np.sqrt(variances), centers, offsets, params.reference)
+        return DistanceScorer(losses, second=variances.shape[1])
+
     def start_noise(self) -> MixtureNoise:
         """See :class:`MixtureNoise`: k-means, which needs no covariances to begin with."""
         return Gaussian()
@@ -70,18 +76,6 @@ class CovarianceNoise(MixtureNoise):
         return np.maximum(variances, self._floor(mean_square)) + self.regularization
 
 
-@dataclass(frozen=True)
-class SphericalScorer(FeatureScorer):
-    """Losses affine in ``[x − r, ‖x − r‖²]``."""
-
-    reference: Floats | None = None
-
-    def features(self, block: RowBlock) -> Scorable:
-        """See :class:`FeatureScorer`."""
-        assert self.reference is not None
-        return block.with_squared_norm(self.reference)
-
-
 class SphericalGaussian(CovarianceNoise):
     """``p(x|c) = N(x; μ_c, σ_c²I)``; dispersion ``σ_c²`` of shape (k,)."""
 
@@ -91,13 +85,9 @@ class SphericalGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         return np.ones(n_components)
 
-    def scorer(self, params: Params) -> SphericalScorer:
+    def scorer(self, params: Params) -> DistanceScorer:
         """See :class:`MixtureNoise`."""
-        means, precision = params.components - params.reference, 1.0 / params.dispersion
-        slopes = np.hstack([means * precision[:, None], -0.5 * precision[:, None]])
-        constants = 0.5 * precision * np.einsum("cd,cd->c", means, means)
-        constants += 0.5 * means.shape[1] * np.log(params.dispersion) - params.log_weights
-        return SphericalScorer(_about_zero(slopes, constants), reference=params.reference)
+        return self._along_axes(params, params.dispersion[:, None])
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -107,7 +97,7 @@ class SphericalGaussian(CovarianceNoise):
         self, block: RowBlock, posterior: Assignment, params: Params, cached: Floats
     ) -> Floats:
         """Return ``Σ_n w_n q_nc ‖x_n − r‖²``, shape (k,)."""
-        return posterior.totals(block.squared_norms(params.reference))
+        return posterior.squared_norms(block, params.reference)
 
     def dispersion(self, moments: Moments, params: Params) -> Floats:
         """Return ``σ_c² = Σ_n w_n q_nc ‖x_n − μ_c‖² / (N_c d)``."""
@@ -127,18 +117,6 @@ class SphericalGaussian(CovarianceNoise):
         return mean + deviation * rng.standard_normal(mean.shape)
 
 
-@dataclass(frozen=True)
-class DiagonalScorer(FeatureScorer):
-    """Losses affine in ``[x − r, (x − r)²]``."""
-
-    reference: Floats | None = None
-
-    def features(self, block: RowBlock) -> Scorable:
-        """See :class:`FeatureScorer`."""
-        assert self.reference is not None
-        return block.with_squares(self.reference)
-
-
 class DiagonalGaussian(CovarianceNoise):
     """``p(x|c) = N(x; μ_c, diag σ_c²)``; dispersion of shape (k, d)."""
 
@@ -148,13 +126,9 @@ class DiagonalGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         return np.ones((n_components, n_columns))
 
-    def scorer(self, params: Params) -> DiagonalScorer:
+    def scorer(self, params: Params) -> DistanceScorer:
         """See :class:`MixtureNoise`."""
-        means, precision = params.components - params.reference, 1.0 / params.dispersion
-        slopes = np.hstack([means * precision, -0.5 * precision])
-        constants = 0.5 * (means**2 * precision + np.log(params.dispersion)).sum(axis=1)
-        constants -= params.log_weights
-        return DiagonalScorer(_about_zero(slopes, constants), reference=params.reference)
+        return self._along_axes(params, params.dispersion)
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -182,39 +156,6 @@ class DiagonalGaussian(CovarianceNoise):
         return mean + np.sqrt(params.dispersion[component]) * rng.standard_normal(mean.shape)
 
 
-@dataclass(frozen=True)
-class WhitenedScorer:
-    """Distances ``½‖(x − μ_c)P_c‖²`` with factors ``Σ_c⁻¹ = P_cP_cᵀ``.
-
-    Attributes
-    ----------
-    whitened : Whitened
-        With ``−log π_c − log det P_c`` for offsets.
-    """
-
-    whitened: Whitened
-
-    def all(self, block: RowBlock) -> Floats:
-        """See :class:`cofactor.noise.base.Scorer`."""
-        return by_component(*self.top(block, len(self.whitened.offsets)))
-
-    def top(self, block: RowBlock, keep: int) -> tuple[Labels, Floats]:
-        """See :class:`cofactor.noise.base.Scorer`."""
-        return block.whitened_top(self.whitened, keep)
-
-    def row_loss(self, block: RowBlock, cached: Floats) -> Floats:
-        """See :class:`cofactor.noise.base.Scorer`."""
-        return cached
-
-    def nearest(self, rows: RowBlock, engine: Engine) -> tuple[Labels, bool]:
-        """See :class:`cofactor.noise.base.Scorer`."""
-        return nearest_by_blocks(self, rows, engine)
-
-    def posterior(self, block: RowBlock, weights: Floats, cached: Floats) -> Posterior:
-        """See :class:`cofactor.noise.base.Scorer`."""
-        return block.whitened_posterior(self.whitened, weights).plus(cached)
-
-
 class TiedGaussian(CovarianceNoise):
     """``p(x|c) = N(x; μ_c, Σ)``; dispersion ``Σ`` of shape (d, d)."""
 
@@ -224,9 +165,9 @@ class TiedGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         return np.eye(n_columns)
 
-    def scorer(self, params: Params) -> WhitenedScorer:
+    def scorer(self, params: Params) -> DistanceScorer:
         """See :class:`MixtureNoise`."""
-        return whitened_scorer(params, precision_factor(params.dispersion)[None])
+        return whitened_scorer(params, precision_factor(params.dispersion)[None], second=0)
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -268,10 +209,10 @@ class FullGaussian(CovarianceNoise):
         """See :class:`MixtureNoise`."""
         return np.broadcast_to(np.eye(n_columns), (n_components, n_columns, n_columns))
 
-    def scorer(self, params: Params) -> WhitenedScorer:
+    def scorer(self, params: Params) -> DistanceScorer:
         """See :class:`MixtureNoise`."""
         factors = np.stack([precision_factor(covariance) for covariance in params.dispersion])
-        return whitened_scorer(params, factors)
+        return whitened_scorer(params, factors, second=factors[0].size)
 
     def log_determinants(self, dispersion: Floats, n_columns: int) -> Floats:
         """See :class:`CovarianceNoise`."""
@@ -309,13 +250,13 @@ class FullGaussian(CovarianceNoise):
         return self._floor(float(traces.sum() / entries)) + self.regularization
 
 
-def whitened_scorer(params: Params, factors: Floats) -> WhitenedScorer:
+def whitened_scorer(params: Params, factors: Floats, second: int) -> DistanceScorer:
     """Return the losses under Gaussians whose precisions have these factors (k or 1, d, d)."""
     log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     about_reference = params.components - params.reference
     centers = (about_reference[:, None, :] @ factors)[:, 0]
     offsets = -params.log_weights - log_determinants
-    return WhitenedScorer(Whitened(factors, centers, offsets, params.reference))
+    return DistanceScorer(Whitened(factors, centers, offsets, params.reference), second)
 
 
 def precision_factor(covariance: Floats) -> Floats:
@@ -334,10 +275,6 @@ def precision_factor(covariance: Floats) -> Floats:
             "its shape; raise reg_covar, use fewer components, or a simpler covariance_type."
         ) from error
     return solve_triangular(factor, np.eye(len(covariance)), lower=True).T
-
-
-def _about_zero(slopes: Floats, constants: Floats) -> Affine:
-    return Affine(slopes, constants, np.zeros(slopes.shape[1]))
 
 
 def _safe(counts: Floats) -> Floats:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
+from itertools import islice
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -13,9 +16,10 @@ from cofactor.codes.posterior import Full, Kept
 from cofactor.codes.refill import moments_of
 from cofactor.data import RowBlock, Rows, mean_row, split
 from cofactor.data.base import Array, Floats, Labels
+from cofactor.data.cut import posterior_chunks
 from cofactor.engine import Engine
 from cofactor.model import Model
-from cofactor.noise.base import Assignment, MixtureNoise, Moments, Params
+from cofactor.noise.base import MixtureNoise, Moments, Params
 
 
 def from_means(
@@ -45,7 +49,8 @@ def from_means(
 def from_responsibilities(
     noise: MixtureNoise,
     blocks: Sequence[RowBlock],
-    responsibilities: Floats,
+    n_components: int,
+    of_next: Callable[[int], Floats],
     learn_weights: bool,
     engine: Engine,
 ) -> Params:
@@ -56,18 +61,30 @@ def from_responsibilities(
     noise : MixtureNoise
     blocks : sequence of RowBlock
         The data.
-    responsibilities : ndarray of shape (n, k)
-        ``q_nc``.
+    n_components : int
+    of_next : callable
+        ``of_next(m)`` returns ``q_nc`` of the next m rows, shape (m, k): never of many.
     learn_weights : bool
         Whether to estimate mixing weights.
     engine : Engine
     """
+    start = _before(noise, blocks, n_components)
 
-    def posterior(block: RowBlock, part: Floats) -> tuple[RowBlock, Assignment]:
-        return block, Full(np.ascontiguousarray(part.T) * block.weights)
+    def moments(part: tuple[RowBlock, Floats]) -> Moments:
+        block, probability = part
+        posterior = Full(np.ascontiguousarray(probability.T) * block.weights)
+        cached = noise.row_statistic(block, start.reference)
+        return moments_of(noise, start, block, posterior, cached)
 
-    k = responsibilities.shape[1]
-    return _fitted(noise, blocks, responsibilities, posterior, k, learn_weights, engine)
+    rows = (
+        block.take(some)
+        for block in blocks
+        for some in posterior_chunks(block.n_rows, n_components)
+    )
+    parts = ((part, of_next(part.n_rows)) for part in rows)
+    few = iter(lambda: list(islice(parts, engine.n_workers)), [])
+    found = (own for several in few for own in engine.map(moments, several))
+    return maximize(noise, reduce(add, found), start, learn_weights)
 
 
 def from_labels(
@@ -85,13 +102,17 @@ def from_labels(
     labels : ndarray of shape (n,)
         The component of each row; −1 for rows that start in none.
     """
+    start = _before(noise, blocks, n_components)
 
-    def posterior(block: RowBlock, part: Labels) -> tuple[RowBlock, Assignment]:
+    def step(block: RowBlock, part: Labels) -> tuple[Moments, Labels]:
         weights = np.where(part < 0, 0.0, block.weights)
         index = np.maximum(part, 0).astype(np.int32)[:, None]
-        return block.reweighted(weights), Kept(index, weights[:, None], n_components)
+        posterior = Kept(index, weights[:, None], n_components)
+        cached = noise.row_statistic(block, start.reference)
+        return moments_of(noise, start, block.reweighted(weights), posterior, cached), part
 
-    return _fitted(noise, blocks, labels, posterior, n_components, learn_weights, engine)
+    moments, _ = engine.map_reduce(step, blocks, split(labels, blocks))
+    return maximize(noise, moments, start, learn_weights)
 
 
 def with_hard_dispersion(model: Model, rows: Rows[Any], params: Params) -> Params:
@@ -111,21 +132,6 @@ def with_hard_dispersion(model: Model, rows: Rows[Any], params: Params) -> Param
     return replace(params, dispersion=model.m_step(statistics, params, assigned).dispersion)
 
 
-def _fitted(
-    noise: MixtureNoise,
-    blocks: Sequence[RowBlock],
-    whole: Array,
-    posterior: Callable[[RowBlock, Array], tuple[RowBlock, Assignment]],
-    n_components: int,
-    learn_weights: bool,
-    engine: Engine,
-) -> Params:
-    """Take one M-step from posteriors made of each block's part of ``whole``."""
-    start = from_means(noise, blocks, np.ones((n_components, blocks[0].n_columns)))
-
-    def step(block: RowBlock, part: Array) -> tuple[Moments, Array]:
-        cached = noise.row_statistic(block, start.reference)
-        return moments_of(noise, start, *posterior(block, part), cached), part
-
-    moments, _ = engine.map_reduce(step, blocks, split(whole, blocks))
-    return maximize(noise, moments, start, learn_weights)
+def _before(noise: MixtureNoise, blocks: Sequence[RowBlock], n_components: int) -> Params:
+    """Return parameters about the data's reference, of which an M-step keeps nothing else."""
+    return from_means(noise, blocks, np.ones((n_components, blocks[0].n_columns)))
