@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
-from cofactor import KMeans
+from cofactor import GaussianMixture, KMeans
 
 def peak():
     status = Path("/proc/self/status").read_text()  # ru_maxrss begins with the parent's
@@ -37,8 +37,8 @@ small = dense(np.float64, 2_000, 3)
 KMeans(3, n_threads=2).fit(small)  # what a first fit loads and starts
 before = peak()
 X = DATA
-model = KMeans(20, max_iter=3, random_state=0, n_threads=2, **SETTINGS).fit(X)
-print((peak() - before) / (size(X) + model.cluster_centers_.nbytes))
+model = MODEL(20, max_iter=3, random_state=0, n_threads=2, **SETTINGS).fit(X)
+print((peak() - before) / size(X))  # the model is small
 """
 DATA = {
     "dense float32": "dense(np.float32, 600_000, 32)",
@@ -65,9 +65,21 @@ def test_peak_memory_of_greedy_seeds_of_rows_with_few_columns():
     assert peak_over_data("dense(np.float32, 1_000_000, 16)", {}) <= MOST
 
 
-def peak_over_data(data, settings):
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux counts")
+@pytest.mark.parametrize("init", ["random", "kmeans"])
+@pytest.mark.parametrize("covariance_type", ["diag", "full"])
+def test_peak_memory_of_a_mixture(covariance_type, init):
+    settings = {"covariance_type": covariance_type, "init_params": init}
+    peak = peak_over_data(DATA["dense float32"], settings, "GaussianMixture")
+    assert peak <= MOST
+
+
+def peak_over_data(data, settings, model="KMeans"):
     """Fit in a process of its own."""
-    script = SCRIPT.replace("DATA", data).replace("SETTINGS", repr(settings))
+    words = {"DATA": data, "SETTINGS": repr(settings), "MODEL": model}
+    script = SCRIPT
+    for word, meaning in words.items():
+        script = script.replace(word, meaning)
     command = [sys.executable, "-W", "ignore", "-c", script]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return float(run.stdout)

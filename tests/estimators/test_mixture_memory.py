@@ -60,6 +60,14 @@ def test_a_fit_needs_about_as_much_again_as_the_data(X, covariance_type, n_close
     assert peak_bytes(lambda: model.fit(X)) <= 1.2 * X.nbytes + 8 * parameters
 
 
+@pytest.mark.parametrize("covariance_type", PRECISIONS)
+def test_a_random_posterior_is_never_there_as_a_whole(X, covariance_type):
+    start = {"init_params": "random", "random_state": 0, "n_threads": 2}
+    model = GaussianMixture(K, covariance_type=covariance_type, max_iter=1, **start)
+    parameters = PRECISIONS[covariance_type].nbytes
+    assert peak_bytes(lambda: model.fit(X)) <= 1.2 * X.nbytes + 8 * parameters
+
+
 @pytest.mark.parametrize("method", ["predict", "score_samples", "score", "icl"])
 @pytest.mark.parametrize("covariance_type", PRECISIONS)
 def test_judging_rows_needs_less_than_their_posterior(X, covariance_type, method):
