@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -133,7 +134,10 @@ class SparseRows:
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
-        return (self._double.T @ matrix).T - np.outer(matrix.sum(axis=0), shift)
+        products: Floats = (self._double.T @ matrix).T
+        if shift.any():
+            products -= np.outer(matrix.sum(axis=0), shift)
+        return products
 
     def gram(self, weight: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -189,9 +193,9 @@ class SparseRows:
         return Gathered(
             np.concatenate([part.best for part in parts]),
             np.concatenate([part.loss for part in parts]),
-            np.sum([part.counts for part in parts], axis=0),
-            np.sum([part.sums for part in parts], axis=0),
-            np.sum([part.second for part in parts], axis=0),
+            reduce(np.add, [part.counts for part in parts]),
+            reduce(np.add, [part.sums for part in parts]),
+            reduce(np.add, [part.second for part in parts]),
         )
 
     def lloyd_space(self, n_components: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,12 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import OneHot
 from cofactor.codes.onehot import maximize
-from cofactor.data.base import Array, Floats, Labels
+from cofactor.data.base import Array, Floats, Labels, RowBlock
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.given import given_array, given_weights
 from cofactor.estimators.mixture_starts import MIXTURE_STARTS, MixtureStart
 from cofactor.estimators.one_hot import OneHotEstimator
+from cofactor.estimators.predict import Predictor
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Params
@@ -167,9 +169,8 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         y : ignored
         sample_weight : array-like of shape (n,), optional
         """
-        with self._reopen(X, sample_weight) as data:
-            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
-            return float(total / data.weights.sum())
+        total, weight = self._total(Predictor.log_likelihood, X, sample_weight)
+        return total / weight
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Return ``−2 log L + p log N``; lower is better [Schwarz 1978].
@@ -180,15 +181,13 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         sample_weight : array-like of shape (n,), optional
             ``N`` is their sum.
         """
-        with self._reopen(X, sample_weight) as data:
-            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
-            return float(-2.0 * total + self.n_parameters_ * np.log(data.weights.sum()))
+        total, weight = self._total(Predictor.log_likelihood, X, sample_weight)
+        return -2.0 * total + self.n_parameters_ * float(np.log(weight))
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Return ``−2 log L + 2 p``; lower is better [Akaike 1974]. Arguments as :meth:`bic`."""
-        with self._reopen(X, sample_weight) as data:
-            total = data.weights @ data.rowwise(self._predictor.log_likelihood)
-            return float(-2.0 * total + 2.0 * self.n_parameters_)
+        total, _ = self._total(Predictor.log_likelihood, X, sample_weight)
+        return -2.0 * total + 2.0 * self.n_parameters_
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Return :meth:`bic` plus twice the entropy of the labels [Biernacki et al. 2000].
@@ -196,9 +195,8 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         Lower is better: components that overlap are held against the model. Arguments as
         :meth:`bic`.
         """
-        with self._reopen(X, sample_weight) as data:
-            entropy = data.weights @ data.rowwise(self._predictor.entropy)
-        return self.bic(X, sample_weight) + 2.0 * float(entropy)
+        total, weight = self._total(Predictor.evidence, X, sample_weight)
+        return -2.0 * total + self.n_parameters_ * float(np.log(weight))
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Array]:
         """Draw new rows from the fitted mixture.
@@ -237,6 +235,14 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         k, d = self._params.components.shape
         weights = k - 1 if self.learn_weights else 0
         return k * d + weights + self._mixture_noise.n_dispersion_parameters(k, d)
+
+    def _total(
+        self, of_rows: Callable[[Predictor, RowBlock], Floats], X: Any, sample_weight: Any
+    ) -> tuple[float, float]:
+        """Return the weighted sum of what is said of rows, and the sum of the weights."""
+        with self._reopen(X, sample_weight) as data:
+            own = data.rowwise(partial(of_rows, self._predictor))
+            return float(data.weights @ own), float(data.weights.sum())
 
     def _enough_rows(self, X: Any) -> Any:
         """Return X, checked to have a row for each component."""

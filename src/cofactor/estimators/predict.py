@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,19 +40,27 @@ class Predictor:
 
     def probabilities(self, block: RowBlock) -> Floats:
         """Return the posterior probability of every component, shape (n, k)."""
-        return self._in_chunks(lambda found: np.ascontiguousarray(found.probability.T), block)
+        out = np.empty((block.n_rows, self.params.n_components))
+        for rows in self._chunks(block):
+            out[rows] = self._posterior(block.take(rows)).probability.T
+        return out
 
     def log_likelihood(self, block: RowBlock) -> Floats:
         """Return ``log Σ_c π_c p(x_n|c)`` in nats, all constants included, shape (n,)."""
         return self._in_chunks(lambda found: -found.loss, block)
 
-    def entropy(self, block: RowBlock) -> Floats:
-        """Return the entropy of the posterior in nats, shape (n,)."""
-        return self._in_chunks(lambda found: entr(found.probability).sum(axis=0), block)
+    def evidence(self, block: RowBlock) -> Floats:
+        """Return :meth:`log_likelihood` less the entropy of the posterior in nats, shape (n,)."""
+        return self._in_chunks(
+            lambda found: -found.loss - entr(found.probability).sum(axis=0), block
+        )
 
     def _in_chunks(self, function: Callable[[Posterior], Floats], block: RowBlock) -> Floats:
-        chunks = posterior_chunks(block.n_rows, self.params.n_components)
+        chunks = self._chunks(block)
         return np.concatenate([function(self._posterior(block.take(rows))) for rows in chunks])
+
+    def _chunks(self, block: RowBlock) -> Iterator[slice]:
+        return posterior_chunks(block.n_rows, self.params.n_components)
 
     def _posterior(self, block: RowBlock) -> Posterior:
         cached = self.noise.row_statistic(block, self.params.reference)
