@@ -90,9 +90,10 @@ struct WordPanel {
         }
     }
 
-    // Between rounded numbers; halves are dropped in losses and squares.
+    // Between rounded numbers; losses and squares lack halves that were dropped.
     COFACTOR_INLINE Vec<float> distance(size_t v, Int<float> loss, Lane<float> halves) const {
-        return roots(2 * __builtin_convertvector(half_square[v] + loss + halves, Vec<float>));
+        const Int<float> half = most(half_square[v] + loss + halves, Int<float>{});
+        return roots(2 * __builtin_convertvector(half, Vec<float>));
     }
     COFACTOR_INLINE Vec<float> lower(size_t v, Int<float> loss) const {
         return distance(v, loss, 0) * (1 - 8 * unit) - blur[v];
