@@ -108,6 +108,15 @@ ITERATION = Task(
     tolerance=1e-3,
     same=True,
 )
+UNPRUNED = Task(
+    "kmeans-unpruned",
+    "full_iterations",
+    PerIteration,
+    ("scikit-learn", "faiss"),
+    judges.inertia,
+    tolerance=1e-3,
+    same=True,
+)
 FLOAT64 = Task(
     "kmeans-float64",
     "lloyd",
@@ -183,6 +192,7 @@ CASES = [
     *(Case(ASSIGNMENT, f"{letter}-hard", quick=letter == "a") for letter in "abcd"),
     *(Case(ITERATION, workload, quick=workload == "a-hard") for workload in DENSE),
     Case(ITERATION, "e", without=("faiss",), quick=True),
+    *(Case(UNPRUNED, workload) for workload in DENSE),
     *(Case(FLOAT64, f"{letter}-hard") for letter in "abcd"),
     *(Case(CONVERGENCE, workload) for workload in DENSE),
     *(Case(SEEDING, workload) for workload in DENSE if workload[0] in "bd"),

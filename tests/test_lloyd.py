@@ -17,7 +17,7 @@ from cofactor.data import DenseRows, open_blocks
 from cofactor.data.base import Affine
 from cofactor.engine import SerialEngine, engine_for
 from cofactor.fit import first_rows, fit
-from cofactor.lloyd import begun, lloyd, suits
+from cofactor.lloyd import Ending, Whole, begun, lloyd, suits
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Poisson
 from cofactor.start import from_means
@@ -26,7 +26,6 @@ from cofactor.stop import NothingMoved, Stop, TimeLimit
 some = settings(max_examples=60, deadline=None)
 dtypes = st.sampled_from([np.float32, np.float64])
 NOISE = Gaussian()
-ENDLESS = TimeLimit(np.inf)
 
 
 def whole_numbers(rng, shape):
@@ -70,7 +69,8 @@ def whole(X, weights=None):
 def steps(rows, means, n_steps, engine=None):
     """Yield the clusters and the kernel's line after every iteration."""
     clusters = begun(rows, from_means(NOISE, [rows], means))
-    for (line,) in module._iterations(clusters, engine or SerialEngine(), -1.0, n_steps, True):
+    ending = Ending(-1.0, n_steps - 1, callbacks=[lambda iteration: None])
+    for (line,) in module._iterations(clusters, engine or SerialEngine(), ending):
         yield clusters, line
 
 
@@ -163,7 +163,7 @@ def both_fits(X, means, weights=None, n_threads=1):
         model = Model(NOISE, OneHot())
         first = first_rows(model, blocks, params, engine)
         plain = fit(model, first, params, Stop(300, (NothingMoved(),)))
-        return plain, lloyd(NOISE, rows, blocks, params, engine, -1.0, 300, ENDLESS)
+        return plain, lloyd(NOISE, Whole(rows, blocks, engine), params, Ending(-1.0, 300))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -215,9 +215,8 @@ def test_callbacks_see_every_iteration_and_may_stop():
 
     blocks = open_blocks(X)
     params = from_means(NOISE, blocks, X[:10])
-    found = lloyd(
-        NOISE, whole(X), blocks, params, SerialEngine(), 0.0, 300, ENDLESS, [stop_at_three]
-    )
+    data = Whole(whole(X), blocks, SerialEngine())
+    found = lloyd(NOISE, data, params, Ending(0.0, 300, callbacks=[stop_at_three]))
     assert [iteration.number for iteration in seen] == [0, 1, 2, 3]
     assert seen == found.trace.iterations
     assert not found.converged
@@ -227,8 +226,8 @@ def test_time_limits_stop_the_fit():
     X = load_digits().data
     blocks = open_blocks(X)
     params = from_means(NOISE, blocks, X[:10])
-    limit = TimeLimit(1e-9)
-    found = lloyd(NOISE, whole(X), blocks, params, SerialEngine(), 0.0, 300, limit)
+    data = Whole(whole(X), blocks, SerialEngine())
+    found = lloyd(NOISE, data, params, Ending(0.0, 300, TimeLimit(1e-9)))
     assert (len(found.trace), found.converged) == (1, False)
 
 

@@ -15,7 +15,7 @@ from cofactor import KMeans, kernels
 from cofactor import lloyd as module
 from cofactor.data import SparseRows, open_rows
 from cofactor.engine import SerialEngine, engine_for
-from cofactor.lloyd import begun
+from cofactor.lloyd import Ending, begun
 from cofactor.noise import Gaussian
 from cofactor.start import from_means
 
@@ -65,7 +65,8 @@ def opened(X, dtype=np.float32, index_dtype=np.int32, weights=None):
 def steps(rows, means, n_steps, engine=None):
     """Yield the clusters and the kernel's line after every iteration."""
     clusters = begun(rows, from_means(NOISE, [rows], means))
-    for (line,) in module._iterations(clusters, engine or SerialEngine(), -1.0, n_steps, True):
+    ending = Ending(-1.0, n_steps - 1, callbacks=[lambda iteration: None])
+    for (line,) in module._iterations(clusters, engine or SerialEngine(), ending):
         yield clusters, line
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from benchmarks.problem import LONG, Factors, Mixture, Problem
 from benchmarks.workloads import Array
 from cofactor.codes import Nonnegative
-from cofactor.data import open_blocks, open_columns
+from cofactor.data import DenseRows, open_blocks, open_columns
 from cofactor.engine import engine_for
 from cofactor.estimators import GaussianMixture, KMeans, MiniBatchKMeans
 from cofactor.fit import first_rows, fit
+from cofactor.lloyd import COLUMNS, begun
 from cofactor.model import Model
-from cofactor.noise import Params, Poisson
-from cofactor.start import plus_plus
+from cofactor.noise import Gaussian, Params, Poisson
+from cofactor.start import from_means, plus_plus
 from cofactor.stop import Stop
 
 SOME = 10_000  # rows to fit quickly
@@ -32,6 +33,18 @@ class Cofactor:
         p = self.problem
         model = KMeans(p.k, init=self.means, max_iter=n_iter, tol=0.0, n_threads=p.n_threads)
         return model.fit(self.X).cluster_centers_
+
+    def full_iterations(self, n_iter: int) -> Array:
+        """Let every iteration compare every row with every center."""
+        p, noise = self.problem, Gaussian()
+        rows = DenseRows(self.X, np.ones(len(self.X)))
+        clusters = begun(rows, from_means(noise, [rows], self.means.astype(float)))
+        lines = np.zeros((n_iter, COLUMNS))
+        with engine_for(p.n_threads, p.n_threads) as engine:
+            for done in range(n_iter):
+                clusters.forget()
+                clusters.go_on(engine, 0.0, done + 1, lines)
+        return np.asarray(clusters.means + clusters.shift)
 
     def lloyd_to_convergence(self) -> Array:
         return self.lloyd(LONG)

@@ -21,6 +21,8 @@ class ScikitLearn:
         model = KMeans(p.k, init=p.means, n_init=1, max_iter=n_iter, tol=0.0)
         return model.fit(p.X).cluster_centers_
 
+    full_iterations = lloyd  # there are no others
+
     def lloyd_to_convergence(self) -> Array:
         return self.lloyd(LONG)
 

@@ -3,10 +3,11 @@
 This is the one cell of the family whose iterations can be shorter than a call from Python. The
 steps are those of :func:`cofactor.fit.fit` with :class:`~cofactor.codes.OneHot` codes.
 
-Dense float64 rows are shifted, scaled by a power of two and searched in float32. A row whose two
-smallest losses differ by more than all rounding can have moved them [Higham 2002, 3.1] has found
-its component; every other row is searched again in float64. So labels are those of a search in
-float64, to the last tie. Bounds allow for rounding in the same way.
+Dense rows are shifted, scaled by a power of two and, where there are many, searched in whole
+numbers of 16 bits; few rows in float32. A row whose two smallest losses differ by more than all
+rounding can have moved them [Higham 2002, 3.1] has found its component; every other row is searched
+again in its own precision. So labels are those of a search in that, to the last tie. Bounds allow
+for rounding in the same way.
 """
 
 from __future__ import annotations
@@ -84,6 +85,47 @@ class Clusters:
         """Number of iterations."""
         return int(self.board[DONE])
 
+    def params(self, start: Params, variance: float) -> Params:
+        """Return what the iterations that began at ``start`` have come to."""
+        components = self.means + start.reference
+        return replace(start, components=components, dispersion=np.array(variance))
+
+    def forget(self) -> None:
+        """Let the next iteration search all components for all rows: bounds hold no more."""
+        self.board[FORGET] = 1
+
+    def go_on(self, engine: Engine, tolerance: float, until: int, lines: Floats) -> None:
+        """Iterate until iteration ``until`` is done or one calls for attention.
+
+        Parameters
+        ----------
+        engine : Engine
+        tolerance : float
+            Of the squared shift of all means.
+        until : int
+        lines : ndarray of shape (iterations, 6), written
+            The kernel's trace.
+        """
+
+        def work() -> None:  # returns now and then, so that signals are heard
+            self.rows.lloyd(
+                self.shift,
+                self.labels,
+                self.means,
+                self.sums,
+                self.counts,
+                self.sizes,
+                tolerance,
+                until,
+                lines,
+                self.space,
+                self.board,
+            )
+
+        self.board[:2] = 0
+        while self.board[0] != OVER:
+            engine.together(work)
+
     def fill_empty(self) -> Callable[[], int]:
         """Move the worst-fitted rows to the empty components, which lowers the loss.
 
@@ -104,7 +146,7 @@ class Clusters:
         worst = np.argsort(-losses, kind="stable")[: empty.size]
         chosen = [(n, int(self.labels[n]), int(c)) for c, n in zip(empty, worst, strict=False)]
         moves = [move for move in chosen if losses[move[0]] > 0 and self._move(*move)]
-        self.board[FORGET] = 1
+        self.forget()
         return lambda: sum(
             int(self.labels[n] == to) - int(self.labels[n] == before) for n, before, to in moves
         )
@@ -121,6 +163,68 @@ class Clusters:
             self.sizes[component] += sign
         self.labels[row] = to
         return True
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All rows at once, the same rows in blocks, and who works on them.
+
+    Attributes
+    ----------
+    rows : DenseRows or SparseRows
+    blocks : sequence of RowBlock
+    engine : Engine
+    """
+
+    rows: Clusterable
+    blocks: Sequence[RowBlock]
+    engine: Engine
+
+    @property
+    def n_entries(self) -> float:
+        """Number of entries, by the weights of their rows."""
+        return float(self.rows.weights.sum()) * self.rows.n_columns
+
+    def labelled(self, labels: Labels) -> Rows[LabelState]:
+        """Return the blocks with their labels."""
+        return Rows(
+            self.blocks, [LabelState(part) for part in split(labels, self.blocks)], self.engine
+        )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """When a fit ends, and who sees it coming.
+
+    Attributes
+    ----------
+    tolerance : float
+        Converged when the squared shift of all means is at most this, or when no row moves.
+    max_iter : int
+    limit : TimeLimit
+    callbacks : sequence of callable
+        Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    """
+
+    tolerance: float
+    max_iter: int
+    limit: TimeLimit = field(default_factory=lambda: TimeLimit(np.inf))
+    callbacks: Sequence[Callback] = ()
+
+    @property
+    def watched(self) -> bool:
+        """Whether every iteration is looked at before the next."""
+        return bool(self.callbacks) or self.limit.limit < np.inf
+
+    def reason(self, trace: Trace) -> Rule | None:
+        """Return the first rule that says stop, or None."""
+        rules: tuple[Rule, ...] = (SmallShift(self.tolerance), NothingMoved(), self.limit)
+        return Stop(self.max_iter, rules).reason(trace)
+
+    def asked(self, trace: Trace) -> bool:
+        """Tell the callbacks of the last iteration, and return whether one wants to stop."""
+        answers = [callback(trace[-1]) for callback in self.callbacks]
+        return any(answer is True for answer in answers)
 
 
 def begun(rows: Clusterable, params: Params) -> Clusters:
@@ -143,101 +247,48 @@ def suits(noise: Noise, blocks: Sequence[RowBlock]) -> bool:
     return type(noise) is Gaussian and all(isinstance(b, Clusterable) for b in blocks)
 
 
-def lloyd(
-    noise: Gaussian,
-    rows: Clusterable,
-    blocks: Sequence[RowBlock],
-    params: Params,
-    engine: Engine,
-    tolerance: float,
-    max_iter: int,
-    limit: TimeLimit,
-    callbacks: Sequence[Callback] = (),
-) -> Fit:
+def lloyd(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> Fit:
     """Fit hard clusters of equal weight: the steps of :func:`cofactor.fit.fit`.
 
     Parameters
     ----------
     noise : Gaussian
-    rows : DenseRows or SparseRows
-        All rows.
-    blocks : sequence of RowBlock
-        The same rows in blocks, for the result.
+    data : Whole
     params : Params
         Where to start, with equal mixing weights.
-    engine : Engine
-    tolerance : float
-        Converged when the squared shift of all means is at most this, or when no row moves.
-    max_iter : int
-    limit : TimeLimit
-    callbacks : sequence of callable
-        Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    ending : Ending
     """
-    rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
-    stop, clusters = Stop(max_iter, rules), begun(rows, params)
-    trace = Trace(n_entries=float(rows.weights.sum()) * rows.n_columns)
-    watched = bool(callbacks) or limit.limit < np.inf
-    for lines in _iterations(clusters, engine, tolerance, max_iter + 1, watched):
+    clusters, trace = begun(data.rows, params), Trace(n_entries=data.n_entries)
+    for lines in _iterations(clusters, data.engine, ending):
         variances = _variances(noise, params, lines, trace)
         objectives = _objectives(params, variances, lines, trace)
         moved, shifts, seconds = lines[:, 3:].T.tolist()
         trace.extend(objectives, seconds, map(int, moved), shifts)
-        reason = stop.reason(trace)  # the kernel rests where there is one
-        asked = [callback(trace[-1]) is True for callback in callbacks]
-        if reason is not None or any(asked):
+        reason = ending.reason(trace)  # the kernel rests where there is one
+        if ending.asked(trace) or reason is not None:
             break
-    converged = reason is not None and reason.converged
-    params = replace(
-        params,
-        components=clusters.means + params.reference,
-        dispersion=np.array(variances[-1]),
-    )
     moments = Moments(clusters.counts, clusters.sums, np.array(lines[-1, 2]))
     return Fit(
         Model(noise, OneHot()),
-        params,
-        Rows(blocks, [LabelState(labels) for labels in split(clusters.labels, blocks)], engine),
+        clusters.params(params, variances[-1]),
+        data.labelled(clusters.labels),
         OneHotStatistics(objectives[-1], int(moved[-1]), moments),
         trace,
-        converged,
+        reason is not None and reason.converged,
     )
 
 
-def _iterations(
-    clusters: Clusters, engine: Engine, tolerance: float, most: int, watched: bool
-) -> Iterator[Floats]:
+def _iterations(clusters: Clusters, engine: Engine, ending: Ending) -> Iterator[Floats]:
     """Yield the kernel's lines, those of each iteration before the next begins if watched."""
+    most = ending.max_iter + 1
     lines = np.zeros((most, COLUMNS))
     while clusters.n_done < most:
         late = clusters.fill_empty()
         first = clusters.n_done
-        step = 1 if watched or clusters.board[FORGET] else most
-        _run(clusters, engine, tolerance, min(first + step, most), lines)
+        step = 1 if ending.watched or clusters.board[FORGET] else most
+        clusters.go_on(engine, ending.tolerance, min(first + step, most), lines)
         lines[first, 3] += late()
         yield lines[first : clusters.n_done]
-
-
-def _run(c: Clusters, engine: Engine, tolerance: float, until: int, lines: Floats) -> None:
-    """Let the kernel go on until it rests; it returns now and then, so that signals are heard."""
-
-    def work() -> None:
-        c.rows.lloyd(
-            c.shift,
-            c.labels,
-            c.means,
-            c.sums,
-            c.counts,
-            c.sizes,
-            tolerance,
-            until,
-            lines,
-            c.space,
-            c.board,
-        )
-
-    c.board[:2] = 0
-    while c.board[0] != OVER:
-        engine.together(work)
 
 
 def _variances(noise: Gaussian, params: Params, lines: Floats, trace: Trace) -> Floats:

@@ -18,7 +18,7 @@ from cofactor.estimators.base import OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.polish import polished
 from cofactor.fit import Fit, first_rows, fit
-from cofactor.lloyd import Clusterable, lloyd, suits
+from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Noise, Params
 from cofactor.online import Running
@@ -207,17 +207,9 @@ class KMeans(ClusteringEstimator):
 
     def _run_lloyd(self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit) -> Fit:
         """Iterate in one kernel."""
-        return lloyd(
-            cast(Gaussian, self._mixture_noise),
-            cast(Clusterable, data.rows),
-            data.blocks,
-            params,
-            data.engine,
-            tolerance,
-            self.max_iter,
-            limit,
-            self._all_callbacks(),
-        )
+        whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
+        ending = Ending(tolerance, self.max_iter, limit, self._all_callbacks())
+        return lloyd(cast(Gaussian, self._mixture_noise), whole, params, ending)
 
     def _run_general(
         self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit
