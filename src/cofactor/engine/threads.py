@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from cofactor.engine.base import Addable, Engine
 from cofactor.engine.blas import BlasHold
+from cofactor.engine.pool import pool_of
 from cofactor.engine.serial import SerialEngine, nothing
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
@@ -25,7 +26,7 @@ class ThreadEngine:
     Parameters
     ----------
     pool : ThreadPoolExecutor
-        The workers. Make one per fit: a pool does not survive ``fork``.
+        The workers, which nobody else uses.
     n_workers : int
         How many threads the pool may have.
     prepare : callable
@@ -91,7 +92,7 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
         if n_workers == 1:
             yield SerialEngine(hold_blas)
         else:
-            with ThreadPoolExecutor(n_workers, thread_name_prefix="cofactor") as pool:
+            with pool_of(n_workers) as pool:
                 yield ThreadEngine(pool, n_workers, hold_blas)
 
 
