@@ -1,9 +1,6 @@
-// What is asked of the machine: which instruction sets it has, threads, to wait, and the time.
+// What is asked of the machine: which instruction sets it has, to wait, and the time.
 #include <chrono>
-#include <new>
-#include <system_error>
 #include <thread>
-#include <vector>
 
 #include "kernels.hpp"
 
@@ -23,41 +20,6 @@ void wait_a_moment(int times) {
         asm volatile("yield");
 #endif
     }
-}
-
-namespace {
-
-// Threads that are waited for, whatever happens.
-class Crew {
-public:
-    Crew(size_t size, void (*body)(void*), void* task) {
-        const auto work = [=] {
-            try {
-                body(task);
-            } catch (const std::bad_alloc&) {  // others do the work
-            }
-        };
-        try {
-            members_.reserve(size);
-            while (members_.size() < size) members_.emplace_back(work);
-        } catch (const std::system_error&) {  // there are no more to be had
-        }
-    }
-    ~Crew() {
-        for (std::thread& member : members_) member.join();
-    }
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
-
-private:
-    std::vector<std::thread> members_;
-};
-
-}  // namespace
-
-void on_threads(size_t threads, void (*body)(void*), void* task) {
-    const Crew others(threads > 1 ? threads - 1 : 0, body, task);
-    body(task);
 }
 }  // namespace cofactor
 

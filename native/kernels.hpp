@@ -203,8 +203,9 @@ template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
                        const T* offsets, Matrix<Label> index, double* loss);
-    size_t (*nearest)(Matrix<const T> X, const T* shift, Matrix<const T> components,
-                      const T* offsets, Label* labels, size_t threads);
+    void (*nearest)(std::int64_t* board, Matrix<const T> X, const T* shift,
+                    Matrix<const T> components, const T* offsets, Label* labels,
+                    std::int64_t* astray);
     void (*weighted_sums)(Matrix<const T> X, const T* shift, Membership members, double* counts,
                           double* sums);
     void (*weighted_squares)(Matrix<const T> X, const T* shift, Membership members,
@@ -308,10 +309,6 @@ void wait_a_moment(int times);
 
 // A clock that never goes back; defined in cpu.cpp.
 double seconds_now();
-
-// Call body(task) on the calling thread and at the same time on `threads` - 1 new ones, or on as
-// many as there is memory for; defined in cpu.cpp.
-void on_threads(size_t threads, void (*body)(void* task), void* task);
 
 #define COFACTOR_DECLARE(isa)         \
     namespace isa {                   \

@@ -73,16 +73,4 @@ private:
     Board* const board_;
 };
 
-// Do a job on several threads, the calling one among them. Each makes a `Job` of the same plan,
-// which has a board of zeros.
-template <class Job, class Plan>
-void relay_on_threads(size_t threads, Plan& plan) {
-    const auto body = [](void* task) {
-        Plan& shared = *static_cast<Plan*>(task);
-        Job job(shared);
-        Relay<Job>(&shared.board).run(job);
-    };
-    on_threads(threads, body, &plan);
-}
-
 }  // namespace cofactor::COFACTOR_ISA

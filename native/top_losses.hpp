@@ -45,25 +45,19 @@ void pack_group(Matrix<const S> components, const S* offsets, S scale, size_t g,
     }
 }
 
-// Room for interleaved components.
 template <class T>
 class PackedComponents {
 public:
-    PackedComponents(size_t k, size_t d)
-        : k_(k),
-          d_(d),
-          values_(round_up(k, tile_components) * d),
-          offsets_(round_up(k, tile_components)) {}
-
-    PackedComponents(Matrix<const T> components, const T* offsets)
-        : PackedComponents(components.rows, components.columns) {
-        for (size_t g = 0; g < tiles().groups(); ++g) fill(g, components, offsets, T{1});
-    }
-
-    // Fill the place of a group; see pack_group.
+    // Rounded to T when they are times the scale.
     template <class S>
-    void fill(size_t g, Matrix<const S> components, const S* offsets, S scale) const {
-        pack_group<T>(components, offsets, scale, g, values_, offsets_);
+    PackedComponents(Matrix<const S> components, const S* offsets, S scale = 1)
+        : k_(components.rows),
+          d_(components.columns),
+          values_(round_up(k_, tile_components) * d_),
+          offsets_(round_up(k_, tile_components)) {
+        for (size_t g = 0; g < tiles().groups(); ++g)
+            pack_group(components, offsets, scale, g, static_cast<T*>(values_),
+                       static_cast<T*>(offsets_));
     }
 
     Tiles<T> tiles() const { return {values_, offsets_, k_, d_}; }

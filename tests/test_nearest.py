@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,11 +23,22 @@ components = st.integers(1, 40)
 generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
+def together(function, n_threads):
+    threads = [threading.Thread(target=function) for _ in range(n_threads - 1)]
+    for thread in threads:
+        thread.start()
+    function()
+    for thread in threads:
+        thread.join()
+
+
 def nearest(implementation, X, shift, parts, offsets, n_threads=1):
     """Return the labels, and how many rows have no finite loss."""
-    labels = np.full(len(X), -7, np.int32)
-    astray = implementation.nearest(X, shift, parts, offsets, labels, n_threads)
-    return labels, astray
+    labels, astray = np.full(len(X), -7, np.int32), np.zeros(1, np.int64)
+    board = np.zeros(16, np.int64)
+    call = partial(implementation.nearest, board, X, shift, parts, offsets, labels, astray)
+    together(call, n_threads)
+    return labels, int(astray[0])
 
 
 def searched(implementation, X, shift, parts, offsets):

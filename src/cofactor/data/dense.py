@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -162,16 +163,17 @@ class DenseRows:
         those whose best two losses rounding might have swapped once more in float64: the labels
         are those of a search in float64.
         """
-        labels, astray = np.empty(self.n_rows, dtype=np.int32), 0
+        labels, astray = np.empty(self.n_rows, dtype=np.int32), np.zeros(1, dtype=np.int64)
         shift, offsets = self._cast(affine.shift), self._cast(affine.offsets)
         components = self._cast(affine.components)
         at_once = max(1, PRODUCTS_AT_ONCE // max(components.size, 1))
         for start in range(0, self.n_rows, at_once):
             rows = slice(start, start + at_once)
-            astray += kernels.nearest(
-                self.values[rows], shift, components, offsets, labels[rows], engine.n_workers
-            )
-        return labels, not astray
+            board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
+            values, found = self.values[rows], labels[rows]
+            arguments = board, values, shift, components, offsets, found, astray
+            engine.together(partial(kernels.nearest, *arguments))
+        return labels, not astray[0]
 
     def posterior(self, losses: Losses, weights: Floats) -> Posterior:
         """See :class:`RowBlock`."""

@@ -35,6 +35,7 @@ from cofactor.kernels._mixture_reference import (
     whitened_top,
 )
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
+from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
     seeding_boxes,
@@ -88,6 +89,7 @@ __all__ = [
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
+Board: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
 
@@ -118,31 +120,37 @@ def top_losses(
 
 
 def nearest(
-    X: Data, shift: Data, components: Data, offsets: Data, labels: Labels, n_threads: int
-) -> int:
-    """Find the component with the smallest affine loss of every row.
+    board: Board,
+    X: Data,
+    shift: Data,
+    components: Data,
+    offsets: Data,
+    labels: Labels,
+    astray: Board,
+) -> None:
+    """Find the component with the smallest affine loss of every row; any number of threads.
 
-    The first of `top_losses` in the precision of ``X``, to the last tie.
+    The first of `top_losses` in the precision of ``X``, to the last tie. Threads that call this
+    with the same arguments share the work, and return when it is done.
 
     Parameters
     ----------
+    board : int64 array of shape (16,)
+        Zeros, for the threads to agree on who does what.
     X, shift, components, offsets : arrays
         As in `top_losses`; rows may hold anything.
     labels : int32 array of shape (n,)
         Written: the chosen components.
-    n_threads : int
-        How many threads share the work: the calling one, and new ones.
-
-    Returns
-    -------
-    astray : int
-        The number of rows with no finite loss, whose labels mean nothing: 0 only if all rows are
-        finite.
+    astray : int64 array of shape (1,)
+        Added to: the number of rows with no finite loss, whose labels mean nothing; so it stays
+        as it was only if all rows are finite.
     """
+    if not claimed(board):
+        return
     with np.errstate(invalid="ignore", over="ignore"):
         losses = offsets - (X - shift) @ components.T
     labels[:] = losses.argmin(axis=1)
-    return int(np.count_nonzero(~np.isfinite(losses[np.arange(len(X)), labels])))
+    astray += np.count_nonzero(~np.isfinite(losses[np.arange(len(X)), labels]))
 
 
 def top_losses_csr(
