@@ -43,7 +43,8 @@ inline double narrowing_scale(const double* values, size_t size) {
 //
 // With u the unit roundoff of float32, rounding moves <x, e> by (d u / (1 - d u) + 3 u) |x| |e| at
 // most, and the offset and the difference by 2 u |b| (Higham 2002, Accuracy and Stability of
-// Numerical Algorithms, 3.1); what float64 adds is far smaller, and numbers that vanish weigh 2^-64.
+// Numerical Algorithms, 3.1); what float64 adds is far smaller, and numbers that vanish weigh
+// 2^-64.
 class Doubt {
 public:
     // `reach` is the largest norm of a component and `offset` the largest finite |b|, both scaled.
