@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, reduce
-from typing import Any
+from numbers import Integral
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cofactor.data import RowBlock, cut, mean_row, n_blocks, open_rows
@@ -30,11 +31,15 @@ from cofactor.stop import TimeLimit
 from cofactor.trace import Callback, Iteration
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+RANDOM_STATE = [Interval(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None]
 ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 
+N = TypeVar("N", bound=Noise)
+
+
 @dataclass(frozen=True)
-class OpenData:
+class OpenData(Generic[N]):
     """Validated data, with the engine that will run over them.
 
     Attributes
@@ -42,6 +47,8 @@ class OpenData:
     X : ndarray or scipy.sparse CSR of shape (n, d)
     rows : RowBlock
         All of them.
+    noise : Noise
+        What the data were checked for.
     engine : Engine
     n_threads : int or None
         What the engine was asked for.
@@ -49,6 +56,7 @@ class OpenData:
 
     X: Any
     rows: RowBlock
+    noise: N
     engine: Engine
     n_threads: int | None
 
@@ -96,7 +104,7 @@ class FamilyEstimator(BaseEstimator):
         Without ``finite``, NaN and infinities are let through.
         """
         if _is_valid(X, min_rows, finite) and self._fits_columns(X, reset):
-            return X
+            return np.ascontiguousarray(X)
         if sp.issparse(X):
             X = canonical_csr(X, "The sparse matrix")
         return validate_data(
@@ -145,30 +153,29 @@ class FamilyEstimator(BaseEstimator):
 
     @contextmanager
     def _open(
-        self, X: Any, noise: Noise, sample_weight: Any = None, observed: Array | None = None
-    ) -> Iterator[OpenData]:
+        self, X: Any, noise: N, sample_weight: Any = None, observed: Array | None = None
+    ) -> Iterator[OpenData[N]]:
         """Open validated data for as many threads as ``n_threads`` allows."""
         rows = open_rows(X, _checked_weights(sample_weight, X), observed)
         with self._opened(X, rows, noise) as data:
             yield data
 
     @contextmanager
-    def _opened(self, X: Any, rows: RowBlock, noise: Noise) -> Iterator[OpenData]:
+    def _opened(self, X: Any, rows: RowBlock, noise: N) -> Iterator[OpenData[N]]:
         """Check rows, and open an engine for them."""
         noise.check(rows)
         seen = noise.rows(rows)
         n_threads = getattr(self, "n_threads", None)
         with engine_for(n_threads, n_blocks(rows)) as engine:
-            yield OpenData(X if seen is rows else seen.entries, seen, engine, n_threads)
+            yield OpenData(X if seen is rows else seen.entries, seen, noise, engine, n_threads)
 
 
 def _is_valid(X: Any, min_rows: int, finite: bool) -> bool:
-    """Return whether check_array would give an array back as it is, sooner than it does."""
+    """Return whether check_array would only make an array contiguous, sooner than it does."""
     return (
         type(X) is np.ndarray
         and X.dtype in FLOATS
         and X.ndim == 2
-        and X.flags.c_contiguous
         and X.flags.aligned
         and X.shape[0] >= min_rows
         and X.shape[1] >= 1

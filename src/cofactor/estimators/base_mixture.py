@@ -19,14 +19,14 @@ from cofactor.codes import OneHot
 from cofactor.codes.onehot import maximize
 from cofactor.data.base import Array, Floats, Labels, RowBlock
 from cofactor.errors import InputError
-from cofactor.estimators.base import OpenData, best, narrator, runs
+from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
 from cofactor.estimators.given import given_array, given_weights
 from cofactor.estimators.mixture_starts import MIXTURE_STARTS, MixtureStart
 from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.estimators.predict import Predictor
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
-from cofactor.noise import Params
+from cofactor.noise import MixtureNoise, Params
 from cofactor.noise.base import Moments
 from cofactor.online import Running
 from cofactor.start import from_means
@@ -54,7 +54,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "learning_decay": [Interval(Real, 0.5, 1.0, closed="right")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
@@ -264,19 +264,21 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             given["components"] = self._mixture_noise.legal_means(means)
         return given
 
-    def _first_params(self, data: OpenData, rng: np.random.RandomState) -> Params:
-        noise, given = self._mixture_noise, self._given(data.X.shape[1])
+    def _first_params(self, data: OpenData[MixtureNoise], rng: np.random.RandomState) -> Params:
+        noise, given = data.noise, self._given(data.X.shape[1])
         if given.keys() == PARAMS:
             return replace(from_means(noise, data.blocks, given["components"]), **given)
         start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng)
         return replace(MIXTURE_STARTS[self.init_params](start), **given)
 
-    def _continued(self, data: OpenData, rng: np.random.RandomState) -> Params:
+    def _continued(self, data: OpenData[MixtureNoise], rng: np.random.RandomState) -> Params:
         """Return the fitted parameters, about the reference of the new data."""
-        reference = self._mixture_noise.reference(data.mean, data.blocks)
+        reference = data.noise.reference(data.mean, data.blocks)
         return replace(self._params, reference=reference)
 
-    def _run(self, data: OpenData, params: Params, before: float, limit: TimeLimit) -> Fit:
+    def _run(
+        self, data: OpenData[MixtureNoise], params: Params, before: float, limit: TimeLimit
+    ) -> Fit:
         """Fit from one start."""
         rows = first_rows(self._model, data.blocks, params, data.engine)
         gain = SmallGain(self.tol * float(data.weights.sum()), before)
@@ -286,7 +288,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             callbacks.append(narrator(self.verbose_interval))
         return fit(self._model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
 
-    def _learn(self, data: OpenData) -> None:
+    def _learn(self, data: OpenData[MixtureNoise]) -> None:
         """Take one step from the posterior of a batch and what is remembered of earlier ones."""
         weight, params = float(data.weights.sum()), self._params
         rows = first_rows(self._model, data.blocks, params, data.engine)
@@ -294,7 +296,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         self.lower_bound_ = -self._model.objective(statistics, params) / weight
         self._running = self._joined(statistics.moments, weight)
         moments = self._running.statistics
-        self._adopt(maximize(self._mixture_noise, moments, params, self.learn_weights))
+        self._adopt(maximize(data.noise, moments, params, self.learn_weights))
 
     def _joined(self, moments: Moments, weight: float) -> Running[Moments]:
         """Return what is known with one more batch."""

@@ -100,9 +100,7 @@ class ClusteringEstimator(
         above a perfect fit: half the deviance.
         """
         with self._reopen(X) as data:
-            distances = data.rowwise(
-                lambda block: self._mixture_noise.distances(block, self._params)
-            )
+            distances = data.rowwise(lambda block: data.noise.distances(block, self._params))
             return distances.astype(data.X.dtype, copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -134,16 +132,16 @@ class ClusteringEstimator(
             raise InputError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
         return seeds_for(self.init, (self.n_clusters, X.shape[1]), X.dtype)
 
-    def _draw(self, data: OpenData, seeds: Seeds) -> Draw:
+    def _draw(self, data: OpenData[MixtureNoise], seeds: Seeds) -> Draw:
         """Return what draws the first means of each start."""
         draw = seeds.starts(data.X, self.n_clusters, data.weights, data.n_threads)
         if not seeds.are_rows:
             return draw
-        return lambda rng: self._mixture_noise.first_means(draw(rng), data.mean)
+        return lambda rng: data.noise.first_means(draw(rng), data.mean)
 
-    def _tolerance(self, data: OpenData) -> float:
+    def _tolerance(self, data: OpenData[MixtureNoise]) -> float:
         """Return ``tol`` times the mean variance of a column, in the unit of squared components."""
-        return float(self.tol * data.variance / self._mixture_noise.unit(data.mean) ** 2)
+        return float(self.tol * data.variance / data.noise.unit(data.mean) ** 2)
 
     def _generator(self) -> np.random.RandomState:
         """Return what draws random numbers of a fit that begins."""
@@ -171,23 +169,23 @@ class ClusteringEstimator(
         """Learn from one more batch."""
         clusters.learn(batch)
 
-    def _take_over(self, clusters: OnlineClusters, data: OpenData) -> None:
+    def _take_over(self, clusters: OnlineClusters, data: OpenData[MixtureNoise]) -> None:
         """Keep what was learned."""
         self._params, self._seen = clusters.learned()
         self.cluster_centers_ = self._params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters
 
-    def _judge(self, data: OpenData) -> None:
+    def _judge(self, data: OpenData[MixtureNoise]) -> None:
         """Label the rows by what was learned."""
         self.labels_, _ = self._predictor.labels(data.rows, data.engine)
         self.inertia_ = self._inertia(data, self.labels_)
 
-    def _inertia(self, data: OpenData, labels: Labels) -> float:
+    def _inertia(self, data: OpenData[MixtureNoise], labels: Labels) -> float:
         """Return the weighted distortion of labelled rows."""
 
         def of_block(pair: Any) -> float:
             block, own = pair
-            distortion = self._mixture_noise.distortion(block, self._params, own)
+            distortion = data.noise.distortion(block, self._params, own)
             return float(block.weights @ distortion)
 
         pairs = list(zip(data.blocks, split(labels, data.blocks), strict=True))

@@ -18,7 +18,13 @@ from cofactor.codes.fixed import fold_in
 from cofactor.data import RowBlock, mean_row, open_columns
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData, runs, warn_unless_converged
+from cofactor.estimators.base import (
+    RANDOM_STATE,
+    FamilyEstimator,
+    OpenData,
+    runs,
+    warn_unless_converged,
+)
 from cofactor.estimators.folding import nonnegative_codes_under
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
@@ -80,7 +86,7 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         "noise": [str, Noise],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],

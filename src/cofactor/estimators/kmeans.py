@@ -14,13 +14,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from cofactor.codes import OneHot
 from cofactor.data.base import Array
 from cofactor.errors import InputError
-from cofactor.estimators.base import OpenData, best, narrator, runs
+from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.polish import polished
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
 from cofactor.model import Model
-from cofactor.noise import Gaussian, Noise, Params
+from cofactor.noise import Gaussian, MixtureNoise, Noise, Params
 from cofactor.online import Running
 from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
 from cofactor.start.rng import rng_for
@@ -105,7 +105,7 @@ class KMeans(ClusteringEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
         "n_closest": [Interval(Integral, 1, None, closed="left"), None],
@@ -195,27 +195,30 @@ class KMeans(ClusteringEstimator):
             return 1
         return wanted
 
-    def _run(self, data: OpenData, means: Array, tolerance: float, limit: TimeLimit) -> Fit:
+    def _run(
+        self, data: OpenData[MixtureNoise], means: Array, tolerance: float, limit: TimeLimit
+    ) -> Fit:
         """Fit from one start."""
-        noise = self._mixture_noise
-        params = from_means(noise, data.blocks, means, data.mean)
+        params = from_means(data.noise, data.blocks, means, data.mean)
         if self.verbose:
             print("Initialization complete")
-        if self.n_closest == 1 and suits(noise, data.blocks):
+        if self.n_closest == 1 and suits(data.noise, data.blocks):
             return self._run_lloyd(data, params, tolerance, limit)
         return self._run_general(data, params, tolerance, limit)
 
-    def _run_lloyd(self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit) -> Fit:
+    def _run_lloyd(
+        self, data: OpenData[MixtureNoise], params: Params, tolerance: float, limit: TimeLimit
+    ) -> Fit:
         """Iterate in one kernel."""
         whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
         ending = Ending(tolerance, self.max_iter, limit, self._all_callbacks())
-        return lloyd(cast(Gaussian, self._mixture_noise), whole, params, ending)
+        return lloyd(cast(Gaussian, data.noise), whole, params, ending)
 
     def _run_general(
-        self, data: OpenData, params: Params, tolerance: float, limit: TimeLimit
+        self, data: OpenData[MixtureNoise], params: Params, tolerance: float, limit: TimeLimit
     ) -> Fit:
         """Iterate over blocks, for any noise and any number of clusters kept."""
-        noise, model = self._mixture_noise, Model(self._mixture_noise, OneHot(self.n_closest))
+        noise, model = data.noise, Model(data.noise, OneHot(self.n_closest))
         rows = first_rows(model, data.blocks, params, data.engine)
         rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
         if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
@@ -223,7 +226,7 @@ class KMeans(ClusteringEstimator):
             rules = (SmallShift(tolerance), limit)
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
 
-    def _polished(self, found: Fit, data: OpenData, limit: TimeLimit) -> Fit:
+    def _polished(self, found: Fit, data: OpenData[MixtureNoise], limit: TimeLimit) -> Fit:
         """Move single rows if that is asked for, unless something cut the fit short."""
         complete = found.converged or len(found.trace) > self.max_iter
         if not (self.polish and complete):
@@ -233,7 +236,7 @@ class KMeans(ClusteringEstimator):
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
 
-    def _remember(self, chosen: Fit, data: OpenData, tolerance: float) -> None:
+    def _remember(self, chosen: Fit, data: OpenData[MixtureNoise], tolerance: float) -> None:
         self._params = chosen.params
         self._seen = Running.first(chosen.statistics.moments, float(data.weights.sum()))
         self.trace_: Trace = chosen.trace

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.data import RowBlock
 from cofactor.data.base import Array, Floats
-from cofactor.estimators.base import OpenData
+from cofactor.estimators.base import RANDOM_STATE, OpenData
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.online_clusters import Assigned, OnlineClusters
 from cofactor.noise import Noise
@@ -145,7 +145,7 @@ class MiniBatchKMeans(ClusteringEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
         "compute_labels": ["boolean"],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_no_improvement": [Interval(Integral, 0, None, closed="left"), None],
         "init_size": [Interval(Integral, 1, None, closed="left"), None],

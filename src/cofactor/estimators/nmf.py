@@ -22,7 +22,7 @@ from cofactor.codes.shuffled import ShuffledNonnegative
 from cofactor.data import RowBlock, Rows, open_columns
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData, narrator, runs
+from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, narrator, runs
 from cofactor.estimators.factor_starts import (
     drawn_factors,
     given_factors,
@@ -128,7 +128,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         "beta_loss": [StrOptions({"frobenius", "kullback-leibler", "itakura-saito"}), Real],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "alpha_W": [Interval(Real, 0, None, closed="left")],
         "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],

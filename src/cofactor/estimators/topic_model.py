@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative
 from cofactor.data import split
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
-from cofactor.estimators.base import FamilyEstimator, OpenData
+from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData
 from cofactor.estimators.folding import codes_under
 from cofactor.estimators.nmf import NMF
 from cofactor.estimators.topics import Topics, log_arrangements, log_probability, shares, to_topics
@@ -78,7 +78,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
