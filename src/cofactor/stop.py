@@ -60,7 +60,7 @@ class SmallChange:
 
     def __call__(self, trace: Trace) -> bool:
         """See :class:`Rule`."""
-        recent = trace.objective[-(self.patience + 1) :]
+        recent = trace.last(self.patience + 1)
         if len(recent) <= self.patience:
             return False
         scale = trace[0].objective - trace[-1].objective if self.relative else 1.0
@@ -88,7 +88,7 @@ class SmallGain:
 
     def __call__(self, trace: Trace) -> bool:
         """See :class:`Rule`."""
-        *_, earlier, judged = [float("nan"), self.before, *trace.objective[:-1]]
+        *_, earlier, judged, _ = [float("nan"), self.before, *trace.last(3)]
         return abs(earlier - judged) < self.tolerance
 
 

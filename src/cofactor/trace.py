@@ -75,6 +75,10 @@ class Trace:
         """Loss in nats after each iteration."""
         return [iteration.objective for iteration in self.iterations]
 
+    def last(self, n: int) -> list[float]:
+        """Return the loss in nats after each of the last ``n`` iterations, fewer if there are."""
+        return [iteration.objective for iteration in self.iterations[-n:]]
+
     @property
     def seconds(self) -> list[float]:
         """Seconds from the start of the fit to the end of each iteration."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from cofactor.data.base import Floats, Labels, RowBlock
 from cofactor.data.gaussians import Scaled, Whitened
@@ -267,14 +268,14 @@ def precision_factor(covariance: Floats) -> Floats:
     InputError
         If the covariance is not positive definite.
     """
-    try:
-        factor = cholesky(covariance, lower=True)
-    except LinAlgError as error:
+    factor, failed = dpotrf(covariance, lower=True, clean=True)
+    if failed or not np.isfinite(factor.trace()):  # LAPACK lets NaN and infinity pass
         raise InputError(
             "A covariance is not positive definite: a component holds too few distinct rows for "
             "its shape; raise reg_covar, use fewer components, or a simpler covariance_type."
-        ) from error
-    return solve_triangular(factor, np.eye(len(covariance)), lower=True).T
+        )
+    inverse: Floats = dtrtri(factor, lower=True)[0]
+    return inverse.T
 
 
 def _safe(counts: Floats) -> Floats:
