@@ -96,7 +96,8 @@ class Case:
         return Problem(self.workload, k, n_threads, **self.choices)
 
 
-DENSE = [f"{letter}-{kind}" for letter in "abcd" for kind in ("hard", "blobs")]
+KINDS = ("hard", "blobs")
+DENSE = [f"{letter}-{kind}" for letter in "abcd" for kind in KINDS]
 
 ASSIGNMENT = Task("assignment", "products", PerOperation, ("sgemm",))
 ITERATION = Task(
@@ -135,6 +136,16 @@ CONVERGENCE = Task(
     tolerance=2e-3,  # rounding leads to other fixed points
     same=True,
 )
+SEARCH = Task(
+    "kmeans-search",
+    "descend",
+    PerCall,
+    ("scikit-learn",),
+    judges.inertia,
+    tolerance=2e-3,  # each stops somewhere below the same goal
+    start="goal",
+)
+OPTIMUM = Task("kmeans-optimum", "optimum", PerCall, ("scikit-learn",), judges.inertia)
 SEEDING = Task(
     "kmeans-seeding", "seeds", PerCall, ("scikit-learn",), judges.inertia, tolerance=0.05
 )
@@ -195,6 +206,7 @@ CASES = [
     *(Case(UNPRUNED, workload) for workload in DENSE),
     *(Case(FLOAT64, f"{letter}-hard") for letter in "abcd"),
     *(Case(CONVERGENCE, workload) for workload in DENSE),
+    *(Case(task, f"{w}-{kind}") for task in (SEARCH, OPTIMUM) for w in "bd" for kind in KINDS),
     *(Case(SEEDING, workload) for workload in DENSE if workload[0] in "bd"),
     *(Case(DEFAULT_FIT, workload) for workload in DENSE),
     *(Case(MINIBATCH, workload) for workload in ("b-hard", "c-hard")),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.cluster import KMeans
 
 from benchmarks import workloads
 from benchmarks.workloads import Array
 
 LONG = 1000  # iterations, more than any k-means here takes to converge
+NEAR = 1.001  # of scikit-learn's converged inertia: what a search has to reach
 
 
 class Mixture(NamedTuple):
@@ -27,6 +32,13 @@ class Factors(NamedTuple):
 
     codes: Array
     components: Array
+
+
+class Goal(NamedTuple):
+    """An inertia to reach, and how many of scikit-learn's iterations of Lloyd's reach it."""
+
+    inertia: float
+    n_iter: int
 
 
 @dataclass(frozen=True)
@@ -82,3 +94,13 @@ class Problem:
             "full": np.repeat(np.eye(d)[None], self.k, axis=0),
         }[self.covariance_type]
         return (unit / self.X.var(axis=0).mean()).astype(self.X.dtype)
+
+    @cached_property
+    def goal(self) -> Goal:
+        """What scikit-learn converges to from the means, but for a thousandth."""
+        model = KMeans(self.k, init=self.means, n_init=1, max_iter=LONG, tol=0.0, verbose=1)
+        with redirect_stdout(StringIO()) as said:
+            model.fit(self.X)
+        path = [float(found) for found in re.findall(r"inertia (\d+\.?\d*)", said.getvalue())]
+        goal = NEAR * model.inertia_
+        return Goal(goal, 1 + next(i for i, inertia in enumerate(path) if inertia <= goal))

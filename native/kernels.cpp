@@ -5,6 +5,9 @@
 #include "lloyd.hpp"
 #include "moments.hpp"
 #include "nearest.hpp"
+#include "neighbor_kept.hpp"
+#include "neighbor_lists.hpp"
+#include "neighbor_targets.hpp"
 #include "poisson.hpp"
 #include "posterior.hpp"
 #include "seeding.hpp"
@@ -19,7 +22,8 @@ template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, squared_distances<T>,
                                    seeding_steps<T>, lloyd<T>, lloyd_space<T>,
-                                   hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>};
+                                   hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>,
+                                   neighbor_targets<T>, neighbor_kept<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {
@@ -48,6 +52,9 @@ const Kernels kernels = {dense<float>,
                          soft_assign,
                          seeding_order,
                          seeding_strips,
-                         seeding_boxes};
+                         seeding_boxes,
+                         neighbor_centers,
+                         neighbor_order,
+                         neighbor_lists};
 
 }  // namespace cofactor::COFACTOR_ISA

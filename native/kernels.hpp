@@ -199,6 +199,42 @@ struct Clustering {
     double* counts;
 };
 
+// Components as their neighbours are searched for: see neighbors.hpp.
+struct NeighborCenters {
+    const Label* members;   // the component at each place
+    const Label* places;    // the place of each component
+    Matrix<float> vectors;  // [place][column]
+    float *half_norms, *shares;
+};
+
+// Rows unit by unit, and what is known of each; labels of -1 are not known yet.
+struct NeighborRows {
+    const std::int64_t *order, *starts;
+    const double* weights;
+    const Label* labels;
+    const double* counts;  // weight of the rows of each component
+};
+
+// Groups of consecutive units, and the places that each unit is compared with (-1: none).
+struct NeighborGroups {
+    const std::int64_t* edges;
+    size_t count;
+    Matrix<const Label> lists;
+};
+
+struct NeighborFinds {
+    Label* index;
+    double* gains;
+    std::int64_t* evaluations;
+};
+
+// Points cell by cell, the cells of places, and for each of the former the order of the latter.
+struct NeighborCells {
+    const std::int64_t *starts, *edges;
+    Matrix<const Label> order;
+    size_t enough;  // components to look at for each point
+};
+
 template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
@@ -224,6 +260,12 @@ struct DenseKernels {
                             HartiganBounds bounds, std::int64_t* rows);
     double (*hartigan_moves)(Matrix<const T> X, Proposals proposals, HartiganLimits limits,
                              Clustering clustering, Matrix<double> means);
+    void (*neighbor_targets)(std::int64_t* board, Matrix<const T> X, const T* shift, double scale,
+                             NeighborRows rows, NeighborCenters centers, NeighborGroups groups,
+                             NeighborFinds finds);
+    void (*neighbor_kept)(std::int64_t* board, Matrix<const T> X, const T* shift, double scale,
+                          NeighborRows rows, NeighborCenters centers, Matrix<const Label> kept,
+                          NeighborFinds finds);
 };
 
 // Rows of either precision under the components of a mixture; all else is float64.
@@ -293,6 +335,14 @@ struct Kernels {
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
                            std::int32_t* norms);
     void (*seeding_boxes)(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes);
+    void (*neighbor_centers)(std::int64_t* board, Matrix<const double> means, const double* counts,
+                             const double* shift, double scale, double most_share,
+                             NeighborCenters centers);
+    void (*neighbor_order)(const Label* labels, const Label* places, size_t n, size_t k,
+                           std::int64_t* starts, std::int64_t* order);
+    void (*neighbor_lists)(std::int64_t* board, Matrix<const float> points, NeighborCells cells,
+                           NeighborCenters centers, Matrix<Label> lists,
+                           std::int64_t* evaluations);
 };
 
 // The instruction sets that are compiled, best first, as in CMakeLists.txt.

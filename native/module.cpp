@@ -13,6 +13,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_poisson(module, kernels);
     bind_mixture(module, kernels);
     bind_hartigan(module, kernels);
+    bind_neighbors(module, kernels);
     names.append(name);
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logsumexp, xlogy
 
 from cofactor.codes import OneHot
@@ -87,3 +88,21 @@ def counts(rng, n=40, d=5, k=4):
 
 def kl(x, a):
     return (xlogy(x, x / a) - x + a).sum()
+
+
+def assert_hartigan_optimum(model, X, weights):
+    """Compare what leaving saves with what joining costs, for every row and cluster."""
+    X = (X.toarray() if sp.issparse(X) else X).astype(float)
+    labels, k = model.labels_, model.n_clusters
+    counts = np.bincount(labels, weights, minlength=k)
+    sums = np.zeros((k, X.shape[1]))
+    np.add.at(sums, labels, weights[:, None] * X)
+    means = sums / counts[:, None]
+    np.testing.assert_allclose(model.cluster_centers_, means, rtol=1e-5, atol=1e-4)
+    distances = np.square(X[:, None] - means).sum(axis=2)
+    own = distances[np.arange(len(X)), labels]
+    rest = counts[labels] - weights
+    saved = np.divide(own * counts[labels], rest, out=np.zeros_like(own), where=rest > 1e-9)
+    cost = distances * counts / (counts + weights[:, None])
+    cost[np.arange(len(X)), labels] = np.inf
+    assert (saved <= cost.min(axis=1) * (1 + 1e-9) + 1e-12).all()

@@ -22,6 +22,7 @@ LAYERS = [
     {"model", "online", "stop"},
     {"fit"},
     {"lloyd"},
+    {"neighbors"},
     {"start"},
     {"estimators", "lattice"},
     {"certificate", "compare", "io"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,22 @@ class Cofactor:
 
     def lloyd_to_convergence(self) -> Array:
         return self.lloyd(LONG)
+
+    def descend(self) -> Array:
+        """Stop at the goal."""
+        (n, d), k = self.X.shape, self.problem.k
+        # The free energy of one kept cluster of each row, at the goal.
+        variance = self.problem.goal.inertia / (n * d)
+        goal = n * np.log(k) + 0.5 * n * d * np.log(2.0 * np.pi * np.e * variance)
+        return self._searched(callbacks=[lambda iteration: bool(iteration.objective <= goal)])
+
+    def optimum(self) -> Array:
+        return self._searched()
+
+    def _searched(self, **choices: Any) -> Array:
+        p = self.problem
+        model = KMeans(p.k, init=self.means, search="neighbors", n_threads=p.n_threads, **choices)
+        return model.fit(self.X).cluster_centers_
 
     def seeds(self) -> Array:
         p = self.problem

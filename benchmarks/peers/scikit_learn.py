@@ -26,6 +26,13 @@ class ScikitLearn:
     def lloyd_to_convergence(self) -> Array:
         return self.lloyd(LONG)
 
+    def descend(self) -> Array:
+        """Stop at the goal."""
+        return self.lloyd(self.problem.goal.n_iter)
+
+    def optimum(self) -> Array:
+        return self.lloyd(LONG)
+
     def seeds(self) -> Array:
         p = self.problem
         return kmeans_plusplus(p.X, p.k, random_state=p.seed)[0]

@@ -24,6 +24,8 @@ class Iteration(NamedTuple):
         Rows whose best component changed; None where codes are not one-hot.
     shift : float
         ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first.
+    evaluations : int or None
+        Distances that the sweep computed to find components; None where that is not counted.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Iteration(NamedTuple):
     seconds: float
     moved: int | None
     shift: float
+    evaluations: int | None = None
 
 
 Callback = Callable[[Iteration], object]
@@ -52,10 +55,13 @@ class Trace:
     n_entries: float = 1.0
     started: float = field(default_factory=time.perf_counter, repr=False)
 
-    def record(self, objective: float, moved: int | None, shift: float) -> Iteration:
+    def record(
+        self, objective: float, moved: int | None, shift: float, evaluations: int | None = None
+    ) -> Iteration:
         """Append an iteration that ends now, and return it."""
         seconds = time.perf_counter() - self.started
-        iteration = Iteration(len(self.iterations), objective, seconds, moved, shift)
+        number = len(self.iterations)
+        iteration = Iteration(number, objective, seconds, moved, shift, evaluations)
         self.iterations.append(iteration)
         return iteration
 

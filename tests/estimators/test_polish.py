@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import assert_hartigan_optimum
 from sklearn.datasets import load_digits, load_iris, load_wine
 from strategies import generators
 
@@ -24,27 +25,6 @@ DATA = {
     "digits in float32": lambda: load_digits().data.astype(np.float32),
     "sparse digits": lambda: sp.csr_array(load_digits().data),
 }
-
-
-def dense(X):
-    return X.toarray() if sp.issparse(X) else X
-
-
-def assert_hartigan_optimum(model, X, weights):
-    """Compare what leaving saves with what joining costs, for every row and cluster."""
-    X, labels, k = dense(X).astype(float), model.labels_, model.n_clusters
-    counts = np.bincount(labels, weights, minlength=k)
-    sums = np.zeros((k, X.shape[1]))
-    np.add.at(sums, labels, weights[:, None] * X)
-    means = sums / counts[:, None]
-    np.testing.assert_allclose(model.cluster_centers_, means, rtol=1e-5, atol=1e-4)
-    distances = np.square(X[:, None] - means).sum(axis=2)
-    own = distances[np.arange(len(X)), labels]
-    rest = counts[labels] - weights
-    saved = np.divide(own * counts[labels], rest, out=np.zeros_like(own), where=rest > 1e-9)
-    cost = distances * counts / (counts + weights[:, None])
-    cost[np.arange(len(X)), labels] = np.inf
-    assert (saved <= cost.min(axis=1) * (1 + 1e-9) + 1e-12).all()
 
 
 @pytest.mark.parametrize(("name", "k"), list(product(DATA, [2, 3, 10])))

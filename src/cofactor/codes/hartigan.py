@@ -88,7 +88,7 @@ class Hartigan:
         norms = engine.map(lambda chunk: rows.take(chunk).squared_norms(shift), self._chunks)
         half_norms = 0.5 * np.concatenate(norms)
         self._movable = movable(rows.reweighted(rows.weights / unit), shift, half_norms)
-        self._unit, self._engine = float(unit), engine
+        self.unit, self._engine = float(unit), engine
         self.clustering = Clustering(
             self._movable.rows.weights, labels.copy(), np.zeros(k), means.copy()
         )
@@ -111,7 +111,7 @@ class Hartigan:
         while (empty := np.flatnonzero(self.clustering.counts == 0)).size:
             saved = np.concatenate(self._engine.map(self._saved, self._chunks))
             worst = np.argsort(-saved, kind="stable")[: empty.size]
-            accepted, _ = self._move(worst, empty[: worst.size].astype(np.int32))
+            accepted, _ = self.move(worst, empty[: worst.size].astype(np.int32))
             if not accepted:
                 break
             moved += accepted
@@ -133,26 +133,30 @@ class Hartigan:
 
     def inertia(self) -> float:
         """Return the weighted sum of squared distances of rows to their means."""
-        return self._unit * sum(self._engine.map(self._cost, self._chunks))
+        return self.unit * sum(self._engine.map(self._cost, self._chunks))
 
     @property
     def counts(self) -> Floats:
         """Weight of the rows of each cluster."""
-        return self._unit * self.clustering.counts
+        return self.unit * self.clustering.counts
 
     def _pass(self) -> Sweep:
         centers = [self._centers(self._every, dtype) for dtype in self._precisions]
         found = self._engine.map(partial(self._propose, centers), self._chunks)
         rows, targets = (np.concatenate(parts) for parts in zip(*found, strict=True))
         before = self._now()
-        moved, gain = self._move(rows, targets)
+        moved, gain = self.move(rows, targets)
         self._age += 1
         if self._age % REBUILD == 0:
             self._set_means()
         self._loosening = self._since(*before)
-        return Sweep(moved, gain * self._unit, float(np.square(self._loosening.drift).sum()))
+        return Sweep(moved, gain * self.unit, float(np.square(self._loosening.drift).sum()))
 
-    def _move(self, rows: RowNumbers, targets: Labels) -> tuple[int, float]:
+    def move(self, rows: RowNumbers, targets: Labels) -> tuple[int, float]:
+        """Make the moves that pay, one after the other; return how many, and the gain.
+
+        The gain is in units of the mean weight of a row. Not to be called between two sweeps.
+        """
         before = self.clustering.labels[rows]
         gain = self._movable.move(rows, targets, self.clustering, self._slack)
         moved = rows[self.clustering.labels[rows] != before]

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from cofactor.codes.clustered import objective_of_clusters, params_of_clusters
 from cofactor.codes.hartigan import Hartigan
 from cofactor.data import split
 from cofactor.estimators.base import OpenData
 from cofactor.fit import Fit
 from cofactor.lloyd import LabelState
-from cofactor.noise import Gaussian, Params
-from cofactor.noise.base import Moments
+from cofactor.noise import Gaussian
 from cofactor.stop import NothingMoved, Stop, TimeLimit
 from cofactor.trace import Callback
+
+NOISE = Gaussian()
 
 
 def polished(
@@ -50,8 +52,9 @@ def polished(
     for _ in range(max_iter):
         sweep = clusters.sweep()
         inertia = inertia - sweep.gain if sweep.moved else clusters.inertia()
-        params = _params(params, clusters, inertia)
-        record = trace.record(_objective(params, clusters, inertia), sweep.moved, sweep.shift)
+        params = params_of_clusters(NOISE, clusters, params, inertia)
+        objective = objective_of_clusters(NOISE, clusters, params, inertia)
+        record = trace.record(objective, sweep.moved, sweep.shift)
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked):
@@ -61,18 +64,3 @@ def polished(
     states = [LabelState(part) for part in split(labels, found.rows.blocks)]
     rows = replace(found.rows, states=states)
     return replace(found, params=params, rows=rows, trace=trace, converged=converged)
-
-
-def _params(before: Params, clusters: Hartigan, inertia: float) -> Params:
-    """Return the means of the clusters, and the variance about them."""
-    params = replace(before, components=clusters.clustering.means.copy())
-    about_reference = params.components - params.reference
-    between = clusters.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
-    moments = Moments(clusters.counts, about_reference, np.array(inertia + between))
-    return replace(params, dispersion=Gaussian().dispersion(moments, params))
-
-
-def _objective(params: Params, clusters: Hartigan, inertia: float) -> float:
-    """Return minus the free energy, in nats."""
-    scorer = Gaussian().scorer(params)
-    return 0.5 * scorer.scale * inertia + scorer.row_constant * float(clusters.counts.sum())

@@ -34,6 +34,13 @@ from cofactor.kernels._mixture_reference import (
     whitened_posterior,
     whitened_top,
 )
+from cofactor.kernels._neighbors_reference import (
+    neighbor_centers,
+    neighbor_kept,
+    neighbor_lists,
+    neighbor_order,
+    neighbor_targets,
+)
 from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
@@ -61,6 +68,11 @@ __all__ = [
     "lloyd_space",
     "nearest",
     "nearest_sum_csr",
+    "neighbor_centers",
+    "neighbor_kept",
+    "neighbor_lists",
+    "neighbor_order",
+    "neighbor_targets",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",

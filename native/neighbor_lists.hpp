@@ -1,0 +1,172 @@
+// The components nearest to points, among those of the cells nearest to each.
+#pragma once
+
+#include "neighbors.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+class ListSearch {
+public:
+    ListSearch(Matrix<const float> points, const NeighborCells& cells,
+               const NeighborCenters& centers, Matrix<Label> lists, std::int64_t* evaluations)
+        : points_(points),
+          cells_(cells),
+          centers_(centers),
+          lists_(lists),
+          evaluations_(evaluations),
+          room_(most_components() + pointed_step),
+          zeros_(points.columns),
+          packed_(tile_rows<float> * points.columns),
+          vectors_(room_),
+          places_(room_),
+          half_norms_(room_),
+          losses_(room_ * tile_rows<float>) {
+        for (size_t l = 0; l < points.columns; ++l) zeros_[l] = 0;
+    }
+
+    void search(size_t unit) {
+        const size_t first = static_cast<size_t>(cells_.starts[unit]);
+        const size_t last = static_cast<size_t>(cells_.starts[unit + 1]);
+        if (first == last) return;
+        gather(unit);
+        for (size_t point = first; point < last; point += tile_rows<float>)
+            scan(point, smaller(last - point, tile_rows<float>));
+        __atomic_add_fetch(evaluations_, static_cast<std::int64_t>((last - first) * count_),
+                           __ATOMIC_RELAXED);
+    }
+
+private:
+    // A panel's value for each of its points.
+    using Row = Vec<float>[tile_vectors];
+
+    size_t most_components() const {
+        std::int64_t largest = 0;
+        for (size_t cell = 0; cell < cells_.order.columns; ++cell)
+            largest = larger(largest, cells_.edges[cell + 1] - cells_.edges[cell]);
+        return smaller(cells_.enough + static_cast<size_t>(largest), centers_.vectors.rows);
+    }
+
+    // All components with rows of the nearest cells that have enough together.
+    void gather(size_t unit) {
+        count_ = 0;
+        const Label* const order = cells_.order.data + unit * cells_.order.columns;
+        for (size_t q = 0; q < cells_.order.columns && count_ < cells_.enough; ++q)
+            for (std::int64_t p = cells_.edges[order[q]]; p < cells_.edges[order[q] + 1]; ++p)
+                if (centers_.half_norms[p] < infinity<float>)
+                    put(count_++, static_cast<size_t>(p));
+        for (size_t i = 0; i < pointed_step; ++i) put(count_ + i, 0);
+    }
+
+    void put(size_t i, size_t place) {
+        places_[i] = static_cast<Label>(place);
+        vectors_[i] = centers_.vectors.data + place * centers_.vectors.columns;
+        half_norms_[i] = centers_.half_norms[place];
+    }
+
+    void scan(size_t point, size_t points) {
+        const PlainRows<float> rows{points_, zeros_};
+        pack_panel(rows, points, [=](size_t i) { return point + i; },
+                   static_cast<float*>(packed_));
+        for (size_t i = 0; i < count_; i += tile_components) {
+            Tile<float> product;
+            pointed_products(packed_, vectors_ + i, points_.columns, product);
+            for (size_t r = 0; r < tile_components; ++r)
+                for (size_t v = 0; v < tile_vectors; ++v)
+                    store(losses_at(i + r, v), half_norms_[i + r] - product[r][v]);
+        }
+        Row limit;
+        find_limits(limit);
+        write(point, points, limit);
+    }
+
+    COFACTOR_INLINE float* losses_at(size_t i, size_t v) const {
+        return losses_ + (v * room_ + i) * lanes<float>;
+    }
+    COFACTOR_INLINE Vec<float> loss(size_t i, size_t v) const { return load(losses_at(i, v)); }
+
+    // For each point a limit that as many losses do not exceed as are listed; by bisection, which
+    // takes no branch that could be mistaken. Where losses are equal there may be more.
+    void find_limits(Row& limit) const {
+        const Lane<float> wanted = static_cast<Lane<float>>(smaller(count_, lists_.columns));
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            Vec<float> low = splat(infinity<float>), high = splat(-infinity<float>);
+            for (size_t i = 0; i < count_; ++i) {
+                low = loss(i, v) < low ? loss(i, v) : low;
+                high = loss(i, v) > high ? loss(i, v) : high;
+            }
+            limit[v] = bisect(v, low, high, wanted);
+        }
+    }
+
+    // At most `high`, which no loss exceeds.
+    Vec<float> bisect(size_t v, Vec<float> low, Vec<float> high, Lane<float> wanted) const {
+        for (Int<float> open = low < high; any<float>(open);) {
+            const Vec<float> middle = 0.5f * low + 0.5f * high;
+            Int<float> below{};  // minus their number
+            for (size_t i = 0; i < count_; ++i) below += loss(i, v) <= middle;
+            open &= (low < middle) & (middle < high);
+            const Int<float> enough = open & (-below >= wanted);
+            high = enough ? middle : high;
+            low = open & ~enough ? middle : low;
+            open &= -below != wanted;
+        }
+        return high;
+    }
+
+    // Of components at the limit those that there is room for.
+    void write(size_t point, size_t points, const Row& limit) {
+        size_t counts[tile_rows<float>] = {};
+        for (size_t v = 0; v < tile_vectors; ++v) {
+            list(point, points, v, counts, [=](Vec<float> loss) { return loss < limit[v]; });
+            list(point, points, v, counts, [=](Vec<float> loss) { return loss == limit[v]; });
+        }
+        for (size_t i = 0; i < points; ++i)
+            for (size_t j = counts[i]; j < lists_.columns; ++j) at(point + i)[j] = -1;
+    }
+
+    template <class Wanted>
+    COFACTOR_INLINE void list(size_t point, size_t points, size_t v, size_t* counts,
+                              Wanted wanted) {
+        for (size_t i = 0; i < count_; ++i) {
+            const Int<float> found = wanted(loss(i, v));
+            if (any<float>(found)) add(point, points, v, found, places_[i], counts);
+        }
+    }
+
+    void add(size_t point, size_t points, size_t v, Int<float> found, Label place,
+             size_t* counts) const {
+        const size_t begin = v * lanes<float>;
+        for (size_t i = begin; i < smaller(points, begin + lanes<float>); ++i) {
+            if (counts[i] == lists_.columns) continue;
+            at(point + i)[counts[i]] = place;
+            counts[i] += found[i - begin] != 0;
+        }
+    }
+
+    COFACTOR_INLINE Label* at(size_t point) const {
+        return lists_.data + point * lists_.columns;
+    }
+
+    const Matrix<const float> points_;
+    const NeighborCells& cells_;
+    const NeighborCenters& centers_;
+    const Matrix<Label> lists_;
+    std::int64_t* const evaluations_;
+    const size_t room_;
+    const Scratch<float> zeros_, packed_;
+    const Scratch<const float*> vectors_;
+    const Scratch<Label> places_;
+    const Scratch<float> half_norms_, losses_;
+    size_t count_ = 0;
+};
+
+inline void neighbor_lists(std::int64_t* board, Matrix<const float> points, NeighborCells cells,
+                           NeighborCenters centers, Matrix<Label> lists,
+                           std::int64_t* evaluations) {
+    constexpr size_t most_pieces = 256;
+    ListSearch search(points, cells, centers, lists, evaluations);
+    share(board, cells.order.rows, size_of_pieces(cells.order.rows, most_pieces),
+          [&](size_t unit) { search.search(unit); });
+}
+
+}  // namespace cofactor::COFACTOR_ISA

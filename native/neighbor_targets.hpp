@@ -1,0 +1,247 @@
+// The best other component of every row among those that its group of rows is compared with.
+#pragma once
+
+#include "neighbors.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+// Rows side by side, and the cheapest that each has found: of all squared distances over divisors.
+struct TargetPanel {
+    size_t first, count, vectors;
+    Vec<float> half_norm[tile_vectors], weight[tile_vectors];
+    Vec<float> half_square[tile_vectors], divisor[tile_vectors];
+    Int<float> own[tile_vectors], best[tile_vectors];
+
+    template <size_t width>
+    COFACTOR_INLINE void offer(const Vec<float> (&product)[pointed_components<width>][width],
+                               const float* half_norms, const float* shares, const Label* places) {
+        for (size_t r = 0; r < pointed_components<width>; ++r) {
+            const Int<float> place = splat_int<float>(places[r]);
+            for (size_t v = 0; v < width; ++v) {
+                const Vec<float> square = half_norm[v] + (half_norms[r] - product[r][v]);
+                const Vec<float> divides = 1 + weight[v] * shares[r];
+                const Int<float> better =
+                    (square * divisor[v] < half_square[v] * divides) & (own[v] != place);
+                half_square[v] = better ? square : half_square[v];
+                divisor[v] = better ? divides : divisor[v];
+                best[v] = better ? place : best[v];
+            }
+        }
+    }
+
+    double cost(size_t i) const {
+        const size_t v = i / lanes<float>, lane = i % lanes<float>;
+        return 2 * static_cast<double>(half_square[v][lane] / divisor[v][lane]);
+    }
+};
+
+// The components that a group is compared with, each once.
+class Shortlist {
+public:
+    explicit Shortlist(const NeighborCenters& centers)
+        : centers_(centers),
+          seen_(centers.vectors.rows),
+          places_(room(centers)),
+          vectors_(room(centers)),
+          half_norms_(room(centers)),
+          shares_(room(centers)) {
+        for (size_t p = 0; p < centers.vectors.rows; ++p) seen_[p] = 0;
+    }
+
+    void clear() { count_ = 0, ++round_; }
+
+    void add(const Label* places, size_t count) {
+        for (size_t i = 0; i < count; ++i) {
+            if (places[i] < 0 || seen_[places[i]] == round_) continue;
+            seen_[places[i]] = round_;
+            put(count_++, places[i], centers_.half_norms[places[i]]);
+        }
+    }
+
+    // Make as many more readable as a tile may read.
+    void pad() {
+        for (size_t i = 0; i < pointed_step; ++i) put(count_ + i, 0, infinity<float>);
+    }
+
+    // Offer those from begin to end to a panel.
+    template <size_t width>
+    void offer(const float* packed, size_t begin, size_t end, size_t d, TargetPanel& panel) const {
+        for (size_t i = begin; i < end; i += pointed_components<width>) {
+            Vec<float> product[pointed_components<width>][width];
+            pointed_products(packed, vectors_ + i, d, product);
+            panel.offer<width>(product, half_norms_ + i, shares_ + i, places_ + i);
+        }
+    }
+
+    size_t size() const { return count_; }
+
+private:
+    static size_t room(const NeighborCenters& centers) {
+        return centers.vectors.rows + pointed_step;
+    }
+
+    void put(size_t i, Label place, float half_norm) {
+        const size_t p = static_cast<size_t>(place);
+        places_[i] = place;
+        vectors_[i] = centers_.vectors.data + p * centers_.vectors.columns;
+        half_norms_[i] = half_norm;
+        shares_[i] = centers_.shares[p];
+    }
+
+    const NeighborCenters& centers_;
+    const Scratch<std::int32_t> seen_;
+    const Scratch<Label> places_;
+    const Scratch<const float*> vectors_;
+    const Scratch<float> half_norms_, shares_;
+    std::int32_t round_ = 0;
+    size_t count_ = 0;
+};
+
+template <class T>
+class TargetSearch {
+public:
+    TargetSearch(Matrix<const T> X, const T* shift, double scale, const NeighborRows& rows,
+                 const NeighborCenters& centers, const NeighborGroups& groups,
+                 const NeighborFinds& finds)
+        : d_(X.columns),
+          panel_size_(tile_rows<float> * X.columns),
+          narrow_(narrow_rows(X, shift, scale)),
+          rows_(rows),
+          groups_(groups),
+          finds_(finds),
+          leaver_{rows, centers, 1 / (scale * scale)},
+          shortlist_(centers),
+          packed_(panels_at_once * panel_size_),
+          panels_(panels_at_once),
+          row_(centers.vectors.columns) {}
+
+    void search(size_t group) {
+        const std::int64_t first = rows_.starts[groups_.edges[group]];
+        const std::int64_t last = rows_.starts[groups_.edges[group + 1]];
+        if (first == last) return;
+        list(group);
+        const std::int64_t step = panels_at_once * lanes<float>;
+        for (std::int64_t row = first; row < last; row += step)
+            scan(static_cast<size_t>(row), static_cast<size_t>(smaller(row + step, last)));
+        __atomic_add_fetch(finds_.evaluations,
+                           (last - first) * static_cast<std::int64_t>(shortlist_.size() + 1),
+                           __ATOMIC_RELAXED);
+    }
+
+private:
+    static constexpr size_t panels_at_once = 32;
+    static constexpr size_t centers_budget = 64 * 1024;  // bytes, for one panel after the other
+
+    // The lists of the units that have rows; a single list is everybody's.
+    void list(size_t group) {
+        shortlist_.clear();
+        const Matrix<const Label>& lists = groups_.lists;
+        const std::int64_t begin = groups_.edges[group], end = groups_.edges[group + 1];
+        for (std::int64_t u = begin; u < end; ++u)
+            if (rows_.starts[u + 1] > rows_.starts[u]) {
+                const size_t own = lists.rows == 1 ? 0 : static_cast<size_t>(u);
+                shortlist_.add(lists.data + own * lists.columns, lists.columns);
+            }
+        shortlist_.pad();
+    }
+
+    // Any number of rows up to panels_at_once vectors.
+    void scan(size_t row, size_t end) {
+        size_t panels = 0;
+        for (; row < end; row += panels_[panels++].count) {
+            const bool many = 2 * (end - row) > tile_rows<float>;
+            many ? pack<tile_vectors>(row, end, panels) : pack<1>(row, end, panels);
+        }
+        const size_t block =
+            larger<size_t>(1, centers_budget / (pointed_step * tile_components * d_ *
+                                                sizeof(float))) *
+            pointed_step * tile_components;
+        for (size_t begin = 0; begin < shortlist_.size(); begin += block)
+            for (size_t p = 0; p < panels; ++p)
+                offer(begin, smaller(begin + block, shortlist_.size()), p);
+        for (size_t p = 0; p < panels; ++p) finish(panels_[p]);
+    }
+
+    void offer(size_t begin, size_t end, size_t p) {
+        const float* const packed = packed_ + p * panel_size_;
+        if (panels_[p].vectors == 1)
+            shortlist_.offer<1>(packed, begin, end, d_, panels_[p]);
+        else
+            shortlist_.offer<tile_vectors>(packed, begin, end, d_, panels_[p]);
+    }
+
+    COFACTOR_INLINE size_t number(size_t row) const {
+        return static_cast<size_t>(rows_.order[row]);
+    }
+
+    template <size_t width>
+    void pack(size_t row, size_t end, size_t p) {
+        constexpr size_t size = width * lanes<float>;
+        TargetPanel& panel = panels_[p];
+        float* const packed = packed_ + p * panel_size_;
+        panel.first = row;
+        panel.count = smaller(size, end - row);
+        panel.vectors = width;
+        for (size_t i = 0; i < size; i += 4) {
+            decltype(narrow_.X.data) four[4];
+            for (size_t j = 0; j < 4; ++j)
+                four[j] = narrow_.X.data + number(row + smaller(i + j, panel.count - 1)) * d_;
+            transpose_four(narrow_.four(four), d_, packed + i, size);
+        }
+        start<width>(packed, panel);
+    }
+
+    template <size_t width>
+    void start(const float* packed, TargetPanel& panel) {
+        for (size_t i = 0; i < width * lanes<float>; ++i) {
+            const size_t n = number(panel.first + smaller(i, panel.count - 1));
+            const Label label = rows_.labels[n];
+            const size_t v = i / lanes<float>, lane = i % lanes<float>;
+            panel.weight[v][lane] = static_cast<float>(rows_.weights[n]);
+            panel.own[v][lane] = label < 0 ? -1 : leaver_.centers.places[label];
+        }
+        for (size_t v = 0; v < width; ++v) {
+            Vec<float> squares{};
+            for (size_t l = 0; l < d_; ++l) {
+                const Vec<float> x = load(packed + (l * width + v) * lanes<float>);
+                squares += x * x;
+            }
+            panel.half_norm[v] = 0.5f * squares;
+            panel.half_square[v] = splat(infinity<float>);
+            panel.divisor[v] = splat(1.0f);
+            panel.best[v] = splat_int<float>(-1);
+        }
+    }
+
+    void finish(const TargetPanel& panel) {
+        for (size_t i = 0; i < panel.count; ++i) {
+            const size_t v = i / lanes<float>, lane = i % lanes<float>;
+            const size_t n = number(panel.first + i);
+            narrow_row(narrow_, n, row_, leaver_.centers.vectors.columns);
+            leaver_.write(n, row_, panel.best[v][lane], panel.cost(i), finds_);
+        }
+    }
+
+    const size_t d_, panel_size_;
+    const NarrowRowsOf<T> narrow_;
+    const NeighborRows& rows_;
+    const NeighborGroups& groups_;
+    const NeighborFinds& finds_;
+    const Leaver leaver_;
+    Shortlist shortlist_;
+    const Scratch<float> packed_;
+    const Scratch<TargetPanel> panels_;
+    const Scratch<float> row_;
+};
+
+template <class T>
+void neighbor_targets(std::int64_t* board, Matrix<const T> X, const T* shift, double scale,
+                      NeighborRows rows, NeighborCenters centers, NeighborGroups groups,
+                      NeighborFinds finds) {
+    constexpr size_t most_pieces = 256;
+    TargetSearch<T> search(X, shift, scale, rows, centers, groups, finds);
+    share(board, groups.count, size_of_pieces(groups.count, most_pieces),
+          [&](size_t group) { search.search(group); });
+}
+
+}  // namespace cofactor::COFACTOR_ISA

@@ -1,0 +1,189 @@
+"""Searches among neighbours: the objective never rises, and they end where no move pays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import assert_hartigan_optimum
+from strategies import generators
+
+from cofactor import KMeans
+from cofactor.errors import InputError
+
+some = settings(max_examples=40)
+few = settings(max_examples=12)
+dtypes = st.sampled_from([np.float32, np.float64])
+
+
+def scattered(rng, n, d):
+    return rng.normal(size=(n, d))
+
+
+def whole_numbers(rng, n, d):
+    """Few values: many duplicates and exact ties."""
+    return rng.integers(0, 3, (n, d)).astype(float)
+
+
+def clustered(rng, n, d):
+    centers = 6 * rng.normal(size=(max(2, n // 20), d))
+    return centers[rng.integers(0, len(centers), n)] + rng.normal(size=(n, d))
+
+
+def far_away(rng, n, d):
+    return 1e3 + rng.normal(size=(n, d))
+
+
+data = st.sampled_from([scattered, whole_numbers, clustered, far_away])
+
+
+def start_of(X, k):
+    return X[np.random.default_rng(0).choice(len(X), k, replace=False)]
+
+
+def fitted(X, k, weights=None, **choices):
+    model = KMeans(k, init=start_of(X, k), search="neighbors", **choices)
+    return model.fit(X, sample_weight=weights)
+
+
+def inertia(X, labels, weights):
+    """Return the inertia of rows about their clusters' means, in extended precision."""
+    X, weights = X.astype(np.longdouble), weights.astype(np.longdouble)
+    total = np.longdouble(0)
+    for c in np.unique(labels[weights > 0]):
+        own = labels == c
+        mean = weights[own] @ X[own] / weights[own].sum()
+        total += weights[own] @ np.square(X[own] - mean).sum(axis=1)
+    return float(total)
+
+
+def assert_never_rises(model):
+    objective = np.array(model.trace_.objective)
+    assert (np.diff(objective) <= 1e-9 * np.abs(objective[1:])).all()
+
+
+@some
+@given(
+    make=data,
+    rng=generators,
+    dtype=dtypes,
+    n=st.integers(2, 600),
+    d=st.integers(1, 20),
+    share=st.floats(0.01, 1),
+    weighted=st.booleans(),
+)
+def test_the_objective_never_rises_and_is_that_of_the_labels(
+    make, rng, dtype, n, d, share, weighted
+):
+    X, k = make(rng, n, d).astype(dtype), max(1, int(share * n))
+    weights = rng.exponential(size=n) if weighted else np.ones(n)
+    model = fitted(X, k, weights)
+    assert_never_rises(model)
+    exact = inertia(X, model.labels_, weights)
+    spread = weights @ np.square(X - X.mean(axis=0, dtype=float)).sum(axis=1)
+    assert abs(model.inertia_ - exact) <= 1e-6 * exact + 1e-10 * spread
+
+
+@few
+@given(rng=generators, dtype=dtypes)
+def test_free_energy_is_that_of_the_inertia(rng, dtype):
+    X = scattered(rng, 300, 4).astype(dtype)
+    model = fitted(X, 20, tol=0.0)
+    n = X.size
+    exact = inertia(X, model.labels_, np.ones(300))
+    expected = -300 * np.log(20) - 0.5 * n * np.log(2 * np.pi * np.e * exact / n)
+    assert model.free_energy_ == pytest.approx(expected, rel=1e-9)
+    assert model.variance_ == pytest.approx(exact / n, rel=1e-9)
+
+
+@some
+@given(make=data, rng=generators, dtype=dtypes, n=st.integers(20, 300), share=st.floats(0.02, 0.6))
+def test_without_tolerance_no_move_to_any_cluster_pays(make, rng, dtype, n, share):
+    X, k = make(rng, n, 6).astype(dtype), max(1, int(share * n))
+    model = fitted(X, k, tol=0.0)
+    assert model.converged_
+    assert model.trace_[-1].moved == 0
+    if np.bincount(model.labels_, minlength=k).all():
+        assert_hartigan_optimum(model, X, np.ones(n))
+
+
+@few
+@given(rng=generators)
+def test_weights_may_be_fractions_and_zero(rng):
+    X, weights = clustered(rng, 400, 5), rng.exponential(size=400)
+    weights[rng.random(400) < 0.3] = 0.0
+    model = fitted(X, 30, weights, tol=0.0)
+    assert_never_rises(model)
+    heavy = weights > 0
+    assert model.inertia_ == pytest.approx(inertia(X, model.labels_, weights), rel=1e-9)
+    assert np.isfinite(model.cluster_centers_).all()
+    assert np.bincount(model.labels_[heavy], minlength=30).all()
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-30, 1e30, 1e100])
+def test_float64_rows_may_be_of_any_size(size):
+    X = clustered(np.random.default_rng(0), 500, 4)
+    plain, scaled = fitted(X, 40), fitted(size * X, 40)
+    assert scaled.inertia_ / size / size == pytest.approx(plain.inertia_, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_threads_gives_the_same_bits(dtype):
+    X = clustered(np.random.default_rng(0), 6000, 16).astype(dtype)
+    fits = [fitted(X, 400, n_threads=n, max_iter=25) for n in (1, 2, 3, 7)]
+    for other in fits[1:]:
+        np.testing.assert_array_equal(fits[0].labels_, other.labels_)
+        np.testing.assert_array_equal(fits[0].cluster_centers_, other.cluster_centers_)
+        assert fits[0].trace_.objective == other.trace_.objective
+        assert [i.evaluations for i in fits[0].trace_] == [i.evaluations for i in other.trace_]
+
+
+def test_many_clusters_end_lower_than_lloyds_after_fewer_comparisons():
+    X = clustered(np.random.default_rng(1), 20_000, 12).astype(np.float32)
+    k = 1500
+    full = KMeans(k, init=start_of(X, k), tol=0.0).fit(X)
+    model = fitted(X, k)
+    assert model.converged_
+    assert model.inertia_ < full.inertia_
+    evaluations = np.array([iteration.evaluations for iteration in model.trace_])
+    assert (evaluations > 0).all()
+    reached = np.array(model.trace_.objective) <= full.trace_[-1].objective
+    spent = evaluations[: reached.argmax() + 1].sum()
+    assert spent < 0.3 * len(X) * k * (full.n_iter_ + 1)
+
+
+def test_predictions_are_exact_whatever_the_search():
+    X = clustered(np.random.default_rng(2), 3000, 6)
+    model = fitted(X, 200, max_iter=3)
+    distances = np.square(X[:, None] - model.cluster_centers_).sum(axis=2)
+    np.testing.assert_array_equal(model.predict(X), distances.argmin(axis=1))
+
+
+def test_a_fit_may_be_stopped():
+    X = clustered(np.random.default_rng(3), 2000, 6)
+    assert len(fitted(X, 150, max_iter=4).trace_) == 5
+    assert len(fitted(X, 150, callbacks=[lambda i: i.number == 2]).trace_) == 3
+    assert not fitted(X, 150, time_limit=1e-9).converged_
+
+
+def test_learning_goes_on_after_a_fit():
+    X = clustered(np.random.default_rng(4), 1000, 3)
+    model = fitted(X, 50, tol=1e-3)
+    before = model.cluster_centers_.copy()
+    model.partial_fit(X[:10])
+    assert np.abs(model.cluster_centers_ - before).max() < np.abs(X).max()
+
+
+@pytest.mark.parametrize(
+    ("X", "choices"),
+    [
+        (sp.csr_array(np.eye(20)), {}),
+        (np.eye(20), {"n_closest": 2}),
+        (np.eye(20), {"noise": "poisson"}),
+    ],
+)
+def test_what_cannot_be_searched_so_is_said(X, choices):
+    with pytest.raises(InputError, match="search='neighbors'"):
+        KMeans(3, search="neighbors", **choices).fit(X)
