@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
+from cofactor.lazy import lazy
 from cofactor.start.heads import SMALL
 from cofactor.start.measured import drawn_by_weight
 from cofactor.start.rng import rng_for
@@ -139,7 +139,7 @@ class GreedyRows:
         with engine_for(n_tasks, n_tasks) as engine:
             return _filled(self._prepared(engine).greedy(first, uniforms), self._weights)
 
-    @cached_property
+    @lazy
     def _kept(self) -> ScreenedRows | UnscreenedRows:
         return self._prepared(SerialEngine())
 
