@@ -132,7 +132,7 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
                    const Array1<const double>& weights, const Array1<Label>& labels,
                    const Array2<double>& means, const Array2<double>& sums,
                    const Array1<double>& counts, const Array1<std::int64_t>& sizes,
-                   double tolerance, size_t until, const Array2<double>& trace,
+                   bool on_sphere, double tolerance, size_t until, const Array2<double>& trace,
                    const Array1<std::uint8_t>& space, const Array1<std::int64_t>& board) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const size_t k = means.shape(0), d = means.shape(1);
@@ -147,13 +147,13 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
             if (until > trace.shape(0))
                 throw nb::value_error("trace has fewer rows than there may be iterations");
             kernels.lloyd(X, d, weights.data(), labels.data(),
-                          {k, means.data(), sums.data(), counts.data(), sizes.data()},
+                          {k, means.data(), sums.data(), counts.data(), sizes.data(), on_sphere},
                           {tolerance, until, matrix(trace),
                            reinterpret_cast<char*>(space.data()), board.data()});
         },
         named("indptr"), named("indices"), named("data"), named("weights"), named("labels"),
-        named("means"), named("sums"), named("counts"), named("sizes"), nb::arg("tolerance"),
-        nb::arg("until"), named("trace"), named("space"), named("board"), Unlocked());
+        named("means"), named("sums"), named("counts"), named("sizes"), nb::arg("on_sphere"),
+        nb::arg("tolerance"), nb::arg("until"), named("trace"), named("space"), named("board"), Unlocked());
 }
 
 // Every kernel of sparse rows, for one type of values and one of indices.

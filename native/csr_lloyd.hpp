@@ -50,6 +50,7 @@ public:
         switch (state_.stage) {
             case CsrStage::measure: return measure(piece);
             case CsrStage::fetch: return fetch(piece);
+            case CsrStage::lengths: return measure_sums(piece);
             case CsrStage::means: return average(piece);
             case CsrStage::scan: return scan(piece);
             case CsrStage::sums: return update(piece);
@@ -63,14 +64,16 @@ public:
             case CsrStage::begin: return begin();
             case CsrStage::measure:
                 return add_measures(), enter(CsrStage::fetch, space_.column_pieces);
-            case CsrStage::fetch: return enter(CsrStage::means, space_.column_pieces);
+            case CsrStage::fetch: return prepare_means();
+            case CsrStage::lengths:
+                return add_lengths(), enter(CsrStage::means, space_.column_pieces);
             case CsrStage::means: return finish_means(), enter(CsrStage::scan, space_.row_pieces);
             case CsrStage::scan: return enter(CsrStage::sums, space_.groups);
             case CsrStage::sums: break;
             case CsrStage::hand_over: return enter(CsrStage::begin, 0);
         }
         record();
-        return enter(rests() ? CsrStage::hand_over : CsrStage::means, space_.column_pieces);
+        return rests() ? enter(CsrStage::hand_over, space_.column_pieces) : prepare_means();
     }
 
 private:
@@ -81,7 +84,7 @@ private:
 
     size_t begin() {
         const bool goes_on = iteration() > 0 && !changed_by_hand();
-        if (goes_on) return enter(CsrStage::means, space_.column_pieces);
+        if (goes_on) return prepare_means();
         changed_by_hand() = 0;
         for (size_t g = 0; g < space_.groups; ++g) space_.touched[g] = 1;
         if (iteration() > 0) return enter(CsrStage::fetch, space_.column_pieces);
@@ -131,6 +134,27 @@ private:
                 }
     }
 
+    // Find out what sums are divided by: weights, or lengths.
+    size_t prepare_means() {
+        if (model_.on_sphere) return enter(CsrStage::lengths, space_.column_pieces);
+        for (size_t j = 0; j < model_.k; ++j) space_.divisors[j] = model_.counts[j];
+        return enter(CsrStage::means, space_.column_pieces);
+    }
+
+    void measure_sums(size_t piece) {
+        double* const squares = space_.parts + (piece * csr_parts + of_squares) * space_.k;
+        for (size_t j = 0; j < space_.k; ++j) squares[j] = 0;
+        for (size_t l = space_.column(piece); l < space_.column(piece + 1); ++l) {
+            const double* const sums = space_.sums_t + l * space_.k;
+            for (size_t j = 0; j < space_.k; ++j) squares[j] += sums[j] * sums[j];
+        }
+    }
+
+    void add_lengths() {
+        for (size_t j = 0; j < model_.k; ++j)
+            space_.divisors[j] = __builtin_sqrt(total(of_squares, j));
+    }
+
     void average(size_t piece) {
         double* const parts = space_.parts + piece * csr_parts * space_.k;
         for (size_t j = 0; j < space_.k; j += LineOfMeans<T>::size)
@@ -145,9 +169,11 @@ private:
         Vec<double> count[Line::vectors] = {}, total[csr_parts][Line::vectors] = {};
         Int<double> kept[Line::vectors] = {};
         for (size_t i = 0; i < Line::size; ++i) {
-            const bool stay = first + i >= model_.k || stays(first + i, state_.weight);
+            const size_t j = first + i;
+            const bool stay =
+                j >= model_.k || stays(j, state_.weight) || space_.divisors[j] == 0;
             kept[i / wide][i % wide] = -static_cast<std::int64_t>(stay);
-            count[i / wide][i % wide] = stay ? 1 : model_.counts[first + i];
+            count[i / wide][i % wide] = stay ? 1 : space_.divisors[j];
         }
         for (size_t l = begin; l < end; ++l)
             for (size_t v = 0; v < Line::vectors; ++v) {
@@ -178,7 +204,7 @@ private:
             if (space_.touched[j / group_size]) take_parts(j);
             T& band = space_.band_drift[j / group_size / space_.width];
             band = larger(band, space_.drift[j]);
-            if (j < model_.k) state_.between += model_.counts[j] * space_.squares[j];
+            if (j < model_.k) state_.between += space_.divisors[j] * space_.squares[j];
         }
     }
 

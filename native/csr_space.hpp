@@ -7,7 +7,7 @@
 
 namespace cofactor::COFACTOR_ISA {
 
-enum class CsrStage : std::int64_t { begin, measure, fetch, means, scan, sums, hand_over };
+enum class CsrStage : std::int64_t { begin, measure, fetch, lengths, means, scan, sums, hand_over };
 
 // Where a fit stands. The caller's memory is zero at first.
 struct CsrProgress : CourseProgress {
@@ -44,6 +44,7 @@ struct CsrSpace {
           means_t(carver.take<double>(d * k)),
           sums_t(carver.take<double>(d * k)),
           parts(carver.take<double>(column_pieces * csr_parts * k)),
+          divisors(carver.take<double>(k)),
           squares(carver.take<double>(k)),
           products(carver.take<double>(k)),
           offsets(carver.take<T>(k)),
@@ -70,6 +71,7 @@ struct CsrSpace {
     double* const means_t;    // (d, k)
     double* const sums_t;     // (d, k): of the rows behind each component
     double* const parts;      // (pieces of columns, 4, k)
+    double* const divisors;   // of sums, to be means
     double* const squares;    // |mean|^2
     double* const products;   // <sum, mean>
     T* const offsets;         // |mean|^2 / 2; infinite where padded

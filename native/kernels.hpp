@@ -138,6 +138,7 @@ struct LloydModel {
     size_t k;
     double *means, *sums, *counts;
     std::int64_t* sizes;
+    bool on_sphere;  // whether components have length 1
 };
 
 // When to rest: after `until` iterations, counted from the first call, or a small squared shift.

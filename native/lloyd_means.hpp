@@ -26,9 +26,10 @@ public:
 
     // Move a component to the mean of its rows, unless it stays, and prepare the search for it.
     void recentre(size_t c, bool stays, bool first) const {
-        space_.shifts[c] = stays ? 0 : move(c);
+        const double divisor = divisor_of(c);
+        space_.shifts[c] = stays || divisor == 0 ? 0 : move(c, divisor);
         space_.half_norms[c] = 0.5 * squared_norm(c);
-        space_.between[c] = 2 * model_.counts[c] * space_.half_norms[c];
+        space_.between[c] = 2 * divisor * space_.half_norms[c];
         pack(c, state_.scale, space_.tiles, space_.tile_offsets);
         if (space_.wide) pack(c, 1.0, space_.exact_tiles, space_.exact_offsets);
         if (space_.groups) follow(c, first);
@@ -67,12 +68,19 @@ private:
         state_.words = space_.groups > 0 && state_.grain > least && state_.grain < most;
     }
 
-    double move(size_t c) const {
+    // What the sum of a component's rows is divided by to be its mean.
+    double divisor_of(size_t c) const {
+        if (!model_.on_sphere) return model_.counts[c];
+        const double* const sum = model_.sums + c * space_.d;
+        return __builtin_sqrt(sum_of(space_.d, [=](size_t l) { return sum[l] * sum[l]; }));
+    }
+
+    double move(size_t c, double divisor) const {
         double* const mean = mean_of(c);
         const double* const sum = model_.sums + c * space_.d;
         double shift = 0;
         for (size_t l = 0; l < space_.d; ++l) {
-            const double next = sum[l] / model_.counts[c], step = next - mean[l];
+            const double next = sum[l] / divisor, step = next - mean[l];
             shift += step * step;
             mean[l] = next;
         }

@@ -68,7 +68,8 @@ def iterate(name, s):
     module, until = kernels.load(name), int(s.board[8]) + 1
     if s.space is None:
         s.space = np.zeros(module.lloyd_space(s.X, len(s.means)), np.uint8)
-    model = s.labels, s.means, s.sums, s.counts, s.sizes
+    on_sphere = False
+    model = s.labels, s.means, s.sums, s.counts, s.sizes, on_sphere
     s.board[:2] = 0
     while s.board[0] != -1:
         module.lloyd(s.X, s.shift, s.weights, *model, -1.0, until, s.trace, s.space, s.board)

@@ -1,4 +1,4 @@
-"""Lloyd's iterations under Gaussian noise: the loop of `fit`, run by one kernel.
+"""Lloyd's iterations, on the sphere or off it: the loop of `fit`, run by one kernel.
 
 This is the one cell of the family whose iterations can be shorter than a call from Python. The
 steps are those of :func:`cofactor.fit.fit` with :class:`~cofactor.codes.OneHot` codes.
@@ -25,9 +25,8 @@ from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.fit import Fit
 from cofactor.model import Model
-from cofactor.noise import Gaussian, Noise
-from cofactor.noise.base import Moments, Params
-from cofactor.noise.gaussian import normaliser
+from cofactor.noise import Noise
+from cofactor.noise.base import Moments, NearestNoise, Params
 from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
@@ -64,6 +63,8 @@ class Clusters:
         Less the shift.
     counts : ndarray of shape (k,)
     sizes : ndarray of shape (k,), int64
+    on_sphere : bool
+        Whether means are scaled to length 1.
     space : ndarray of bytes
         The kernel's own.
     board : ndarray of shape (16,), int64
@@ -77,6 +78,7 @@ class Clusters:
     sums: Floats
     counts: Floats
     sizes: NDArray[np.int64]
+    on_sphere: bool
     space: NDArray[np.uint8]
     board: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
 
@@ -85,10 +87,10 @@ class Clusters:
         """Number of iterations."""
         return int(self.board[DONE])
 
-    def params(self, start: Params, variance: float) -> Params:
+    def params(self, start: Params, dispersion: float) -> Params:
         """Return what the iterations that began at ``start`` have come to."""
         components = self.means + start.reference
-        return replace(start, components=components, dispersion=np.array(variance))
+        return replace(start, components=components, dispersion=np.array(dispersion))
 
     def forget(self) -> None:
         """Let the next iteration search all components for all rows: bounds hold no more."""
@@ -115,6 +117,7 @@ class Clusters:
                 self.sums,
                 self.counts,
                 self.sizes,
+                self.on_sphere,
                 tolerance,
                 until,
                 lines,
@@ -227,7 +230,7 @@ class Ending:
         return any(answer is True for answer in answers)
 
 
-def begun(rows: Clusterable, params: Params) -> Clusters:
+def begun(rows: Clusterable, params: Params, *, on_sphere: bool = False) -> Clusters:
     """Return clusters without rows, about the means of ``params``."""
     n, (k, d) = rows.n_rows, params.components.shape
     return Clusters(
@@ -238,30 +241,32 @@ def begun(rows: Clusterable, params: Params) -> Clusters:
         np.zeros((k, d)),
         np.zeros(k),
         np.zeros(k, dtype=np.int64),
+        on_sphere,
         np.zeros(rows.lloyd_space(k), dtype=np.uint8),
     )
 
 
 def suits(noise: Noise, blocks: Sequence[RowBlock]) -> bool:
     """Return whether :func:`lloyd` can do what hard one-hot codes would."""
-    return type(noise) is Gaussian and all(isinstance(b, Clusterable) for b in blocks)
+    return isinstance(noise, NearestNoise) and all(isinstance(b, Clusterable) for b in blocks)
 
 
-def lloyd(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> Fit:
+def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> Fit:
     """Fit hard clusters of equal weight: the steps of :func:`cofactor.fit.fit`.
 
     Parameters
     ----------
-    noise : Gaussian
+    noise : NearestNoise
     data : Whole
     params : Params
         Where to start, with equal mixing weights.
     ending : Ending
     """
-    clusters, trace = begun(data.rows, params), Trace(n_entries=data.n_entries)
+    clusters = begun(data.rows, params, on_sphere=noise.on_sphere)
+    trace, weight = Trace(n_entries=data.n_entries), float(data.rows.weights.sum())
     for lines in _iterations(clusters, data.engine, ending):
-        variances = _variances(noise, params, lines, trace)
-        objectives = _objectives(params, variances, lines, trace)
+        dispersions = _dispersions(noise, params, lines, weight, first=not len(trace))
+        objectives = _objectives(noise, params, lines, dispersions, weight)
         moved, shifts, seconds = lines[:, 3:].T.tolist()
         trace.extend(objectives, seconds, map(int, moved), shifts)
         reason = ending.reason(trace)  # the kernel rests where there is one
@@ -270,7 +275,7 @@ def lloyd(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> Fit:
     moments = Moments(clusters.counts, clusters.sums, np.array(lines[-1, 2]))
     return Fit(
         Model(noise, OneHot()),
-        clusters.params(params, variances[-1]),
+        clusters.params(params, dispersions[-1]),
         data.labelled(clusters.labels),
         OneHotStatistics(objectives[-1], int(moved[-1]), moments),
         trace,
@@ -291,18 +296,20 @@ def _iterations(clusters: Clusters, engine: Engine, ending: Ending) -> Iterator[
         yield lines[first : clusters.n_done]
 
 
-def _variances(noise: Gaussian, params: Params, lines: Floats, trace: Trace) -> Floats:
-    """Return the variance that belongs to the means of each iteration: the first is given."""
-    variances = noise.variance(lines[:, 2], lines[:, 1], trace.n_entries)
-    if not len(trace):
-        variances[0] = params.dispersion
-    return variances
+def _dispersions(
+    noise: NearestNoise, params: Params, lines: Floats, weight: float, *, first: bool
+) -> Floats:
+    """Return the dispersion that belongs to the means of each iteration: the first is given."""
+    d = params.components.shape[1]
+    dispersions = noise.hard_dispersion(lines[first:, 1], lines[first:, 2], weight, d)
+    return np.append(params.dispersion, dispersions) if first else dispersions
 
 
-def _objectives(params: Params, variances: Floats, lines: Floats, trace: Trace) -> list[float]:
+def _objectives(
+    noise: NearestNoise, params: Params, lines: Floats, dispersions: Floats, weight: float
+) -> list[float]:
     """Return minus the free energy after each iteration, in nats."""
     d = params.components.shape[1]
-    constants = normaliser(variances, d) - params.log_weights[0]
-    losses = (0.5 * lines[:, 2] + lines[:, 0]) / variances + trace.n_entries / d * constants
-    objectives: list[float] = losses.tolist()
+    losses = noise.hard_loss(lines[:, 0], lines[:, 2], dispersions, weight, d)
+    objectives: list[float] = (losses - weight * params.log_weights[0]).tolist()
     return objectives

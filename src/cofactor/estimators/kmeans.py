@@ -24,6 +24,7 @@ from cofactor.model import Model
 from cofactor.neighbors import neighbors
 from cofactor.neighbors import suits as among_neighbors
 from cofactor.noise import Gaussian, MixtureNoise, Noise, Params
+from cofactor.noise.base import NearestNoise
 from cofactor.online import Running
 from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
 from cofactor.start.rng import rng_for
@@ -228,7 +229,7 @@ class KMeans(ClusteringEstimator):
         """Iterate in one kernel."""
         whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
         ending = Ending(tolerance, self.max_iter, limit, self._all_callbacks())
-        return lloyd(cast(Gaussian, data.noise), whole, params, ending)
+        return lloyd(cast(NearestNoise, data.noise), whole, params, ending)
 
     def _run_neighbors(self, data: OpenData[MixtureNoise], params: Params, limit: TimeLimit) -> Fit:
         """Move rows among few centers at a time."""

@@ -35,6 +35,7 @@ def lloyd(
     sums: Floats,
     counts: Floats,
     sizes: Whole,
+    on_sphere: bool,
     tolerance: float,
     until: int,
     trace: Floats,
@@ -68,13 +69,15 @@ def lloyd(
         Weights of the rows.
     sizes : int64 array of shape (k,), updated
         Numbers of rows with weight.
+    on_sphere : bool
+        Whether means are scaled to length 1; those of sums of length 0 stay where they are.
     tolerance : float
     until : int
         At most the rows of the trace.
     trace : array of shape (iterations, 6), written
-        Of each iteration: ``sum_c (counts_c |mean_c|**2 / 2 - <sums_c, mean_c>)``; the weighted
-        squared norms of the means by the labels before; those of all rows; rows that moved; the
-        squared shift of all means (inf at first); seconds since the first call.
+        Of each iteration: ``sum_c (counts_c |mean_c|**2 / 2 - <sums_c, mean_c>)``; the products
+        ``<sums_c, mean_c>`` by the labels before; the weighted squared norms of all rows; rows
+        that moved; the squared shift of all means (inf at first); seconds since the first call.
     space : uint8 array of `lloyd_space` bytes
         Zero before the first call, and then the kernel's own.
     board : int64 array of shape (16,)
@@ -84,7 +87,19 @@ def lloyd(
     narrow: NDArray[Any] = X - shift
     wide = X.astype(float) - shift.astype(float)
     _go_on(
-        narrow, wide, weights, labels, means, sums, counts, sizes, tolerance, until, trace, board
+        narrow,
+        wide,
+        weights,
+        labels,
+        means,
+        sums,
+        counts,
+        sizes,
+        on_sphere,
+        tolerance,
+        until,
+        trace,
+        board,
     )
 
 
@@ -103,6 +118,7 @@ def lloyd_csr(
     sums: Floats,
     counts: Floats,
     sizes: Whole,
+    on_sphere: bool,
     tolerance: float,
     until: int,
     trace: Floats,
@@ -115,14 +131,29 @@ def lloyd_csr(
     ----------
     indptr, indices, data : arrays
         The rows in CSR form, without NaN; no column may occur twice in a row.
-    weights, labels, means, sums, counts, sizes, tolerance, until, trace, board : see `lloyd`
+    weights, labels, means, sums, counts, sizes, on_sphere : see `lloyd`
+    tolerance, until, trace, board : see `lloyd`
     space : uint8 array of `lloyd_csr_space` bytes
         Zero before the first call, and then the kernel's own.
     """
     shape = indptr.size - 1, means.shape[1]
     X = sparse.csr_array((data, indices, indptr), shape=shape)
     wide = X.astype(float)
-    _go_on(X, wide, weights, labels, means, sums, counts, sizes, tolerance, until, trace, board)
+    _go_on(
+        X,
+        wide,
+        weights,
+        labels,
+        means,
+        sums,
+        counts,
+        sizes,
+        on_sphere,
+        tolerance,
+        until,
+        trace,
+        board,
+    )
 
 
 def _go_on(
@@ -134,6 +165,7 @@ def _go_on(
     sums: Floats,
     counts: Floats,
     sizes: Whole,
+    on_sphere: bool,
     tolerance: float,
     until: int,
     trace: Floats,
@@ -142,7 +174,9 @@ def _go_on(
     """Iterate, with rows in their own precision for the search and in float64 for the sums."""
     with _ONE_AT_A_TIME:
         while board[0] != OVER:
-            _iterate(narrow, wide, weights, labels, means, sums, counts, sizes, trace, board)
+            _iterate(
+                narrow, wide, weights, labels, means, sums, counts, sizes, on_sphere, trace, board
+            )
             moved, shifted = trace[board[8] - 1, 3:5]
             rests = board[8] >= until or moved == 0 or shifted <= tolerance or not sizes.all()
             board[0] = OVER if rests else 0
@@ -157,16 +191,16 @@ def _iterate(
     sums: Floats,
     counts: Floats,
     sizes: Whole,
+    on_sphere: bool,
     trace: Floats,
     board: Whole,
 ) -> None:
     number, began = board[8], trace[0, 5] - time.perf_counter()
-    between, shifted = float(counts @ np.square(means).sum(axis=1)), np.inf
     if number == 0:
-        began = -time.perf_counter()
+        began, shifted = -time.perf_counter(), np.inf
     else:
-        shifted = _recentre(means, sums, counts, weights)
-        between = float(counts @ np.square(means).sum(axis=1))
+        shifted = _recentre(means, sums, counts, weights, on_sphere)
+    between = float(np.vdot(sums, means))
     half_norms = 0.5 * np.square(means).sum(axis=1)
     losses = half_norms.astype(narrow.dtype) - narrow @ means.astype(narrow.dtype).T
     nearest = losses.argmin(axis=1).astype(np.int32)
@@ -191,9 +225,12 @@ def _sums(rows: Any, weights: Floats, labels: Labels, k: int) -> Floats:
     return dense
 
 
-def _recentre(means: Floats, sums: Floats, counts: Floats, weights: Floats) -> float:
+def _recentre(
+    means: Floats, sums: Floats, counts: Floats, weights: Floats, on_sphere: bool
+) -> float:
     """Move means to those of their rows; return the squared shift of all."""
-    filled = counts > EMPTY * weights.sum()
+    divisors = np.linalg.norm(sums, axis=1) if on_sphere else counts
+    filled = (counts > EMPTY * weights.sum()) & (divisors > 0)
     before = means.copy()
-    means[filled] = sums[filled] / counts[filled, None]
+    means[filled] = sums[filled] / divisors[filled, None]
     return float(np.square(means - before).sum())

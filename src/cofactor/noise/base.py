@@ -243,6 +243,50 @@ class MixtureNoise(Noise):
         """Draw one row about each row of ``mean`` (n, d), its component given (n,)."""
 
 
+class NearestNoise(MixtureNoise):
+    """A noise whose most probable component is the nearest: hard clusters are Lloyd's.
+
+    Attributes
+    ----------
+    on_sphere : bool
+        Whether means are scaled to length 1, as rows are.
+    """
+
+    on_sphere: ClassVar[bool] = False
+
+    @abstractmethod
+    def hard_dispersion(
+        self, between: Floats, spread: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """Return the dispersion of the best hard clusters, of each iteration.
+
+        Parameters
+        ----------
+        between : ndarray of shape (m,)
+            ``Σ_c ⟨S_c, μ_c⟩``, with the sums of the labels that the means come from.
+        spread : ndarray of shape (m,)
+            ``Σ_n w_n ‖x_n − r‖²``.
+        weight : float
+            ``Σ_n w_n``.
+        n_columns : int
+        """
+
+    @abstractmethod
+    def hard_loss(
+        self, affine: Floats, spread: Floats, dispersion: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """Return ``−Σ_n w_n log p(x_n|c_n)`` in nats, of each iteration.
+
+        Parameters
+        ----------
+        affine : ndarray of shape (m,)
+            ``Σ_n w_n (½‖μ_c‖² − ⟨x_n − r, μ_c⟩)``.
+        spread, dispersion : ndarray of shape (m,)
+        weight : float
+        n_columns : int
+        """
+
+
 @dataclass(frozen=True)
 class AffineScorer:
     """Losses that are affine in the row, up to a common factor.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
-from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
+from cofactor.noise.base import AffineScorer, Assignment, Moments, NearestNoise, Params
 from cofactor.noise.least_squares import (
     best_components,
     coordinate_descent,
@@ -25,7 +25,7 @@ VARIANCE_FLOOR = 1e-10  # of the data's: a perfect fit stays finite, its roundin
 
 
 @dataclass(frozen=True)
-class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
+class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     """``p(x|μ) = N(x; μ, σ²I)`` with one ``σ²`` shared by all components and columns.
 
     Parameters
@@ -97,6 +97,19 @@ class Gaussian(MixtureNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         floor = np.maximum(VARIANCE_FLOOR * spread, TINY * entries)
         within: Floats = np.maximum(spread - between, floor)
         return within / entries + self.regularization
+
+    def hard_dispersion(
+        self, between: Floats, spread: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """See :class:`NearestNoise`."""
+        return self.variance(spread, between, weight * n_columns)
+
+    def hard_loss(
+        self, affine: Floats, spread: Floats, dispersion: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """See :class:`NearestNoise`."""
+        loss: Floats = (0.5 * spread + affine) / dispersion
+        return loss + weight * normaliser(dispersion, n_columns)
 
     def distances(self, block: RowBlock, params: Params) -> Floats:
         """Return ``‖x_n − μ_c‖``, shape (n, k); the least of each row without cancellation."""

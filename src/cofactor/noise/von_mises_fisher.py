@@ -12,7 +12,7 @@ from scipy.special import ive
 
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.errors import InputError
-from cofactor.noise.base import AffineScorer, MixtureNoise, Moments, Params
+from cofactor.noise.base import AffineScorer, Moments, NearestNoise, Params
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 VANISHING = 1e-290  # Bessel functions of high order, whose expansion is then right to 1e-9
@@ -20,7 +20,7 @@ LEAST, MOST = 1e-8, 1e6  # of the concentration for each column
 
 
 @dataclass(frozen=True)
-class VonMisesFisher(MixtureNoise):
+class VonMisesFisher(NearestNoise):
     """``p(y|μ) = C_d(κ) exp(κ⟨μ, y⟩)`` of the direction ``y = x/‖x‖``, for unit vectors ``μ``.
 
     One concentration ``κ`` is shared by all components, so hard clusters are those of spherical
@@ -30,6 +30,7 @@ class VonMisesFisher(MixtureNoise):
 
     name: ClassVar[str] = "von mises-fisher"
     kind: ClassVar[str] = "density"
+    on_sphere: ClassVar[bool] = True
 
     def check(self, block: RowBlock) -> None:
         """Raise InputError if a row is zero: it has no direction."""
@@ -70,6 +71,19 @@ class VonMisesFisher(MixtureNoise):
         """Return the ``κ`` that solves ``A_d(κ) = Σ_c ⟨S_c, μ_c⟩ / N``, the mean cosine."""
         cosine = float(np.vdot(moments.sums, params.components)) / float(moments.counts.sum())
         return np.array(concentration(cosine, params.components.shape[1]))
+
+    def hard_dispersion(
+        self, between: Floats, spread: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """See :class:`NearestNoise`: ``κ`` from the mean cosine."""
+        return np.array([concentration(float(c), n_columns) for c in between / weight])
+
+    def hard_loss(
+        self, affine: Floats, spread: Floats, dispersion: Floats, weight: float, n_columns: int
+    ) -> Floats:
+        """See :class:`NearestNoise`; the sum of cosines is half the weight less ``affine``."""
+        constants = [log_normaliser(float(kappa), n_columns) for kappa in dispersion]
+        return -dispersion * (0.5 * weight - affine) - weight * np.array(constants)
 
     def distances(self, block: RowBlock, params: Params) -> Floats:
         """Return ``1 − ⟨μ_c, y_n⟩``, shape (n, k)."""
