@@ -36,7 +36,11 @@ Components: TypeAlias = Annotated[
 ]
 Noise: TypeAlias = Annotated[
     str | None,
-    _of_model(metavar="NAME", help="How data scatter, such as poisson; see cofactor lattice."),
+    _of_model(
+        metavar="NAME",
+        help="How data scatter, such as poisson, or von_mises_fisher for cosines; see cofactor "
+        "lattice.",
+    ),
 ]
 Closest: TypeAlias = Annotated[
     int | None, _of_model(metavar="C", min=1, help="How many components may share a row.")
@@ -50,7 +54,12 @@ Polish: TypeAlias = Annotated[
 ]
 
 Init: TypeAlias = Annotated[
-    str | None, _of_run(metavar="NAME", help="How to find first components.")
+    str | None,
+    _of_run(
+        metavar="NAME",
+        help="How to find first components: random for any model; of kmeans also k-means++, "
+        "k-means|| or afk-mc2; another name shows those of the model.",
+    ),
 ]
 Starts: TypeAlias = Annotated[
     int | None, _of_run(metavar="N", min=1, help="How many starts; the best is kept.")
