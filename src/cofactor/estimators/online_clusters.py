@@ -153,7 +153,9 @@ class SweptClusters(OnlineClusters):
         """See :class:`OnlineClusters`."""
         assert self._seen is not None
         here = np.flatnonzero(which).astype(np.int32)
-        left = DenseRows(self._params.components[here], self.counts[here])
+        counts, sums = self.counts[here], self._seen.statistics.sums[here]
+        means = self._params.reference + sums / np.where(counts > 0, counts, 1.0)[:, None]
+        left = DenseRows(means, counts)
         come = rows.reweighted(np.full(here.size, self.counts[~which].min()))
         components = self._params.components.copy()
         components[here] = self._noise.legal_means(rows.dense())

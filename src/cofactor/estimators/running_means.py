@@ -1,4 +1,4 @@
-"""Hard clusters under Gaussian noise that learn from batches: a search and a sum each."""
+"""Hard clusters of the nearest mean that learn from batches: a search and a sum each."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from cofactor.engine import Engine
 from cofactor.estimators.online_clusters import Assigned, OnlineClusters, SweptClusters
 from cofactor.fit import first_rows
 from cofactor.model import Model
-from cofactor.noise import Gaussian, MixtureNoise, Params
-from cofactor.noise.base import Moments
+from cofactor.noise import MixtureNoise, Params
+from cofactor.noise.base import Moments, NearestNoise
 from cofactor.online import Running
 from cofactor.start import from_means, with_hard_dispersion
 
@@ -34,19 +34,19 @@ class RunningMeans(OnlineClusters):
 
     Parameters
     ----------
-    noise : Gaussian
+    noise : NearestNoise
     params : Params
     seen : Running or None
         Moments of all rows so far; None before the first.
     """
 
-    def __init__(self, noise: MixtureNoise, params: Params, seen: Running[Moments] | None) -> None:
+    def __init__(self, noise: NearestNoise, params: Params, seen: Running[Moments] | None) -> None:
         self._noise, self._params = noise, params
         k, d = params.components.shape
         nothing = Moments(np.zeros(k), np.zeros((k, d)), np.zeros(()))
         moments = nothing if seen is None else seen.statistics
         self._weight = 0.0 if seen is None else seen.weight
-        self._counts, self._spread = moments.counts.copy(), float(moments.spread)
+        self._counts, self._spread = moments.counts.copy(), float(moments.spread.sum())
         means = params.components - params.reference
         filled = self._counts[:, None] > 0
         self._set_sums(EVERY, np.where(filled, moments.sums, means))
@@ -78,13 +78,17 @@ class RunningMeans(OnlineClusters):
 
     def learned(self) -> tuple[Params, Running[Moments] | None]:
         """See :class:`OnlineClusters`."""
-        means = self._means(EVERY)
-        moments = Moments(
-            self._counts.copy(), self._counts[:, None] * means, np.array(self._spread)
-        )
-        params = replace(self._params, components=means + self._params.reference)
-        params = replace(params, dispersion=self._noise.dispersion(moments, params))
+        params = replace(self._params, components=self.components)
+        sums = np.where(self._counts[:, None] > 0, self._sums_of(EVERY), 0.0)
+        moments = Moments(self._counts.copy(), sums, np.array(self._spread))
+        if self._weight:
+            params = replace(params, dispersion=self._noise.dispersion(moments, params))
         return params, Running.first(moments, self._weight)
+
+    def _means(self, which: Some) -> Floats:
+        """Return some centers, less the reference."""
+        means = self._sums_of(which) / self._divisors[which, None]
+        return self._noise.legal_means(means) if self._noise.on_sphere else means
 
     @property
     def _divisors(self) -> Floats:
@@ -100,14 +104,14 @@ class RunningMeans(OnlineClusters):
         """Replace the sums of some centers, less the reference times their counts."""
 
     @abstractmethod
-    def _means(self, which: Some) -> Floats:
-        """Return some centers, less the reference."""
+    def _sums_of(self, which: Some) -> Floats:
+        """Return the sums of some centers, less the reference times their counts."""
 
 
 class DenseMeans(RunningMeans):
     """Means of dense rows."""
 
-    def __init__(self, noise: MixtureNoise, params: Params, seen: Running[Moments] | None) -> None:
+    def __init__(self, noise: NearestNoise, params: Params, seen: Running[Moments] | None) -> None:
         self._sums = np.empty_like(params.components)
         super().__init__(noise, params, seen)
 
@@ -118,8 +122,9 @@ class DenseMeans(RunningMeans):
 
     def inertia(self, batch: Assigned) -> float:
         """See :class:`OnlineClusters`."""
-        rows = batch.rows
-        return float(rows.weights @ rows.squared_distances(self.components, batch.labels))
+        params = replace(self._params, components=self.components)
+        distortion = self._noise.distortion(batch.rows, params, batch.labels)
+        return float(batch.rows.weights @ distortion)
 
     def _add(self, batch: Assigned) -> None:
         """See :class:`RunningMeans`."""
@@ -139,23 +144,24 @@ class DenseMeans(RunningMeans):
 
     def _place(self) -> None:
         """Put the centers where the sums say."""
-        means = self._sums / self._divisors[:, None]
+        means = self._means(EVERY)
         half_norms = 0.5 * np.einsum("cd,cd->c", means, means)
         self._affine = Affine(means, half_norms, self._params.reference)
 
-    def _means(self, which: Some) -> Floats:
+    def _sums_of(self, which: Some) -> Floats:
         """See :class:`RunningMeans`."""
-        return self._affine.components[which]
+        return self._sums[which]
 
 
 class SparseMeans(RunningMeans):
     """Means of sparse rows, which touch few columns: what a batch costs does not depend on d.
 
     Sums are about the origin, with all values of a column side by side. The search is for the
-    least ``½‖S_c/N_c‖² − ⟨x, S_c⟩/N_c``, and squared lengths of sums follow what is added.
+    least ``½‖S_c/N_c‖² − ⟨x, S_c⟩/N_c``, and squared lengths of sums follow what is added. On the
+    sphere ``‖S_c‖`` stands for ``N_c``.
     """
 
-    def __init__(self, noise: MixtureNoise, params: Params, seen: Running[Moments] | None) -> None:
+    def __init__(self, noise: NearestNoise, params: Params, seen: Running[Moments] | None) -> None:
         k, d = params.components.shape
         self._sums_t = np.zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE))
         self._squares = np.zeros(k)
@@ -165,7 +171,7 @@ class SparseMeans(RunningMeans):
         """See :class:`OnlineClusters`; what is found are half squared distances less norms."""
         k, width = len(self._counts), self._sums_t.shape[1]
         factors, offsets = np.zeros(width), np.full(width, np.inf)
-        factors[:k] = 1.0 / self._divisors
+        factors[:k] = 1.0 / self._lengths if self._noise.on_sphere else 1.0 / self._divisors
         offsets[:k] = 0.5 * self._squares * factors[:k] ** 2
         blocks = cast(list[SparseRows], cut(rows))
         labels, loss = np.empty(rows.n_rows, np.int32), np.empty(rows.n_rows)
@@ -180,8 +186,9 @@ class SparseMeans(RunningMeans):
 
     def inertia(self, batch: Assigned) -> float:
         """See :class:`OnlineClusters`."""
-        squares = batch.rows.squared_norms(np.zeros(batch.rows.n_columns)) + 2.0 * batch.found
-        return float(batch.rows.weights @ np.maximum(squares, 0.0))
+        halves = 0.5 * batch.rows.squared_norms(np.zeros(batch.rows.n_columns)) + batch.found
+        unit = 1.0 if self._noise.on_sphere else 2.0
+        return unit * float(batch.rows.weights @ np.maximum(halves, 0.0))
 
     def _add(self, batch: Assigned) -> None:
         """See :class:`RunningMeans`."""
@@ -200,11 +207,15 @@ class SparseMeans(RunningMeans):
         self._sums_t[:, :k][:, which] = about_origin.T
         self._squares[which] = np.einsum("cd,cd->c", about_origin, about_origin)
 
-    def _means(self, which: Some) -> Floats:
+    def _sums_of(self, which: Some) -> Floats:
         """See :class:`RunningMeans`."""
-        sums = self._sums_t[:, : len(self._counts)][:, which].T
-        means: Floats = np.ascontiguousarray(sums) / self._divisors[which, None]
-        return means - self._params.reference
+        sums = np.ascontiguousarray(self._sums_t[:, : len(self._counts)][:, which].T)
+        return sums - self._divisors[which, None] * self._params.reference
+
+    @property
+    def _lengths(self) -> Floats:
+        """The lengths of sums, shape (k,); 1 where there is none."""
+        return np.sqrt(np.where(self._squares > 0, self._squares, 1.0))
 
 
 def online_clusters(
@@ -228,7 +239,7 @@ def online_clusters(
         Moments of all rows so far; None before the first.
     """
     storage = _STORAGES.get(type(rows))
-    if storage is not None and n_closest == 1 and type(noise) is Gaussian:
+    if storage is not None and n_closest == 1 and isinstance(noise, NearestNoise):
         return storage(noise, params, seen)
     return SweptClusters(Model(noise, OneHot(n_closest)), params, seen)
 
