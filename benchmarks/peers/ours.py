@@ -45,7 +45,8 @@ class Cofactor:
             for done in range(n_iter):
                 clusters.forget()
                 clusters.go_on(engine, 0.0, done + 1, lines)
-        return np.asarray(clusters.means + clusters.shift)
+        means = clusters.sums / np.maximum(clusters.counts, 1.0)[:, None]  # of the last labels
+        return np.asarray(means + clusters.shift)
 
     def lloyd_to_convergence(self) -> Array:
         return self.lloyd(LONG)
