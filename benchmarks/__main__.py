@@ -52,7 +52,8 @@ def main(
     machine.limit_threads(threads)
     effort = QUICK if quick else Effort(seconds, least=1, most=MOST_ROUNDS)
     comparisons, complaints = _run(cases, threads, effort)
-    _tell(comparisons, threads, out)
+    if comparisons:
+        _tell(comparisons, threads, out)
     if store_baseline:
         gate.store(comparisons)
     elif quick:

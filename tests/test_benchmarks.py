@@ -16,7 +16,7 @@ from benchmarks.cases import CASES, CONVERGENCE, ITERATION, Case, select
 from benchmarks.clocks import PerIteration
 from benchmarks.contest import Comparison, Effort, Spread, contest
 from benchmarks.judges import divergence
-from benchmarks.peers import PEERS
+from benchmarks.peers import OURS, PEERS
 from benchmarks.problem import Factors, Problem
 from benchmarks.worker import ContenderError, contender
 
@@ -71,6 +71,12 @@ def test_generators_are_seeded() -> None:
     np.testing.assert_array_equal(workloads.hard(50, 8, seed=1), workloads.hard(50, 8, seed=1))
     once, again = (workloads.gamma_poisson(30, 20, 3, 200, seed=1) for _ in range(2))
     assert (once != again).nnz == 0
+
+
+@pytest.mark.parametrize("method", ["seeds", "default_fit", "lloyd_to_convergence", "mini_batches"])
+def test_cofactor_does_what_tasks_ask_for(method: str) -> None:
+    contender = PEERS[OURS].load()(Problem("iris", 3, n_threads=1))
+    assert getattr(contender, method)().shape == (3, 4)
 
 
 def test_the_divergence_of_sparse_data_is_that_of_dense(monkeypatch: pytest.MonkeyPatch) -> None:

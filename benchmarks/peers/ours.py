@@ -17,7 +17,8 @@ from cofactor.fit import first_rows, fit
 from cofactor.lloyd import COLUMNS, begun
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
-from cofactor.start import from_means, plus_plus
+from cofactor.start import from_means
+from cofactor.start.kmeans_plusplus import kmeans_plusplus
 from cofactor.stop import Stop
 
 SOME = 10_000  # rows to fit quickly
@@ -69,8 +70,7 @@ class Cofactor:
 
     def seeds(self) -> Array:
         p = self.problem
-        weights, rng = np.ones(p.X.shape[0]), np.random.RandomState(p.seed)
-        return plus_plus(p.X, p.k, weights, rng)
+        return kmeans_plusplus(p.X, p.k, random_state=p.seed, n_threads=p.n_threads)[0]
 
     def default_fit(self) -> Array:
         p = self.problem
