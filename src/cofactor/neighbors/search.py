@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cofactor.codes.hartigan import Hartigan
+from cofactor.codes.hartigan import Hartigan, Sweep
 from cofactor.codes.movable import Clustering, RowNumbers
 from cofactor.data import DenseRows
 from cofactor.data.base import Affine, Floats, Labels
@@ -24,24 +24,15 @@ KEPT_SHARE = 1.0  # what to expect of lists kept from slices, by what the last s
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What one pass over the rows did.
+class Pass(Sweep):
+    """What one pass over the rows did: a sweep, and what it cost.
 
     Attributes
     ----------
-    moved : int
-        How many rows changed their cluster.
-    gain : float
-        How much the inertia fell.
-    shift : float
-        Sum of the squared distances that means moved.
     evaluations : int
         Distances that were computed to propose moves.
     """
 
-    moved: int
-    gain: float
-    shift: float
     evaluations: int
 
 
