@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +18,7 @@ from cofactor.codes.linear import LinearCodes
 from cofactor.codes.onehot import assign_all, assign_top
 from cofactor.codes.posterior import Full
 from cofactor.engine import ThreadEngine
+from cofactor.engine.pool import Pool
 from cofactor.errors import InputError
 from cofactor.model import Model
 from cofactor.noise import Gamma, Multinomial, NegativeBinomial, Penalty
@@ -103,7 +103,7 @@ def test_any_number_of_threads_gives_the_same_bits(cell):
     problem = replace(cell.problem(seed=3), block_rows=4)
     serial = problem.fit(5)
     for n_threads in (1, 2, 3, 7):
-        with ThreadPoolExecutor(n_threads) as pool:
+        with Pool(n_threads) as pool:
             threaded = replace(problem, engine=ThreadEngine(pool, n_threads)).fit(5)
         assert_same_bits(threaded.params, serial.params)
         assert_same_bits(threaded.rows.states, serial.rows.states)

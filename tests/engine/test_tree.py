@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.engine import Additive, SerialEngine, ThreadEngine, engine_for
+from cofactor.engine.pool import Pool
 from cofactor.engine.threads import resolve_threads
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
@@ -74,7 +74,7 @@ def test_additive_adds_field_by_field():
 def test_engines_agree_to_the_bit(blocks, n_threads):
     states = [float(i) for i in range(len(blocks))]
     expected, expected_states = SerialEngine().map_reduce(step, blocks, states)
-    with ThreadPoolExecutor(n_threads) as pool:
+    with Pool(n_threads) as pool:
         got, new_states = ThreadEngine(pool, n_threads).map_reduce(step, blocks, states)
     assert got.count == expected.count == len(blocks)
     np.testing.assert_array_equal(got.sums, expected.sums)

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-_resting: dict[int, ThreadPoolExecutor] = {}  # by number of threads; at most one
+
+class Pool(ThreadPoolExecutor):
+    """A pool that knows its threads.
+
+    Attributes
+    ----------
+    threads : list of int
+        Their numbers in the system, as soon as they have started.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.threads: list[int] = []
+        super().__init__(n_threads, thread_name_prefix="cofactor", initializer=self._count)
+
+    def _count(self) -> None:
+        self.threads.append(threading.get_native_id())
+
+
+_resting: dict[int, Pool] = {}  # by number of threads; at most one
 
 
 @contextmanager
-def pool_of(n_threads: int) -> Iterator[ThreadPoolExecutor]:
+def pool_of(n_threads: int) -> Iterator[Pool]:
     """Lend a pool that nobody else uses meanwhile.
 
     The last pool given back is kept for the next caller that wants as many threads. Children made
@@ -22,9 +41,7 @@ def pool_of(n_threads: int) -> Iterator[ThreadPoolExecutor]:
     n_threads : int
         At least 1.
     """
-    pool = _resting.pop(n_threads, None) or ThreadPoolExecutor(
-        n_threads, thread_name_prefix="cofactor"
-    )
+    pool = _resting.pop(n_threads, None) or Pool(n_threads)
     try:
         yield pool
     except BaseException:  # some calls may go on

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from typing import TypeVar
 
 from cofactor.engine.base import Addable, Engine
 from cofactor.engine.blas import BlasHold
-from cofactor.engine.pool import pool_of
+from cofactor.engine.placement import wake_elsewhere
+from cofactor.engine.pool import Pool, pool_of
 from cofactor.engine.serial import SerialEngine, nothing
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
@@ -25,7 +26,7 @@ class ThreadEngine:
 
     Parameters
     ----------
-    pool : ThreadPoolExecutor
+    pool : Pool
         The workers, which nobody else uses.
     n_workers : int
         How many threads the pool may have.
@@ -33,16 +34,20 @@ class ThreadEngine:
         Called before blocks are run; kernels that work together need no preparation.
     """
 
-    def __init__(
-        self, pool: ThreadPoolExecutor, n_workers: int, prepare: Callable[[], None] = nothing
-    ) -> None:
+    def __init__(self, pool: Pool, n_workers: int, prepare: Callable[[], None] = nothing) -> None:
         self._pool = pool
         self._prepare = prepare
         self.n_workers = n_workers
 
     def together(self, function: Callable[[], None]) -> None:
         """See :meth:`cofactor.engine.base.Engine.together`; the calling thread takes part."""
-        others = [self._pool.submit(function) for _ in range(self.n_workers - 1)]
+        anywhere = wake_elsewhere(self._pool.threads)
+
+        def join() -> None:
+            anywhere()
+            function()
+
+        others = [self._pool.submit(join) for _ in range(self.n_workers - 1)]
         function()
         for other in others:
             if not other.cancel():  # it began
