@@ -13,7 +13,7 @@ from benchmarks.cases import Case
 from benchmarks.peers import OURS
 from benchmarks.worker import Contender, Verdict, contender
 
-PAUSE = 0.05  # seconds, while the threads of the last contender still spin
+PAUSE = 0.3  # seconds: OpenBLAS's threads spin for 2^28 cycles after their last work
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ class Cofactor:
         """Let every iteration compare every row with every center."""
         p, noise = self.problem, Gaussian()
         rows = DenseRows(self.X, np.ones(len(self.X)))
-        clusters = begun(rows, from_means(noise, [rows], self.means.astype(float)))
         lines = np.zeros((n_iter, COLUMNS))
         with engine_for(p.n_threads, p.n_threads) as engine:
+            clusters = begun(rows, from_means(noise, [rows], self.means.astype(float)))
             for done in range(n_iter):
                 clusters.forget()
                 clusters.go_on(engine, 0.0, done + 1, lines)

@@ -12,7 +12,7 @@ from cofactor.engine.base import Addable, Engine
 from cofactor.engine.blas import BlasHold
 from cofactor.engine.placement import wake_elsewhere
 from cofactor.engine.pool import Pool, pool_of
-from cofactor.engine.serial import SerialEngine, nothing
+from cofactor.engine.serial import SerialEngine
 from cofactor.engine.tree import PairwiseSum
 from cofactor.errors import InputError
 
@@ -30,13 +30,10 @@ class ThreadEngine:
         The workers, which nobody else uses.
     n_workers : int
         How many threads the pool may have.
-    prepare : callable
-        Called before blocks are run; kernels that work together need no preparation.
     """
 
-    def __init__(self, pool: Pool, n_workers: int, prepare: Callable[[], None] = nothing) -> None:
+    def __init__(self, pool: Pool, n_workers: int) -> None:
         self._pool = pool
-        self._prepare = prepare
         self.n_workers = n_workers
 
     def together(self, function: Callable[[], None]) -> None:
@@ -57,7 +54,6 @@ class ThreadEngine:
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
     ) -> tuple[A, list[S]]:
         """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
-        self._prepare()
         leaves: dict[Future[tuple[A, S]], int] = {
             self._pool.submit(step, block, state): leaf
             for leaf, (block, state) in enumerate(zip(blocks, states, strict=True))
@@ -72,13 +68,16 @@ class ThreadEngine:
 
     def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
         """See :meth:`cofactor.engine.base.Engine.map`."""
-        self._prepare()
         return list(self._pool.map(function, items))
 
 
 @contextmanager
 def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
-    """Open the engine for a fit, with BLAS held to one thread from its first blocks to its end.
+    """Open the engine for a fit, with BLAS held to one thread.
+
+    BLAS's own threads would go on spinning for a tenth of a second after every product that they
+    shared, on processors that kernels need. A single block is too small for them to be called;
+    BLAS is held only once it is run, which spares small fits the time.
 
     Parameters
     ----------
@@ -94,11 +93,13 @@ def engine_for(n_threads: int | None, n_blocks: int) -> Iterator[Engine]:
     """
     n_workers = min(resolve_threads(n_threads), n_blocks)
     with BlasHold() as hold_blas:
+        if n_blocks > 1:
+            hold_blas()
         if n_workers == 1:
             yield SerialEngine(hold_blas)
         else:
             with pool_of(n_workers) as pool:
-                yield ThreadEngine(pool, n_workers, hold_blas)
+                yield ThreadEngine(pool, n_workers)
 
 
 def resolve_threads(n_threads: int | None) -> int:
