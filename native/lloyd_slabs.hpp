@@ -4,12 +4,12 @@
 #pragma once
 
 #include "lloyd_space.hpp"
+#include "word_tiles.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
 constexpr size_t slab_rows = tile_components * tile_vectors / 2;    // as registers allow
 constexpr size_t padded_rows = round_up(slab_rows, 8);
-constexpr float unit = 0x1p-24f;  // of rounding
 
 // out[r * stride + j] = loss of row r under component j of a slab, which is interleaved.
 COFACTOR_INLINE void slab_losses(const float* const* rows, const float* slab, const float* offsets,

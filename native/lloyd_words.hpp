@@ -8,70 +8,9 @@
 #pragma once
 
 #include "lloyd_bounds.hpp"
-#include "words.hpp"
+#include "word_tiles.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-constexpr std::int32_t no_component = (1 << 30) + (1 << 29) - 1;  // a loss beyond all others
-
-template <size_t size>
-using WordTile = Int<float>[size][tile_vectors];
-
-// losses[r] = offset of component r less its product with each row of a panel; pair l of it is
-// words[r * across + l * along].
-template <size_t size>
-COFACTOR_INLINE void word_losses(const std::int32_t* panel, const std::int32_t* words,
-                                 size_t across, size_t along, const std::int32_t* offsets,
-                                 size_t pairs, WordTile<size>& losses) {
-    WordTile<size> product = {};
-    for (size_t l = 0; l < pairs; ++l) {
-        Int<float> x[tile_vectors];
-        for (size_t v = 0; v < tile_vectors; ++v) x[v] = load_words(panel + v * lanes<float>);
-        for (size_t r = 0; r < size; ++r) {
-            const Int<float> e = splat_int<float>(words[r * across]);
-            for (size_t v = 0; v < tile_vectors; ++v)
-                product[r][v] = add_products(product[r][v], x[v], e);
-        }
-        panel += tile_rows<float>;
-        words += along;
-    }
-    for (size_t r = 0; r < size; ++r)
-        for (size_t v = 0; v < tile_vectors; ++v) losses[r][v] = offsets[r] - product[r][v];
-}
-
-COFACTOR_INLINE Int<float> least(Int<float> a, Int<float> b) { return a < b ? a : b; }
-COFACTOR_INLINE Int<float> most(Int<float> a, Int<float> b) { return a > b ? a : b; }
-
-// The two smallest losses of each row of a panel, and the slot of the smallest.
-struct WordTwo {
-    Int<float> loss[tile_vectors], second[tile_vectors], slot[tile_vectors];
-
-    COFACTOR_INLINE void start() {
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            loss[v] = second[v] = splat_int<float>(no_component);
-            slot[v] = Int<float>{};
-        }
-    }
-
-    // slot_of(r) = the slot of component r of a tile.
-    template <size_t size, class SlotOf>
-    COFACTOR_INLINE void offer(SlotOf slot_of, const WordTile<size>& tile) {
-        for (size_t r = 0; r < size; ++r) {
-            const Int<float> id = splat_int<float>(slot_of(r));
-            for (size_t v = 0; v < tile_vectors; ++v) {
-                const Int<float> better = tile[r][v] < loss[v];
-                second[v] = least(second[v], most(loss[v], tile[r][v]));
-                loss[v] = least(tile[r][v], loss[v]);
-                slot[v] = better ? id : slot[v];
-            }
-        }
-    }
-};
-
-COFACTOR_INLINE Vec<float> roots(Vec<float> squares) {
-    for (size_t i = 0; i < lanes<float>; ++i) squares[i] = __builtin_sqrtf(squares[i]);
-    return squares;
-}
 
 // What is known of a panel of rows: `beside` is the second smallest loss of the best one's group.
 struct WordPanel {
@@ -127,26 +66,11 @@ public:
 
 private:
     void round(size_t v, std::int32_t* panel, WordPanel& known) const {
-        constexpr float magic = 0x1.8p23f;  // whole numbers are the last bits of sums with it
         const float factor = static_cast<float>(1 / space_.progress->grain);
-        const float upwards = 1 + unit * static_cast<float>(2 * space_.pairs + 8);
-        Int<float> square{};
-        Vec<float> rest{};
-        for (size_t l = 0; l < space_.pairs; ++l) {
-            Int<float> bits[2];
-            for (size_t half = 0; half < 2; ++half) {
-                const size_t at = (2 * l + half) * tile_rows<float> + v * lanes<float>;
-                const Vec<float> value = load(floats_ + at) * factor, sum = value + magic;
-                const Vec<float> error = value - (sum - magic);
-                rest += error * error;
-                __builtin_memcpy(&bits[half], &sum, sizeof sum);
-            }
-            const Int<float> pair = (bits[0] & 0xffff) | (bits[1] << 16);
-            square = add_products(square, pair, pair);
-            store_words(panel + l * tile_rows<float> + v * lanes<float>, pair);
-        }
-        known.half_square[v] = square >> 1;
-        known.blur[v] = roots(rest) * upwards + static_cast<float>(space_.progress->blur);
+        const Rounded rounded = round_rows(floats_ + v * lanes<float>, space_.pairs, factor,
+                                           panel + v * lanes<float>);
+        known.half_square[v] = rounded.square >> 1;
+        known.blur[v] = rounded.rest + static_cast<float>(space_.progress->blur);
     }
 
     const LloydRows<T> rows_;

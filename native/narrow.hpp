@@ -18,7 +18,7 @@ struct NarrowRows {
     const double* shift;
     double scale;
 
-    COFACTOR_INLINE NarrowedRows four(const double* const* rows) const {
+    COFACTOR_INLINE NarrowedRows entries(const double* const* rows) const {
         return {rows, shift, scale};
     }
 };
@@ -69,49 +69,57 @@ private:
     float slope_, constant_;
 };
 
-// The power of two that rows and components are searched with, and the doubt that remains.
+// The power of two that rows and components are searched with as floats, and the doubt that
+// remains. `reach` is the largest norm of a component and `offset` the largest finite |b|, scaled.
 template <class T>
-struct Rounding;
+struct Rounding {
+    Rounding(Matrix<const T> components, const T* offsets)
+        : scale(scale_of(components)),
+          reach(reach_of(components)),
+          offset(largest_offset(offsets, components.rows) * scale * scale),
+          doubt(components.columns, reach, offset) {}
 
-template <>
-struct Rounding<float> {
-    Rounding(Matrix<const float> components, const float*) : doubt(components.columns, 0, 0) {}
-
-    const float scale = 1;
-    const Doubt doubt;
-};
-
-template <>
-struct Rounding<double> {
-    Rounding(Matrix<const double> components, const double* offsets)
-        : scale(narrowing_scale(components.data, components.rows * components.columns)),
-          doubt(components.columns, reach(components) * scale,
-                largest_offset(offsets, components.rows) * scale * scale) {}
-
-    const double scale;
+    const double scale, reach, offset;
     const Doubt doubt;
 
 private:
-    double reach(Matrix<const double> components) const {
-        double largest = 0;
-        for (size_t j = 0; j < components.rows; ++j) {
-            const double* const e = components.data + j * components.columns;
-            largest = larger(largest, sum_of(components.columns, [=](size_t l) {
-                return e[l] * scale * (e[l] * scale);
-            }));
-        }
-        return __builtin_sqrt(largest) / scale;
+    // Floats are searched as they are.
+    static double scale_of(Matrix<const float>) { return 1; }
+    static double scale_of(Matrix<const double> components) {
+        return narrowing_scale(components.data, components.rows * components.columns);
     }
 
-    static double largest_offset(const double* offsets, size_t k) {
+    double reach_of(Matrix<const T> components) const {
+        double largest = 0;
+        for (size_t j = 0; j < components.rows; ++j) {
+            const T* const e = components.data + j * components.columns;
+            largest = larger(largest, sum_of(components.columns, [=](size_t l) {
+                const double value = static_cast<double>(e[l]) * scale;
+                return value * value;
+            }));
+        }
+        return __builtin_sqrt(largest);
+    }
+
+    static double largest_offset(const T* offsets, size_t k) {
         double largest = 0;
         for (size_t j = 0; j < k; ++j) {
-            const double size = __builtin_fabs(offsets[j]);
+            const double size = __builtin_fabs(static_cast<double>(offsets[j]));
             if (size < __builtin_inf()) largest = larger(largest, size);
         }
         return largest;
     }
 };
+
+// The squared norms of a vector of rows, from their panel.
+COFACTOR_INLINE Vec<float> panel_squares(const float* panel, size_t d, size_t v) {
+    Vec<float> squares{};
+    for (size_t l = 0; l < d; ++l) {
+        const Vec<float> x = load(panel + l * tile_rows<float> + v * lanes<float>);
+        squares += x * x;
+    }
+    return squares;
+}
 
 // Whether a mask holds for the first rows of a panel; call visit(i) for each, and count them.
 template <class Visit>

@@ -1,7 +1,7 @@
 // The nearest component of every row of an array, found by any number of threads.
 #pragma once
 
-#include "narrow.hpp"
+#include "nearest_words.hpp"
 #include "relay.hpp"
 
 namespace cofactor::COFACTOR_ISA {
@@ -15,17 +15,6 @@ COFACTOR_INLINE void write_labels(const Int<float>* component, size_t count, Lab
         __builtin_memcpy(labels, component, count * sizeof *labels);
 }
 
-// The norms of a vector of rows, from their panel.
-COFACTOR_INLINE Vec<float> panel_norms(const float* panel, size_t d, size_t v) {
-    Vec<float> squares{}, norm;
-    for (size_t l = 0; l < d; ++l) {
-        const Vec<float> x = load(panel + l * tile_rows<float> + v * lanes<float>);
-        squares += x * x;
-    }
-    for (size_t i = 0; i < lanes<float>; ++i) norm[i] = __builtin_sqrtf(squares[i]);
-    return norm;
-}
-
 template <class T>
 class NearestJob {
 public:
@@ -35,48 +24,85 @@ public:
           rows_(X.rows),
           columns_(X.columns),
           rounding_(components, offsets),
-          rounded_(components, offsets, rounding_.scale),
-          exact_(wide ? components : Matrix<const T>{components.data, 0, X.columns}, offsets),
+          in_words_(words_pay(X.rows, components) &&
+                    WordComponents::suit(components.rows, offsets, rounding_)),
+          exact_(components, offsets),
+          rounded_(wide && !in_words_ ? components : none(X.columns), offsets,
+                   static_cast<T>(rounding_.scale)),
+          words_(in_words_ ? components : none(X.columns), offsets, rounding_),
           search_(X, shift, tiles(), X.rows),
-          piece_rows_(round_up(brief / (components.rows * X.columns + 1) + 1,
-                               search_.rows_at_once())),
+          word_search_(X, shift, words_, exact_.tiles(), rounding_),
+          piece_rows_(round_up(brief / (components.rows * X.columns + 1) + 1, rows_at_once())),
           labels_(labels),
           astray_(astray) {}
 
     void work(size_t piece) {
         const size_t begin = piece * piece_rows_, end = smaller(begin + piece_rows_, rows_);
-        const auto norms = [this](size_t, const float* panel, size_t v) {
-            return panel_norms(panel, columns_, v);
-        };
-        const auto found = [this](size_t row, size_t count, const Int<float>* component) {
-            write_labels(component, count, labels_ + row);
-        };
-        const size_t astray =
-            search_.run(begin, end, rounding_.scale, rounding_.doubt, norms, found);
-        __atomic_add_fetch(astray_, static_cast<std::int64_t>(astray), __ATOMIC_RELAXED);
+        if (in_words_)
+            word_search_.run(begin, end, writer());
+        else
+            report_astray(search_.run(begin, end, rounding_.scale, rounding_.doubt, norms(),
+                                      writer()));
     }
 
     size_t advance() {
         return board_->notes[0]++ ? 0 : (rows_ + piece_rows_ - 1) / piece_rows_;
     }
 
+    // Settle what this thread left in doubt.
+    void finish() {
+        if (in_words_) report_astray(word_search_.finish(writer()));
+    }
+
 private:
     static constexpr bool wide = sizeof(T) > sizeof(float);
     static constexpr size_t brief = 1 << 21;  // products, a small part of a millisecond
+
+    // Rounding a row costs about as much as comparing it with a few dozen components.
+    static bool words_pay(size_t rows, Matrix<const T> components) {
+        constexpr size_t least_rows = 1024, least_components = 24, least = 20, most = 4096;
+        return rows >= least_rows && components.rows >= least_components &&
+               components.columns >= least && components.columns <= most;
+    }
+
+    static Matrix<const T> none(size_t columns) { return {nullptr, 0, columns}; }
 
     SearchTiles<T> tiles() const {
         if constexpr (wide)
             return {rounded_.tiles(), exact_.tiles()};
         else
-            return {rounded_.tiles(), rounded_.tiles()};
+            return {exact_.tiles(), exact_.tiles()};
+    }
+
+    size_t rows_at_once() const {
+        return in_words_ ? word_search_.rows_at_once() : search_.rows_at_once();
+    }
+
+    auto norms() const {
+        return [this](size_t, const float* panel, size_t v) {
+            return roots(panel_squares(panel, columns_, v));
+        };
+    }
+
+    auto writer() const {
+        return [this](size_t row, size_t count, const Int<float>* component) {
+            write_labels(component, count, labels_ + row);
+        };
+    }
+
+    void report_astray(size_t rows) const {
+        __atomic_add_fetch(astray_, static_cast<std::int64_t>(rows), __ATOMIC_RELAXED);
     }
 
     Board* const board_;
     const size_t rows_, columns_;
     const Rounding<T> rounding_;
-    const PackedComponents<float> rounded_;
+    const bool in_words_;
     const PackedComponents<T> exact_;
+    const PackedComponents<float> rounded_;
+    const WordComponents words_;
     NearestSearch<T> search_;
+    WordNearest<T> word_search_;
     const size_t piece_rows_;
     Label* const labels_;
     std::int64_t* const astray_;
@@ -88,6 +114,7 @@ void nearest(std::int64_t* board, Matrix<const T> X, const T* shift, Matrix<cons
     Board* const shared = reinterpret_cast<Board*>(board);
     NearestJob<T> job(shared, X, shift, components, offsets, labels, astray);
     Relay<NearestJob<T>>(shared).run(job);
+    job.finish();
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -186,7 +186,7 @@ private:
             decltype(narrow_.X.data) four[4];
             for (size_t j = 0; j < 4; ++j)
                 four[j] = narrow_.X.data + number(row + smaller(i + j, panel.count - 1)) * d_;
-            transpose_four(narrow_.four(four), d_, packed + i, size);
+            transpose_four(narrow_.entries(four), d_, packed + i, size);
         }
         start<width>(packed, panel);
     }

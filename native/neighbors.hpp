@@ -28,7 +28,7 @@ template <class Rows>
 COFACTOR_INLINE void narrow_row(const Rows& rows, size_t n, float* out, size_t padded) {
     const size_t d = rows.X.columns;
     decltype(rows.X.data) row[] = {rows.X.data + n * d};
-    const auto entries = rows.four(row);
+    const auto entries = rows.entries(row);
     for (size_t l = 0; l < d; ++l) out[l] = entries.one(0, l);
     for (size_t l = d; l < padded; ++l) out[l] = 0;
 }

@@ -75,7 +75,7 @@ struct PlainRows {
     Matrix<const T> X;
     const T* shift;
 
-    COFACTOR_INLINE ShiftedRows<T> four(const T* const* rows) const { return {rows, shift}; }
+    COFACTOR_INLINE ShiftedRows<T> entries(const T* const* rows) const { return {rows, shift}; }
 };
 
 // panel[l * tile_rows + i] = entry l of row at(i), for i < count; beyond, the last row is repeated.
@@ -84,10 +84,11 @@ COFACTOR_INLINE void pack_panel(const Rows& rows, size_t count, At at,
                                 typename Rows::Packed* panel) {
     using T = typename Rows::Packed;
     const size_t d = rows.X.columns;
-    for (size_t i = 0; i < tile_rows<T>; i += 4) {
-        decltype(rows.X.data) four[4];
-        for (size_t j = 0; j < 4; ++j) four[j] = rows.X.data + at(smaller(i + j, count - 1)) * d;
-        transpose_four(rows.four(four), d, panel + i, tile_rows<T>);
+    for (size_t i = 0; i < tile_rows<T>; i += rows_together<T>) {
+        decltype(rows.X.data) from[rows_together<T>];
+        for (size_t j = 0; j < rows_together<T>; ++j)
+            from[j] = rows.X.data + at(smaller(i + j, count - 1)) * d;
+        transpose(rows.entries(from), d, panel + i, tile_rows<T>);
     }
 }
 

@@ -9,10 +9,10 @@ typedef short Shorts __attribute__((vector_size(vector_bytes)));
 
 // x[i] + y[i] . z[i], where y and z hold two numbers of 16 bits each.
 COFACTOR_INLINE Int<float> add_products(Int<float> x, Int<float> y, Int<float> z) {
-#if defined(__AVX512BW__) && defined(__clang__)
-    return x + (Int<float>)__builtin_ia32_pmaddwd512((Shorts)y, (Shorts)z);
-#elif defined(__AVX512BW__)
-    return x + __builtin_ia32_pmaddwd512_mask((Shorts)y, (Shorts)z, Int<float>{}, 0xffff);
+#if defined(__AVX512VNNI__) && defined(__clang__)
+    return (Int<float>)__builtin_ia32_vpdpwssd512((Int<float>)x, (Int<float>)y, (Int<float>)z);
+#elif defined(__AVX512VNNI__)
+    return __builtin_ia32_vpdpwssd_v16si(x, y, z);
 #elif defined(__AVX2__)
     return x + (Int<float>)__builtin_ia32_pmaddwd256((Shorts)y, (Shorts)z);
 #elif defined(__SSE2__)

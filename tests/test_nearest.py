@@ -17,9 +17,9 @@ every = pytest.mark.parametrize("name", kernels.available())
 quick = settings(max_examples=40, deadline=None)
 
 dtypes = st.sampled_from([np.float32, np.float64])
-rows = st.integers(0, 150)
+rows = st.integers(0, 150) | st.integers(1024, 1200)  # many are searched in whole numbers
 columns = st.integers(1, 40)
-components = st.integers(1, 40)
+components = st.integers(1, 60)
 generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
@@ -77,7 +77,7 @@ def test_labels_and_ties_are_those_of_the_reference(name, rng, dtype, n, d, k):
     dtypes,
     rows,
     columns,
-    st.integers(2, 40),
+    st.integers(2, 60),
     st.sampled_from([0.0, 1e-14, 1e-7, 1e-3]),
     st.sampled_from([-600, -300, 0, 300, 500]),
 )
@@ -92,6 +92,21 @@ def test_rows_between_components_go_where_their_own_precision_says(
     parts = (scale * parts).astype(dtype)
     shift = (scale * rng.normal(size=d)).astype(dtype)
     inputs = X + shift, shift, parts, half_norms(parts)
+    implementation = kernels.load(name)
+    labels, astray = nearest(implementation, *inputs)
+    np.testing.assert_array_equal(labels, searched(implementation, *inputs))
+    assert astray == 0
+
+
+@every
+@quick
+@given(generators, dtypes, st.integers(1024, 1200), st.integers(20, 40), st.integers(24, 60))
+def test_rows_of_any_length_find_their_components(name, rng, dtype, n, d, k):
+    """Whole numbers serve rows that are longer than all components, and vanish for short ones."""
+    lengths = 10.0 ** rng.integers(-12, 12, size=(n, 1))
+    X = (lengths * rng.normal(size=(n, d))).astype(dtype)
+    parts = rng.normal(size=(k, d)).astype(dtype)
+    inputs = X, np.zeros(d, dtype), parts, half_norms(parts)
     implementation = kernels.load(name)
     labels, astray = nearest(implementation, *inputs)
     np.testing.assert_array_equal(labels, searched(implementation, *inputs))
@@ -132,7 +147,7 @@ def test_any_number_of_threads_finds_the_same(name, dtype, n_threads, n, d, k):
 @given(
     generators,
     dtypes,
-    st.integers(1, 60),
+    st.integers(1, 60) | st.just(1024),
     columns,
     components,
     st.sampled_from([np.nan, np.inf, -np.inf]),
