@@ -133,7 +133,7 @@ private:
     void scan(size_t range) {
         RangeNotes& notes = space_.notes[range];
         notes.moved = notes.events = notes.searched = notes.doubts = 0;
-        if (iteration() == 0) measure_norms(range);
+        if (iteration() == 0) prepare(range);
         const auto found = [&](size_t n, Label label) { assign(range, n, label); };
         if (state_.words && !(state_.bounded && notes.known)) {
             notes.searched = static_cast<std::int64_t>(space_.end(range) - space_.begin(range));
@@ -149,7 +149,8 @@ private:
         if (anew()) carry_all(range);
     }
 
-    void measure_norms(size_t range) {
+    void prepare(size_t range) {
+        search_.prepare(space_.begin(range), space_.end(range));
         for (size_t n = space_.begin(range); n < space_.end(range); ++n)
             space_.norms[n] = static_cast<float>(__builtin_sqrt(squared_row(n)) * state_.scale);
     }

@@ -22,7 +22,16 @@ public:
             for (size_t i = 0; i < count; ++i)
                 found(row + i, component[i / lanes<float>][i % lanes<float>]);
         };
-        search_.run(begin, end, space_.progress->scale, doubt, norms, each);
+        const PackedRows<float> packed{space_.panels, space_.d};
+        if (space_.panels)
+            search_.run(packed, begin, end, doubt, norms, each);
+        else
+            search_.run(begin, end, space_.progress->scale, doubt, norms, each);
+    }
+
+    // Keep the rows of a range as they will be searched, if there is room.
+    void prepare(size_t begin, size_t end) const {
+        if (space_.panels) search_.pack(begin, end, space_.progress->scale, space_.panels);
     }
 
 private:

@@ -64,6 +64,7 @@ template <class T>
 struct LloydSpace {
     static constexpr size_t own_sums = 8192;   // entries of sums that a range keeps for itself
     static constexpr size_t most_pieces = 16;  // of the work on components
+    static constexpr size_t few_entries = 1 << 20;  // of rows that are kept packed
 
     LloydSpace(size_t n, size_t d, size_t k, Carver carver)
         : n(n),
@@ -90,6 +91,9 @@ struct LloydSpace {
           exact_tiles(carver.take<T>(wide ? tiles_size : 0)),
           exact_offsets(carver.take<T>(wide ? round_up(k, tile_components) : 0)),
           norms(carver.take<float>(n + tile_rows<float>)),
+          panels(groups == 0 && n * d <= few_entries
+                     ? carver.take<float>(round_up(n, tile_rows<float>) * d)
+                     : nullptr),
           vectors(carver.take<float>(groups ? k * d : 0)),
           members(carver.take<Label>(slots)),
           places(carver.take<Label>(groups ? k : 0)),
@@ -153,6 +157,7 @@ struct LloydSpace {
     float *const tiles, *const tile_offsets;  // components as they are searched for, interleaved
     T *const exact_tiles, *const exact_offsets;  // in float64, to settle doubts
     float* const norms;  // of rows as they are searched
+    float* const panels;  // of few rows, packed once and for all; or null
     float* const vectors;                         // components as they are searched for, one by one
     Label *const members, *const places;          // components of slots, slots of components
     float *const slabs, *const slab_offsets;      // the components of the slots, interleaved

@@ -203,10 +203,23 @@ public:
 
     size_t rows_at_once() const { return scanner_.rows_at_once(); }
 
+    // Pack rows, from the beginning of a panel on, for searches of the same scale.
+    void pack(size_t begin, size_t end, double scale, float* panels) const {
+        const auto rows = searched(X_, shift_, scale);
+        for (size_t row = begin; row < end; row += tile_rows<float>)
+            panel_of(rows, row, smaller(tile_rows<float>, end - row), panels + row * X_.columns);
+    }
+
     // Call found(row, count, components) for the rows of every panel; return how many rows have no
     // finite loss. `norms(row, panel, v)` gives the norms of a vector of scaled rows.
     template <class Norms, class Found>
     size_t run(size_t begin, size_t end, double scale, const Doubt& doubt, Norms norms,
+               Found found) {
+        return run(searched(X_, shift_, scale), begin, end, doubt, norms, found);
+    }
+
+    template <class Rows, class Norms, class Found>
+    size_t run(const Rows& rows, size_t begin, size_t end, const Doubt& doubt, Norms norms,
                Found found) {
         size_t astray = 0;
         const auto write = [&](size_t row, size_t count, const Keeper& keeper, size_t p,
@@ -216,7 +229,7 @@ public:
             astray += conclude(row, count, unclear, best);
             found(row, count, best.component);
         };
-        scanner_.scan(searched(X_, shift_, scale), begin, end, write);
+        scanner_.scan(rows, begin, end, write);
         return astray;
     }
 

@@ -144,7 +144,7 @@ private:
 
     void pack(size_t row, size_t count, size_t p) {
         pack_panel(rows_, count, [=](size_t i) { return row + i; }, static_cast<float*>(floats_));
-        prefetch_rows(rows_.X, row + rows_at_once(), tile_rows<float>);
+        prefetch_rows(rows_, row + rows_at_once(), tile_rows<float>);
         Vec<float> squares[tile_vectors], largest{};
         for (size_t v = 0; v < tile_vectors; ++v) {
             squares[v] = panel_squares(floats_, 2 * components_.pairs, v);

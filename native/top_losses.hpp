@@ -92,6 +92,25 @@ COFACTOR_INLINE void pack_panel(const Rows& rows, size_t count, At at,
     }
 }
 
+// Rows that were packed before: all panels, one after the other.
+template <class T>
+struct PackedRows {
+    const T* panels;
+    size_t columns;
+};
+
+// The panel of some rows, packed into a place if need be.
+template <class Rows>
+COFACTOR_INLINE const typename Rows::Packed* panel_of(const Rows& rows, size_t row, size_t count,
+                                                      typename Rows::Packed* place) {
+    pack_panel(rows, count, [=](size_t i) { return row + i; }, place);
+    return place;
+}
+template <class T>
+COFACTOR_INLINE const T* panel_of(const PackedRows<T>& rows, size_t row, size_t, T*) {
+    return rows.panels + row * rows.columns;
+}
+
 // Entry l of component r of a group is group[r * across + l * along].
 template <class T>
 COFACTOR_INLINE void tile_losses(const T* panel, const T* group, size_t across, size_t along,
@@ -125,13 +144,17 @@ template <class T, class State>
 }
 
 // Ask for rows that will be packed soon.
-template <class S>
-COFACTOR_INLINE void prefetch_rows(Matrix<const S> X, size_t row, size_t count) {
+template <class Rows>
+COFACTOR_INLINE void prefetch_rows(const Rows& rows, size_t row, size_t count) {
+    const auto X = rows.X;
     if (row >= X.rows) return;
     const char* const first = reinterpret_cast<const char*>(X.data + row * X.columns);
-    const size_t bytes = smaller(count, X.rows - row) * X.columns * sizeof(S);
+    const size_t bytes = smaller(count, X.rows - row) * X.columns * sizeof *X.data;
     for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(first + at);
 }
+
+template <class T>
+COFACTOR_INLINE void prefetch_rows(const PackedRows<T>&, size_t, size_t) {}
 
 // Offers all components to all rows. A block of panels stays in the cache while blocks of
 // components pass by; when all components stay there as well, a block is a few panels.
@@ -146,6 +169,7 @@ public:
           panel_size_(tile_rows<T> * components.d),
           panels_(panels_at_once(rows, keep)),
           packed_(panels_ * panel_size_),
+          panel_(panels_),
           keeper_(keep, components.k, panels_) {}
 
     COFACTOR_INLINE size_t rows_at_once() const { return panels_ * tile_rows<T>; }
@@ -160,7 +184,7 @@ public:
             for (size_t g = 0; g < components_.groups(); g += groups_)
                 scan_groups(rows, begin, last, g, smaller(g + groups_, components_.groups()));
             for (size_t row = begin, p = 0; row < last; row += tile_rows<T>, ++p)
-                write(row, smaller(tile_rows<T>, last - row), keeper_, p, panel(p));
+                write(row, smaller(tile_rows<T>, last - row), keeper_, p, panel_[p]);
         }
     }
 
@@ -173,13 +197,11 @@ private:
                                          (rows + tile_rows<T> - 1) / tile_rows<T>));
     }
 
-    COFACTOR_INLINE T* panel(size_t p) const { return packed_ + p * panel_size_; }
-
     template <class Rows>
     void pack(const Rows& rows, size_t begin, size_t end) {
         for (size_t row = begin, p = 0; row < end; row += tile_rows<T>, ++p) {
-            pack_panel(rows, smaller(tile_rows<T>, end - row), [=](size_t i) { return row + i; },
-                       panel(p));
+            panel_[p] = panel_of(rows, row, smaller(tile_rows<T>, end - row),
+                                 packed_ + p * panel_size_);
             keeper_.start(p);
         }
     }
@@ -188,14 +210,15 @@ private:
     void scan_groups(const Rows& rows, size_t begin, size_t end, size_t first, size_t last) {
         for (size_t row = begin, p = 0; row < end; row += tile_rows<T>, ++p) {
             if (last == components_.groups())  // the panel's place is soon free for other rows
-                prefetch_rows(rows.X, row + rows_at_once(), tile_rows<T>);
-            keeper_.put(p, scan_panel<T>(panel(p), components_, first, last, keeper_.take(p)));
+                prefetch_rows(rows, row + rows_at_once(), tile_rows<T>);
+            keeper_.put(p, scan_panel<T>(panel_[p], components_, first, last, keeper_.take(p)));
         }
     }
 
     const Tiles<T> components_;
     const size_t groups_, panel_size_, panels_;
     const Scratch<T> packed_;
+    const Scratch<const T*> panel_;
     Keeper keeper_;
 };
 

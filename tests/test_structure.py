@@ -11,7 +11,7 @@ import pytest
 
 import cofactor
 
-ROOT = Path(cofactor.__path__[0])
+ROOT = Path(cofactor.__file__).parent
 # From the ground up; a module may import from lower layers and from its own package.
 LAYERS = [
     {"errors", "lazy"},

@@ -34,6 +34,7 @@ NO_HEAD = -800_000_000  # norm of a row that is always measured
 FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
 ORDERING, BOXED = 8, 8  # coordinates that rows are ordered by; pairs of them that make a box
 ROUNDED_ROWS = 1024  # whole blocks
+TINY = 1 << 13  # entries times seeds, below which rows are measured sooner than bounded
 WORK_PER_CALL = 1 << 32  # products of heads between two looks at the clock
 
 
@@ -69,7 +70,8 @@ class Grid:
             If squared distances overflow.
         """
         norms = _norms(X, head.reference, engine)
-        radius = _radius(norms, X.dtype)
+        _check_range(norms, X.dtype)
+        radius = _radius(norms)
         unit = LARGEST / radius if radius > 0 else 1.0
         rounding = 4.0 * (X.shape[1] + 16) * np.finfo(X.dtype).eps
         slack = np.sqrt(head.width) * (1.0 + LARGEST * rounding) + 1.0
@@ -147,6 +149,16 @@ class Layout:
         kernels.seeding_boxes(layout.firsts, layout.boxes)
         return layout
 
+    @classmethod
+    def bare(cls, n_rows: int) -> Self:
+        """Return a layout without coordinates: every row is measured at every step."""
+        order, places = _in_order(n_rows), np.arange(n_rows, dtype=np.int32)
+        norms = np.where(order < 0, EVERYTHING, NO_HEAD).astype(np.int32)
+        n_blocks = len(order) // SEEDING_BLOCK
+        nothing = np.empty((n_blocks * SEEDING_STRIP, 0), dtype=np.int32)
+        profiles = np.empty((0, 0), dtype=np.int16)
+        return cls(order, places, nothing, nothing, norms, profiles, nothing[:n_blocks])
+
     def _pack(self, grid: Grid, slots: slice) -> None:
         """Write the coordinates of the rows in some slots, whole blocks of them."""
         rows = self.order[slots]
@@ -191,6 +203,9 @@ class ScreenedRows:
             If squared distances overflow.
         """
         X = _enlarged(X)
+        if X.size * k <= TINY:
+            _check_range(_norms(X, X[0], engine), X.dtype)
+            return cls(X, weights, Layout.bare(len(X)), 1.0, 0.0, engine)
         grid = Grid.of(X, head_map(X, k), engine)
         return cls(X, weights, Layout.of(grid, engine), grid.scale, grid.slack, engine)
 
@@ -224,7 +239,7 @@ class ScreenedRows:
             **_untouched(self.layout, self.X.dtype),
             **_scratch(self.layout, trials),
         )
-        products = 2 * (self.layout.firsts.size + self.layout.others.size) * trials
+        products = max(1, 2 * (self.layout.firsts.size + self.layout.others.size) * trials)
         for part in _parts(k, max(1, WORK_PER_CALL // products)):
             last = min(part.stop, k)
             board = np.zeros(BOARD_SIZE, dtype=np.int64)
@@ -269,12 +284,17 @@ def _scratch(layout: Layout, trials: int) -> dict[str, Any]:
 
 def _order(grid: Grid, engine: Engine) -> Integers:
     """Return the row in each slot, and -1 in those at the end that are empty."""
-    n = len(grid.X)
-    order = np.full(-(-n // SEEDING_BLOCK) * SEEDING_BLOCK, -1, dtype=np.int32)
-    order[:n] = np.arange(n, dtype=np.int32)
+    order = _in_order(len(grid.X))
     if grid.head.directions is not None:
         columns = min(ORDERING, grid.head.width)
-        kernels.seeding_order(grid.first(columns, engine), columns, order[:n])
+        kernels.seeding_order(grid.first(columns, engine), columns, order[: len(grid.X)])
+    return order
+
+
+def _in_order(n: int) -> Integers:
+    """Return slots for n rows, in whole blocks: row j in slot j."""
+    order = np.full(-(-n // SEEDING_BLOCK) * SEEDING_BLOCK, -1, dtype=np.int32)
+    order[:n] = np.arange(n, dtype=np.int32)
     return order
 
 
@@ -293,14 +313,17 @@ def _norms(X: Array, reference: Array, engine: Engine) -> Floats:
     return norms
 
 
-def _radius(norms: Floats, dtype: Any) -> float:
-    """Return how far away rows still have heads: a few outliers must not make all coarse."""
-    largest = norms.max()
-    if not 4.0 * largest < np.finfo(dtype).max:
+def _check_range(norms: Floats, dtype: Any) -> None:
+    if not 4.0 * norms.max() < np.finfo(dtype).max:
         raise InputError(
             "X has rows so far apart that their squared distances overflow; "
             "expected smaller numbers, so divide the data by their size."
         )
+
+
+def _radius(norms: Floats) -> float:
+    """Return how far away rows still have heads: a few outliers must not make all coarse."""
+    largest = norms.max()
     most = int(0.999 * (len(norms) - 1))
     usual = FAR**2 * np.partition(norms, most)[most]
     return float(np.sqrt(min(largest, usual) if usual > 0 else largest) * (1.0 + 1e-12))
