@@ -8,7 +8,8 @@ namespace cofactor::COFACTOR_ISA {
 
 constexpr double negligible = 42.0;  // nats below a row's best: e^-42 < 2^-60
 constexpr size_t sum_vectors = 8;    // of columns, whose sums are in registers
-constexpr size_t chunk_bytes = 18 * 1024;  // of L1, which may be shared
+// Of L1, which may be shared; long vectors want longer lists than it holds.
+constexpr size_t chunk_bytes = (vector_bytes < 64 ? 18 : 48) * 1024;
 
 // As many whole panels of rows as keep so many of their columns in L1.
 constexpr size_t chunk_rows =
