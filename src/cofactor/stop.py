@@ -69,6 +69,23 @@ class SmallChange:
 
 
 @dataclass(frozen=True)
+class Both:
+    """Stop when two rules say so at once, the first of which tells what that means."""
+
+    first: Rule
+    second: Rule
+
+    @property
+    def converged(self) -> bool:
+        """See :class:`Rule`."""
+        return self.first.converged
+
+    def __call__(self, trace: Trace) -> bool:
+        """See :class:`Rule`."""
+        return self.first(trace) and self.second(trace)
+
+
+@dataclass(frozen=True)
 class SmallGain:
     """Stop when the M-step before the last changed the objective by less than ``tolerance`` nats.
 

@@ -28,7 +28,7 @@ from cofactor.noise.base import NearestNoise
 from cofactor.online import Running
 from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
 from cofactor.start.rng import rng_for
-from cofactor.stop import NothingMoved, Rule, SmallShift, Stop, TimeLimit
+from cofactor.stop import Both, NothingMoved, Rule, SmallChange, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
 
@@ -65,7 +65,8 @@ class KMeans(ClusteringEstimator):
         For scikit-learn's sake; both names mean the same exact iterations.
     n_closest : int or None, default 1
         How many clusters each row's posterior keeps: 1 is k-means, C' is k-means-C', None keeps
-        all.
+        all. A posterior depends on σ², which is estimated; ``noise=Gaussian(fixed_variance=…)``
+        holds it, ``noise=Gaussian(first_variance=…, cooling=…)`` lets it fall step by step.
     noise : str or Noise, default 'gaussian'
         A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means or
         'von_mises_fisher' for spherical k-means, which judges rows by their cosine.
@@ -101,7 +102,8 @@ class KMeans(ClusteringEstimator):
     variance_ : float
         ``σ²``, only of Gaussian noise.
     free_energy_ : float
-        In nats for all rows, constants included: ``log L`` or a lower bound of it.
+        In nats for all rows, constants included: ``log L`` or a lower bound of it; how far below
+        tells :meth:`log_likelihood_gap`.
     trace_ : Trace
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     n_features_in_ : int
@@ -246,8 +248,14 @@ class KMeans(ClusteringEstimator):
         rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
         if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
             params = with_hard_dispersion(Model(noise, OneHot()), rows, params)
-            rules = (SmallShift(tolerance), limit)
+            rules = (self._still(tolerance), limit)
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
+
+    def _still(self, tolerance: float) -> Rule:
+        """Return the rule that ends soft clusters: while σ² cools, centers may rest for long."""
+        still = SmallShift(tolerance)
+        cools = getattr(self._mixture_noise, "cooling", 0.0) > 0
+        return Both(still, SmallChange(self.tol, relative=True)) if cools else still
 
     def _polished(self, found: Fit, data: OpenData[MixtureNoise], limit: TimeLimit) -> Fit:
         """Move single rows if that is asked for, unless something cut the fit short."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from cofactor.data import open_rows
 from cofactor.data.base import Labels
 from cofactor.estimators.base import FamilyEstimator
+from cofactor.estimators.likelihood_gap import LikelihoodGap, Sampling, exact_gap, gaps
 from cofactor.estimators.predict import Predictor
 from cofactor.noise import MixtureNoise, Params
 
@@ -20,10 +22,13 @@ class OneHotEstimator(FamilyEstimator):
 
     Attributes
     ----------
+    n_closest : int or None
+        How many components of each row's posterior a fit keeps; None keeps all.
     _params : Params
         Of the fitted model.
     """
 
+    n_closest: int | None
     _params: Params
 
     @property
@@ -54,6 +59,55 @@ class OneHotEstimator(FamilyEstimator):
         if not placed:  # only now is it worth a pass over the data to say what is wrong with them
             self._validated(X, reset=False)
         return labels
+
+    def log_likelihood_gap(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        n_samples: int | None = None,
+        confidence: float = 0.95,
+        random_state: Any = None,
+    ) -> LikelihoodGap:
+        """Return ``log L − F``: what keeping ``n_closest`` components leaves out, in nats.
+
+        ``−Σ_n w_n log Σ_{c∈K_n} r_nc`` with ``r`` the whole posterior and ``K_n`` the
+        ``n_closest`` most probable components of a row [Lücke & Forster 2019]. Every row is
+        compared with all components, unless only some rows are drawn. Where a fit looked for
+        components among few (``search='neighbors'``), its ``free_energy_`` may be lower than
+        the ``free_energy`` that belongs to this gap.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, at least 0; default 1.
+        n_samples : int, optional
+            Estimate the gap from so many rows, drawn with replacement by their weight; default:
+            look at every row. At least 2.
+        confidence : float, default 0.95
+            Of the interval about the estimate.
+        random_state : int, RandomState or None
+            Draws the rows.
+
+        Returns
+        -------
+        LikelihoodGap
+            Its ``value``, where it lies (``low``, ``high``), and a ``bound``.
+
+        Raises
+        ------
+        InputError
+            If ``n_samples`` is below 2 or ``confidence`` not between 0 and 1.
+        """
+        with self._reopen(X, sample_weight) as data:
+            k = self._params.n_components
+            keep = k if self.n_closest is None else min(self.n_closest, k)
+            of_rows = partial(self._predictor.in_chunks, partial(gaps, keep))
+            if n_samples is None:
+                return exact_gap(data, of_rows)
+            sampling = Sampling(n_samples, confidence, random_state)
+            return sampling.gap(data, of_rows, most=float(np.log(k / keep)))
 
     def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
         """Open rows to be judged by the fitted model."""

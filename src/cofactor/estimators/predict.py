@@ -47,15 +47,16 @@ class Predictor:
 
     def log_likelihood(self, block: RowBlock) -> Floats:
         """Return ``log Σ_c π_c p(x_n|c)`` in nats, all constants included, shape (n,)."""
-        return self._in_chunks(lambda found: -found.loss, block)
+        return self.in_chunks(lambda found: -found.loss, block)
 
     def evidence(self, block: RowBlock) -> Floats:
         """Return :meth:`log_likelihood` less the entropy of the posterior in nats, shape (n,)."""
-        return self._in_chunks(
+        return self.in_chunks(
             lambda found: -found.loss - entr(found.probability).sum(axis=0), block
         )
 
-    def _in_chunks(self, function: Callable[[Posterior], Floats], block: RowBlock) -> Floats:
+    def in_chunks(self, function: Callable[[Posterior], Floats], block: RowBlock) -> Floats:
+        """Return ``function`` of the posterior of all rows, a chunk of them at a time."""
         chunks = self._chunks(block)
         return np.concatenate([function(self._posterior(block.take(rows))) for rows in chunks])
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, Assignment, Moments, NearestNoise, Params
 from cofactor.noise.least_squares import (
     best_components,
@@ -33,14 +34,41 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     regularization : float, default 0
         Added to the variance, in squared units of the data.
     fixed_variance : float, optional
-        Keep ``σ²`` at this value instead of estimating it (annealing).
+        Keep ``σ²`` at this value instead of estimating it: soft k-means at temperature ``2σ²``.
+    first_variance : float, default 1
+        Where ``σ²`` begins. Above the largest variance of the data along any direction a whole
+        posterior draws all means into one point, which they do not leave.
+    cooling : float, default 0
+        The share of ``σ²`` that an iteration leaves at least: below 1, ``σ²`` falls from
+        ``first_variance`` to the estimate step by step, as deterministic annealing does
+        [Rose 1998]. The free energy, which has one peak in ``σ²``, still never falls. Of hard
+        clusters ``σ²`` drops out, and cooling changes nothing but the free energy on the way.
+
+    Raises
+    ------
+    InputError
+        If a variance is not positive, or cooling not at least 0 and below 1.
     """
 
     regularization: float = 0.0
     fixed_variance: float | None = None
+    first_variance: float = 1.0
+    cooling: float = 0.0
 
     name: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "density"
+
+    def __post_init__(self) -> None:
+        if min(self.first_variance, self.fixed_variance or 1.0) <= 0:
+            raise InputError(
+                f"first_variance is {self.first_variance} and fixed_variance "
+                f"{self.fixed_variance}; expected variances above 0."
+            )
+        if not 0 <= self.cooling < 1:
+            raise InputError(
+                f"cooling is {self.cooling}; expected the share of the variance that is left at "
+                "least, at least 0 and below 1."
+            )
 
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
         """See :class:`Noise`: distances do not depend on the origin."""
@@ -52,7 +80,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def first_dispersion(self, n_components: int, n_columns: int) -> Floats:
         """See :class:`MixtureNoise`."""
-        return np.array(1.0 if self.fixed_variance is None else self.fixed_variance)
+        return np.array(self.fixed_variance or self.first_variance)
 
     def scorer(self, params: Params) -> AffineScorer:
         """Return ``½‖x−μ_c‖²`` as ``½‖x−r‖² + ½‖μ_c−r‖² − ⟨x−r, μ_c−r⟩``, in units of 1/σ²."""
@@ -74,11 +102,12 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         return np.array(block.weights @ cached)
 
     def dispersion(self, moments: Moments, params: Params) -> Floats:
-        """Return ``σ² = Σ_nc w_n q_nc ‖x_n − μ_c‖² / (N d)``."""
+        """Return ``σ² = Σ_nc w_n q_nc ‖x_n − μ_c‖² / (N d)``, or what cooling leaves of it."""
         entries = moments.counts.sum() * params.components.shape[1]
         about_reference = params.components - params.reference
         between = moments.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
-        return np.array(self.variance(moments.spread, between, float(entries)))
+        estimate = self.variance(moments.spread, between, float(entries))
+        return np.maximum(estimate, self.cooling * params.dispersion)
 
     def variance(self, spread: Floats, between: Floats, entries: float) -> Floats:
         """Return ``σ²``, given squared distances from the reference point.
