@@ -109,5 +109,6 @@ void bind_poisson(nb::module_& module, const Kernels& kernels);
 void bind_mixture(nb::module_& module, const Kernels& kernels);
 void bind_hartigan(nb::module_& module, const Kernels& kernels);
 void bind_neighbors(nb::module_& module, const Kernels& kernels);
+void bind_neighbor_top(nb::module_& module, const Kernels& kernels);
 
 }  // namespace cofactor

@@ -8,6 +8,8 @@
 #include "neighbor_kept.hpp"
 #include "neighbor_lists.hpp"
 #include "neighbor_targets.hpp"
+#include "neighbor_top.hpp"
+#include "neighbor_top_csr.hpp"
 #include "poisson.hpp"
 #include "posterior.hpp"
 #include "seeding.hpp"
@@ -41,6 +43,11 @@ constexpr MixtureKernels<T> mixture = {
     losses<T, AffineModel>,    losses<T, ScaledModel>,      losses<T, WhitenedModel>,
     model_top<T, ScaledModel>, model_top<T, WhitenedModel>, component_moments<T>};
 
+template <class T>
+constexpr TopKernels<T> top = {neighbor_top<T, AffineMeasure<T>>, neighbor_top<T, ScaledMeasure<T>>,
+                               neighbor_top_csr<T, std::int32_t>,
+                               neighbor_top_csr<T, std::int64_t>};
+
 const Kernels kernels = {dense<float>,
                          dense<double>,
                          sparse<float, std::int32_t>,
@@ -49,6 +56,8 @@ const Kernels kernels = {dense<float>,
                          sparse<double, std::int64_t>,
                          mixture<float>,
                          mixture<double>,
+                         top<float>,
+                         top<double>,
                          soft_assign,
                          seeding_order,
                          seeding_strips,

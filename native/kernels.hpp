@@ -236,6 +236,51 @@ struct NeighborCells {
     size_t enough;  // components to look at for each point
 };
 
+// Rows unit by unit, and the components that each keeps (-1: none yet).
+struct NeighborUnits {
+    const std::int64_t *order, *starts;
+    Matrix<const Label> kept;
+};
+
+// Losses of components in the order of their places: offset - <x, vector>, or offset +
+// |(x - center) * scale|^2 / 2 with centers and scales side by side.
+template <class P>
+struct NeighborModel {
+    const Label *members, *places;
+    Matrix<const P> vectors;
+    const P* offsets;
+};
+
+// The same of affine losses with the components of a column side by side, in whole groups.
+template <class T>
+struct NeighborLanes {
+    const Label *members, *places;
+    size_t k;
+    Matrix<const T> components_t;
+    const T* offsets;
+};
+
+// What every row finds: the smallest losses, ascending, and their components.
+struct NeighborTop {
+    Matrix<Label> index;
+    double* loss;
+    std::int64_t* evaluations;
+};
+
+// The few likeliest components of rows among those near them.
+template <class T>
+struct TopKernels {
+    void (*affine)(std::int64_t* board, Matrix<const T> X, const T* shift, NeighborUnits units,
+                   NeighborModel<T> model, NeighborGroups groups, NeighborTop top);
+    void (*scaled)(std::int64_t* board, Matrix<const T> X, const double* shift,
+                   NeighborUnits units, NeighborModel<double> model, NeighborGroups groups,
+                   NeighborTop top);
+    void (*csr_i32)(std::int64_t* board, Csr<T, std::int32_t> X, NeighborUnits units,
+                    NeighborLanes<T> model, NeighborGroups groups, NeighborTop top);
+    void (*csr_i64)(std::int64_t* board, Csr<T, std::int64_t> X, NeighborUnits units,
+                    NeighborLanes<T> model, NeighborGroups groups, NeighborTop top);
+};
+
 template <class T>
 struct DenseKernels {
     void (*top_losses)(Matrix<const T> X, const T* shift, Matrix<const T> components,
@@ -330,6 +375,8 @@ struct Kernels {
     SparseKernels<double, std::int64_t> sparse_f64_i64;
     MixtureKernels<float> mixture_f32;
     MixtureKernels<double> mixture_f64;
+    TopKernels<float> top_f32;
+    TopKernels<double> top_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
     void (*seeding_order)(Matrix<const std::int16_t> Q, size_t columns, Label* rows, size_t count);
     void (*seeding_strips)(Matrix<const std::int16_t> Q, const Label* order,

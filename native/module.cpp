@@ -14,6 +14,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_mixture(module, kernels);
     bind_hartigan(module, kernels);
     bind_neighbors(module, kernels);
+    bind_neighbor_top(module, kernels);
     names.append(name);
 }
 

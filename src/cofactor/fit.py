@@ -113,9 +113,8 @@ def fit(
     trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
     for iteration in range(stop.max_iter + 1):
         statistics, rows = rows.sweep(model.e_step(params))
-        record = trace.record(
-            model.objective(statistics, params), getattr(statistics, "moved", None), shift
-        )
+        moved, evaluations = (getattr(statistics, name, None) for name in ("moved", "evaluations"))
+        record = trace.record(model.objective(statistics, params), moved, shift, evaluations)
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked) or iteration == stop.max_iter:

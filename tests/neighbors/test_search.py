@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import assert_hartigan_optimum
 from strategies import generators
 
 from cofactor import KMeans
-from cofactor.errors import InputError
 
 some = settings(max_examples=40)
 few = settings(max_examples=12)
@@ -174,16 +172,3 @@ def test_learning_goes_on_after_a_fit():
     before = model.cluster_centers_.copy()
     model.partial_fit(X[:10])
     assert np.abs(model.cluster_centers_ - before).max() < np.abs(X).max()
-
-
-@pytest.mark.parametrize(
-    ("X", "choices"),
-    [
-        (sp.csr_array(np.eye(20)), {}),
-        (np.eye(20), {"n_closest": 2}),
-        (np.eye(20), {"noise": "poisson"}),
-    ],
-)
-def test_what_cannot_be_searched_so_is_said(X, choices):
-    with pytest.raises(InputError, match="search='neighbors'"):
-        KMeans(3, search="neighbors", **choices).fit(X)

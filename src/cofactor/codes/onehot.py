@@ -102,10 +102,10 @@ class OneHot(Codes[MixtureNoise]):
         scorer = noise.scorer(params)
         k = params.n_components
         if self.keep is None or self.keep >= k:
-            return partial(_sweep, noise, params, partial(assign_all, scorer))
+            return partial(sweep, noise, params, partial(assign_all, scorer))
         if self.keep == 1:
-            return partial(_sweep, noise, params, partial(assign_nearest, scorer, k))
-        return partial(_sweep, noise, params, partial(assign_top, scorer, k, self.keep))
+            return partial(sweep, noise, params, partial(assign_nearest, scorer, k))
+        return partial(sweep, noise, params, partial(assign_top, scorer, k, self.keep))
 
     def m_step(
         self,
@@ -163,7 +163,18 @@ def assign_top(
     scorer: Scorer, n_components: int, keep: int, block: RowBlock, cached: Floats
 ) -> Assigned:
     """Keep the best few components of each row."""
-    index, loss = scorer.top(block, keep)
+    return assign_found(scorer, n_components, scorer.top(block, keep), block, cached)
+
+
+def assign_found(
+    scorer: Scorer,
+    n_components: int,
+    found: tuple[Labels, Floats],
+    block: RowBlock,
+    cached: Floats,
+) -> Assigned:
+    """Keep the components that were found for each row, with these losses (overwritten)."""
+    index, loss = found
     probability, log_norm = soft_assign(loss)
     weight = probability * block.weights[:, None]
     own = scorer.row_loss(block, cached)
@@ -176,7 +187,7 @@ def assign_all(scorer: Scorer, block: RowBlock, cached: Floats) -> Assigned:
     return found.best[:, None], found.loss, Summed(found)
 
 
-def _sweep(
+def sweep(
     noise: MixtureNoise, params: Params, assign: Assign, block: RowBlock, state: OneHotState
 ) -> tuple[OneHotStatistics, OneHotState]:
     """Assign a block's rows, and add up what the M-step needs."""

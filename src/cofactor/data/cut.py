@@ -13,15 +13,21 @@ CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache
 LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
 
 
-def cut(rows: RowBlock) -> list[RowBlock]:
+def cut(rows: RowBlock, least: int = MIN_BLOCK_ROWS) -> list[RowBlock]:
     """Cut rows into blocks, by the number of rows and of stored entries alone.
+
+    Parameters
+    ----------
+    rows : RowBlock
+    least : int, default 256
+        Rows of a block, where there are so many.
 
     Returns
     -------
     list of RowBlock
         At most 64 blocks, of at least 256 rows and about 131,072 entries where there are so many.
     """
-    step = _block_rows(rows)
+    step = max(least, _block_rows(rows))
     if step >= rows.n_rows:
         return [rows]
     return [rows.take(slice(start, start + step)) for start in range(0, rows.n_rows, step)]

@@ -46,6 +46,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_closest": [Interval(Integral, 1, None, closed="left"), None],
+        "search": [StrOptions({"full", "neighbors"})],
         "learn_weights": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -65,6 +66,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
 
     n_components: int
     n_closest: int | None
+    search: str
     learn_weights: bool
     tol: float
     max_iter: int
@@ -280,13 +282,14 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         self, data: OpenData[MixtureNoise], params: Params, before: float, limit: TimeLimit
     ) -> Fit:
         """Fit from one start."""
-        rows = first_rows(self._model, data.blocks, params, data.engine)
+        model = Model(self._mixture_noise, self._codes(self.learn_weights))
+        rows = self._first_rows(model, data, params)
         gain = SmallGain(self.tol * float(data.weights.sum()), before)
         callbacks = [*self.callbacks]
         if self.verbose:
             print("Initialization complete")
             callbacks.append(narrator(self.verbose_interval))
-        return fit(self._model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
+        return fit(model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
 
     def _learn(self, data: OpenData[MixtureNoise]) -> None:
         """Take one step from the posterior of a batch and what is remembered of earlier ones."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from cofactor.codes import OneHot
 from cofactor.data.base import Array
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.estimators.polish import polished
-from cofactor.fit import Fit, first_rows, fit
+from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
 from cofactor.model import Model
 from cofactor.neighbors import neighbors
@@ -75,8 +74,10 @@ class KMeans(ClusteringEstimator):
         each row with few centers at a time and moves it at once if that lowers the inertia: for
         thousands of clusters, many times sooner at a better optimum. Such a fit has converged when
         the inertia fell by at most a fraction ``tol`` while all rows met all centers; with
-        ``tol=0``, when no move of a single row to any cluster lowers it. Only for hard clusters of
-        dense rows under Gaussian noise.
+        ``tol=0``, when no move of a single row to any cluster lowers it. So hard clusters of dense
+        rows under Gaussian noise; with ``n_closest`` above 1, of sparse rows or under other noises
+        each iteration compares a row with the clusters near those that it keeps, and the free
+        energy never falls.
     polish : bool, default False
         Go on until no single row can move to another cluster and lower the inertia [Hartigan
         1975]: better optima than Lloyd's, in little more time. Only for hard clusters under
@@ -188,7 +189,6 @@ class KMeans(ClusteringEstimator):
         self._warn_if_one_cluster()
         seeds, rng = self._seeds(X), rng_for(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
-            self._check_search(data)
             tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)
             draw = self._draw(data, seeds)
@@ -219,9 +219,9 @@ class KMeans(ClusteringEstimator):
         params = from_means(data.noise, data.blocks, means, data.mean)
         if self.verbose:
             print("Initialization complete")
-        if self.search == "neighbors":
+        if self.search == "neighbors" and self._moves_rows(data):
             return self._run_neighbors(data, params, limit)
-        if self.n_closest == 1 and suits(data.noise, data.blocks):
+        if self.search == "full" and self.n_closest == 1 and suits(data.noise, data.blocks):
             return self._run_lloyd(data, params, tolerance, limit)
         return self._run_general(data, params, tolerance, limit)
 
@@ -243,16 +243,18 @@ class KMeans(ClusteringEstimator):
         self, data: OpenData[MixtureNoise], params: Params, tolerance: float, limit: TimeLimit
     ) -> Fit:
         """Iterate over blocks, for any noise and any number of clusters kept."""
-        noise, model = data.noise, Model(data.noise, OneHot(self.n_closest))
-        rows = first_rows(model, data.blocks, params, data.engine)
-        rules: tuple[Rule, ...] = (SmallShift(tolerance), NothingMoved(), limit)
+        noise, codes = data.noise, self._codes()
+        model = Model(noise, codes)
+        rows = self._first_rows(model, data, params)
+        rules: tuple[Rule, ...] = (self._still(tolerance), limit)
         if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
-            params = with_hard_dispersion(Model(noise, OneHot()), rows, params)
-            rules = (self._still(tolerance), limit)
+            params = with_hard_dispersion(Model(noise, replace(codes, keep=1)), rows, params)
+        elif self.search == "full":  # else other clusters may be found next time
+            rules = (*rules, NothingMoved())
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
 
     def _still(self, tolerance: float) -> Rule:
-        """Return the rule that ends soft clusters: while σ² cools, centers may rest for long."""
+        """Return the rule that centers rest; while σ² cools, they may do so for long."""
         still = SmallShift(tolerance)
         cools = getattr(self._mixture_noise, "cooling", 0.0) > 0
         return Both(still, SmallChange(self.tol, relative=True)) if cools else still
@@ -267,7 +269,8 @@ class KMeans(ClusteringEstimator):
     @property
     def _polishes(self) -> bool:
         """Whether no move of a single row may be left that pays."""
-        return self.polish or (self.search == "neighbors" and not self.tol)
+        moves = self.n_closest == 1 and type(self._mixture_noise) is Gaussian
+        return self.polish or (self.search == "neighbors" and moves and not self.tol)
 
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
@@ -287,17 +290,9 @@ class KMeans(ClusteringEstimator):
         self.cluster_centers_ = chosen.params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters
 
-    def _check_search(self, data: OpenData[MixtureNoise]) -> None:
-        if self.search == "full" or (
-            self.n_closest == 1 and among_neighbors(data.noise, data.rows)
-        ):
-            return
-        raise InputError(
-            f"search='neighbors' with n_closest={self.n_closest} and noise={self.noise!r} on "
-            f"{'sparse' if issparse(data.X) else 'dense'} rows: so far only hard clusters of dense "
-            "rows under Gaussian noise are searched so; expected n_closest=1, noise='gaussian' "
-            "and an array, or search='full'."
-        )
+    def _moves_rows(self, data: OpenData[MixtureNoise]) -> bool:
+        """Return whether rows can move one by one among neighbours."""
+        return self.n_closest == 1 and among_neighbors(data.noise, data.rows)
 
     def _check_polish(self) -> None:
         if self.polish and (self.n_closest != 1 or self._mixture_noise != Gaussian()):

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from cofactor.data import open_rows
+from cofactor.codes import OneHot
+from cofactor.data import Rows, open_rows
 from cofactor.data.base import Labels
-from cofactor.estimators.base import FamilyEstimator
+from cofactor.estimators.base import FamilyEstimator, OpenData
 from cofactor.estimators.likelihood_gap import LikelihoodGap, Sampling, exact_gap, gaps
 from cofactor.estimators.predict import Predictor
+from cofactor.fit import first_rows
+from cofactor.model import Model
+from cofactor.neighbors import NearbyOneHot, nearby_rows
 from cofactor.noise import MixtureNoise, Params
 
 
@@ -24,17 +28,31 @@ class OneHotEstimator(FamilyEstimator):
     ----------
     n_closest : int or None
         How many components of each row's posterior a fit keeps; None keeps all.
+    search : str
+        How a fit finds them.
     _params : Params
         Of the fitted model.
     """
 
     n_closest: int | None
+    search: str
     _params: Params
 
     @property
     @abstractmethod
     def _mixture_noise(self) -> MixtureNoise:
         """The noise that the parameters ask for."""
+
+    def _codes(self, learn_weights: bool = False) -> OneHot:
+        """Return the codes that the parameters ask for."""
+        kind = NearbyOneHot if self.search == "neighbors" else OneHot
+        return kind(self.n_closest, learn_weights)
+
+    def _first_rows(self, model: Model, data: OpenData, params: Params) -> Rows[Any]:
+        """Return the rows with their first state."""
+        if self.search == "neighbors":
+            return nearby_rows(model, data.rows, params, data.engine)
+        return first_rows(model, data.blocks, params, data.engine)
 
     @property
     def _predictor(self) -> Predictor:

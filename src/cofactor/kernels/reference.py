@@ -34,6 +34,11 @@ from cofactor.kernels._mixture_reference import (
     whitened_posterior,
     whitened_top,
 )
+from cofactor.kernels._neighbor_top_reference import (
+    neighbor_top,
+    neighbor_top_csr,
+    neighbor_top_scaled,
+)
 from cofactor.kernels._neighbors_reference import (
     neighbor_centers,
     neighbor_kept,
@@ -73,6 +78,9 @@ __all__ = [
     "neighbor_lists",
     "neighbor_order",
     "neighbor_targets",
+    "neighbor_top",
+    "neighbor_top_csr",
+    "neighbor_top_scaled",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",

@@ -1,5 +1,6 @@
-"""k-means with many clusters: rows meet few centers at a time."""
+"""Fits with many components, where rows meet few of them at a time."""
 
 from cofactor.neighbors.fit import neighbors, suits
+from cofactor.neighbors.truncated import NearbyOneHot, nearby_rows
 
-__all__ = ["neighbors", "suits"]
+__all__ = ["NearbyOneHot", "nearby_rows", "neighbors", "suits"]

@@ -306,6 +306,11 @@ class AffineScorer:
     row_factor: float = 1.0
     row_constant: float = 0.0
 
+    @property
+    def losses(self) -> Affine:
+        """The affine losses, in units of ``scale`` nats."""
+        return self.affine
+
     @lazy
     def in_nats(self) -> Affine:
         """The affine losses in nats."""
@@ -355,6 +360,8 @@ class DistanceScorer:
 
     losses: Distances
     second: int
+
+    scale: ClassVar[float] = 1.0
 
     def all(self, block: RowBlock) -> Floats:
         """See :class:`Scorer`."""

@@ -1,0 +1,212 @@
+"""The few likeliest components of every row, looked for among those near what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cofactor import kernels
+from cofactor.data import DenseRows, RowBlock, SparseRows
+from cofactor.data.base import GROUP_SIZE, Affine, Floats, Labels
+from cofactor.data.gaussians import Scaled
+from cofactor.engine import Engine
+from cofactor.errors import InputError
+from cofactor.neighbors.chart import NEARNESS, Chart
+from cofactor.neighbors.comparison import Units
+from cofactor.neighbors.sketch import Numbers, run
+from cofactor.noise.base import MixtureNoise, Params, Scorer
+
+FULL = 16  # dense rows that fill a panel; units of fewer are compared together
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a search looks.
+
+    Attributes
+    ----------
+    near : int
+        Components in the list of each, and as many more as a row keeps.
+    strangers : int
+        Components drawn for each list and search, so that in time every row meets every component.
+    enough : int
+        Components that lists are found among.
+    first : int
+        Components that a row is first compared with.
+    refresh : int
+        Searches after which lists are made anew.
+    """
+
+    near: int = 32
+    strangers: int = 16
+    enough: int = 768
+    first: int = 256
+    refresh: int = 4
+
+
+# What a kernel is told of rows and, in the order of their places, of components.
+Prepared = tuple[Callable[..., None], tuple[Any, ...], tuple[Any, ...]]
+
+
+def _affine(rows: DenseRows, losses: Affine, members: Labels) -> Prepared:
+    def cast(values: Floats) -> Any:
+        return np.ascontiguousarray(values, dtype=rows.values.dtype)
+
+    model = cast(losses.components[members]), cast(losses.offsets[members])
+    return kernels.neighbor_top, (rows.values, cast(losses.shift)), model
+
+
+def _scaled(rows: DenseRows, losses: Scaled, members: Labels) -> Prepared:
+    centers = losses.centers[members]
+    scales = np.broadcast_to(losses.scales[members], centers.shape)
+    model = np.hstack([centers, scales]), losses.offsets[members]
+    return kernels.neighbor_top_scaled, (rows.values, losses.shift), model
+
+
+def _affine_csr(rows: SparseRows, losses: Affine, members: Labels) -> Prepared:
+    dtype, (k, d) = rows.matrix.dtype, losses.components.shape
+    width = -(-k // GROUP_SIZE) * GROUP_SIZE
+    components_t, offsets = np.zeros((d, width), dtype), np.full(width, np.inf, dtype)
+    components_t[:, :k] = losses.components[members].T
+    offsets[:k] = losses.unshifted_offsets[members]
+    return kernels.neighbor_top_csr, rows.arrays, (components_t, offsets)
+
+
+PREPARED: dict[tuple[type, type], Callable[[Any, Any, Labels], Prepared]] = {
+    (DenseRows, Affine): _affine,
+    (DenseRows, Scaled): _scaled,
+    (SparseRows, Affine): _affine_csr,
+}
+
+
+def _groups(rows: RowBlock, units: Units) -> Numbers:
+    """Return the edges of groups of units: dense rows meet components many at a time."""
+    return units.merged(FULL) if isinstance(rows, DenseRows) else units.alone
+
+
+class TopSearch:
+    """Looks for the likeliest components of all rows.
+
+    A row is compared with the components near the best that it keeps, and with those that the
+    rows compared together with it keep, its own among them: what it keeps never gets worse.
+
+    Parameters
+    ----------
+    rows : RowBlock
+    noise : MixtureNoise
+    engine : Engine
+    reach : Reach
+
+    Attributes
+    ----------
+    counter : ndarray of shape (1,), int64
+        Losses so far.
+
+    Raises
+    ------
+    InputError
+        If there is no such search for the noise and the storage of the rows.
+    """
+
+    def __init__(self, rows: RowBlock, noise: MixtureNoise, engine: Engine, reach: Reach) -> None:
+        self._rows, self._noise, self._engine, self._reach = rows, noise, engine, reach
+        self._age = 0
+        self._chart: Chart
+        self._lists: Labels
+        self.counter = np.zeros(1, dtype=np.int64)
+
+    def first(self, params: Params, keep: int) -> Labels:
+        """Return likely components of each row, shape (n, keep), looked for cell by cell."""
+        scorer = self._scorer(params)
+        chart = self._drawn(scorer, params)
+        cells = len(chart.cells)
+        labels = self._nearest_cells(chart.cell_points + scorer.losses.shift, params)
+        self.counter += len(labels) * cells
+        units = Units.by_place(labels, np.arange(cells, dtype=np.int32))
+        wanted = max(self._reach.first, keep)
+        lists = chart.near_cells(wanted, 2 * wanted)
+        nothing = np.full((len(labels), 1), -1, dtype=np.int32)
+        return self._found(scorer, chart, units, lists, nothing, keep)[0]
+
+    def better(self, scorer: Any, params: Params, kept: Labels, keep: int) -> tuple[Labels, Floats]:
+        """Return the likeliest components of each row that a search finds, and their losses.
+
+        Parameters
+        ----------
+        scorer : Scorer
+            The noise's, under the parameters.
+        params : Params
+        kept : ndarray of shape (n, c), int32
+            What each row keeps, best first.
+        keep : int
+            How many to return for each row.
+
+        Returns
+        -------
+        index : ndarray of shape (n, keep), int32
+            Best first.
+        loss : ndarray of shape (n, keep)
+            In nats, less what depends on the row alone.
+        """
+        reach = self._reach
+        if self._age % reach.refresh == 0:
+            self._chart = self._drawn(scorer, params)
+            self._lists = self._chart.near_components(reach.near + keep, reach.enough)
+        self._age += 1
+        labels = np.ascontiguousarray(kept[:, 0])
+        units = Units.by_place(labels, self._chart.cells.places)
+        lists = np.hstack([self._lists, self._strangers(params.n_components)])
+        return self._found(scorer, self._chart, units, lists, kept, keep)
+
+    def _strangers(self, k: int) -> Labels:
+        rng = np.random.default_rng(self._age)
+        return rng.integers(0, k, (k, self._reach.strangers), dtype=np.int32)
+
+    def _scorer(self, params: Params) -> Any:
+        scorer = self._noise.scorer(params)
+        if (type(self._rows), _losses_of(scorer)) not in PREPARED:
+            raise InputError(
+                f"search='neighbors' with {self._noise.name} noise on "
+                f"{type(self._rows).__name__}: components near each other are found for noises "
+                "whose losses are affine in the row, and for spherical and diagonal covariances "
+                "of dense rows; expected one of these, or search='full'."
+            )
+        return scorer
+
+    def _drawn(self, scorer: Any, params: Params) -> Chart:
+        near = NEARNESS[type(scorer.losses)](scorer.losses, params.components)
+        return Chart.drawn(near, self._engine, self.counter)
+
+    def _nearest_cells(self, points: Floats, params: Params) -> Labels:
+        """Return the likeliest of the cells' points, were they components, for each row."""
+        noise, n_cells = self._noise, len(points)
+        cells = Params(
+            noise.legal_means(points),
+            np.full(n_cells, -np.log(n_cells)),
+            noise.first_dispersion(*points.shape),
+            params.reference,
+        )
+        labels, _ = noise.scorer(cells).nearest(self._rows, self._engine)
+        return labels
+
+    def _found(
+        self, scorer: Any, chart: Chart, units: Units, lists: Labels, kept: Labels, keep: int
+    ) -> tuple[Labels, Floats]:
+        members, places = chart.cells.members, chart.cells.places
+        kernel, data, model = PREPARED[type(self._rows), _losses_of(scorer)](
+            self._rows, scorer.losses, members
+        )
+        index, loss = np.empty((len(kept), keep), np.int32), np.empty((len(kept), keep))
+        rows = units.order, units.starts, kept
+        groups = _groups(self._rows, units), lists
+        found = index, loss, self.counter
+        run(self._engine, kernel, *data, *rows, members, places, *model, *groups, *found)
+        loss *= scorer.scale
+        return index, loss
+
+
+def _losses_of(scorer: Scorer) -> type:
+    return type(getattr(scorer, "losses", None))
