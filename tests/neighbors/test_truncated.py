@@ -155,8 +155,9 @@ def test_sparse_rows_have_the_same_bits_for_any_number_of_threads():
 @some
 @given(rng=generators, dtype=st.sampled_from([np.float32, np.float64]), keep=st.integers(2, 4))
 def test_rows_meet_few_clusters_and_find_almost_the_best(rng, dtype, keep):
-    X = clustered(rng, 4000, 8, 250).astype(dtype)
-    k, start = 200, X[rng.choice(4000, 200, replace=False)]
+    n, k = 5000, 600
+    X = clustered(rng, n, 8, 700).astype(dtype)
+    start = X[rng.choice(n, k, replace=False)]
     choices = {"init": start, "n_init": 1, "n_closest": keep, "tol": 1e-3, "n_threads": 1}
     model = KMeans(k, search="neighbors", **choices).fit(X)
     evaluations = np.array([iteration.evaluations for iteration in model.trace_])

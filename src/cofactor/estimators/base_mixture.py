@@ -270,7 +270,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         noise, given = data.noise, self._given(data.X.shape[1])
         if given.keys() == PARAMS:
             return replace(from_means(noise, data.blocks, given["components"]), **given)
-        start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng)
+        start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng, self.search)
         return replace(MIXTURE_STARTS[self.init_params](start), **given)
 
     def _continued(self, data: OpenData[MixtureNoise], rng: np.random.RandomState) -> Params:

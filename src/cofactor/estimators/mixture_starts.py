@@ -24,6 +24,8 @@ class MixtureStart:
     learn_weights : bool
     data : OpenData
     rng : RandomState
+    search : str
+        How hard clusters are found.
     """
 
     noise: MixtureNoise
@@ -31,6 +33,7 @@ class MixtureStart:
     learn_weights: bool
     data: OpenData
     rng: np.random.RandomState
+    search: str
 
     def kmeans(self) -> Params:
         """Return the parameters that fit one hard clustering."""
@@ -39,6 +42,7 @@ class MixtureStart:
             n_init=1,
             noise=self.noise.start_noise(),
             random_state=self.rng,
+            search=self.search,
             n_threads=self.data.n_threads,
         )
         return self._from_labels(clustering.fit_predict(self.data.X, None, self.data.weights))

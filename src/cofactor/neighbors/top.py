@@ -31,7 +31,7 @@ class Reach:
     near : int
         Components in the list of each, and as many more as a row keeps.
     strangers : int
-        Components drawn for each list and search, so that in time every row meets every component.
+        Components added to every list, others in each search, so that rows meet all in time.
     enough : int
         Components that lists are found among.
     first : int
@@ -41,7 +41,7 @@ class Reach:
     """
 
     near: int = 32
-    strangers: int = 16
+    strangers: int = 128
     enough: int = 768
     first: int = 256
     refresh: int = 4
@@ -158,12 +158,18 @@ class TopSearch:
         self._age += 1
         labels = np.ascontiguousarray(kept[:, 0])
         units = Units.by_place(labels, self._chart.cells.places)
-        lists = np.hstack([self._lists, self._strangers(params.n_components)])
+        lists = np.hstack([self._lists, self._strangers(len(self._lists))])
         return self._found(scorer, self._chart, units, lists, kept, keep)
 
     def _strangers(self, k: int) -> Labels:
-        rng = np.random.default_rng(self._age)
-        return rng.integers(0, k, (k, self._reach.strangers), dtype=np.int32)
+        """Return the next places of all, by sixteens in an order drawn once: the same for all."""
+        n_groups = -(-k // GROUP_SIZE)
+        order = np.random.default_rng(0).permutation(n_groups)
+        wanted = self._reach.strangers
+        step = min(n_groups, -(-wanted // GROUP_SIZE))
+        turn = order[(np.arange(step) + self._age * step) % n_groups]
+        places = (turn[:, None] * GROUP_SIZE + np.arange(GROUP_SIZE)).ravel()[:wanted]
+        return np.broadcast_to(np.where(places < k, places, -1).astype(np.int32), (k, places.size))
 
     def _scorer(self, params: Params) -> Any:
         scorer = self._noise.scorer(params)
