@@ -28,6 +28,7 @@ KEPT = (1, 2, 3, 5, 10, None)
 SEEDS = range(20)
 ITERATIONS = 60
 SHOWN_SEED = 3
+COOLINGS = ((8.0, 0.9), (16.0, 0.95), (30.0, 0.97))
 FACTORS = (0.25, 1.0, 2.0)
 TICKS = (1, 2, 5, 10, 20, 60)
 
@@ -81,11 +82,11 @@ def print_row(row: str) -> None:
     print(row.replace("-", "−"))
 
 
-def row_of(data: Data, n_closest: int | None) -> list[float]:
+def row_of(data: Data, n_closest: int | None, **choices: object) -> list[float]:
     """Return F, log L, their gap, SSE, purity, iterations and milliseconds: means of all seeds."""
     rows = []
     for seed in SEEDS:
-        model = data.clustering(seed, n_closest).fit(data.X)
+        model = data.clustering(seed, n_closest, **choices).fit(data.X)
         gap = model.log_likelihood_gap(data.X)
         n = len(data.X)
         rows.append(
@@ -103,17 +104,31 @@ def row_of(data: Data, n_closest: int | None) -> list[float]:
     return means
 
 
-def print_table(data: Data) -> None:
-    """Print what every number of kept clusters comes to."""
-    print(f"\n{data.name}: {len(data.X):,} rows, {data.n_clusters} clusters\n")
+def print_rows(title: str, rows: dict[str, list[float]]) -> None:
+    """Print a table of what :func:`row_of` returns."""
+    print(f"\n{title}\n")
     print("| C′ | F a row | log L a row | log L − F | SSE a row | purity | iterations | ms |")
     print("|---|---|---|---|---|---|---|---|")
-    for n_closest in KEPT:
-        F, L, gap, sse, share, iterations, ms = row_of(data, n_closest)
+    for name, (F, L, gap, sse, share, iterations, ms) in rows.items():
         print_row(
-            f"| {name_of(n_closest)} | {F:.4f} | {L:.4f} | {gap:.6f} | {sse:.3f} | {share:.4f} "
+            f"| {name} | {F:.4f} | {L:.4f} | {gap:.6f} | {sse:.3f} | {share:.4f} "
             f"| {iterations:.0f} | {ms:.1f} |"
         )
+
+
+def print_table(data: Data) -> None:
+    """Print what every number of kept clusters comes to."""
+    title = f"{data.name}: {len(data.X):,} rows, {data.n_clusters} clusters"
+    print_rows(title, {name_of(n_closest): row_of(data, n_closest) for n_closest in KEPT})
+
+
+def print_annealed(data: Data, n_closest: int) -> None:
+    """Print what slow cooling comes to."""
+    rows = {f"{n_closest}": row_of(data, n_closest)}
+    for first, cooling in COOLINGS:
+        noise = Gaussian(first_variance=first, cooling=cooling)
+        rows[f"{n_closest}, from {first:g}, {cooling}"] = row_of(data, n_closest, noise=noise)
+    print_rows(f"{data.name}, annealed", rows)
 
 
 def print_search(data: Data, n_closest: int) -> None:
@@ -185,6 +200,7 @@ def main() -> None:
     several = [grid(5, 400), digits()]
     for data in several:
         print_table(data)
+    print_annealed(several[0], 3)
     print_search(grid(100, 20), 5)
     draw_free_energies(several)
     draw_variances(several[0])

@@ -29,12 +29,17 @@ def truncated(monkeypatch, tmp_path):
 def test_posteriors_are_truncated(truncated, capsys, tmp_path):
     small = truncated.grid(4, 20)
     truncated.print_table(small)
+    truncated.print_annealed(small, 2)
     truncated.print_search(small, 2)
     truncated.draw_free_energies([small, small])
     truncated.draw_variances(small)
     lines = capsys.readouterr().out.splitlines()
-    rows = [line for line in lines if line.startswith(("| 1 |", "| all |", "| neighbors |"))]
-    assert len(rows) == 3
+    rows = [
+        line
+        for line in lines
+        if line.startswith(("| 1 |", "| all |", "| 2, from 8", "| neighbors |"))
+    ]
+    assert len(rows) == 4
     assert {path.name for path in tmp_path.iterdir()} == {
         "truncated-free-energy.png",
         "truncated-variance.png",
