@@ -43,7 +43,7 @@ class Reach:
     near: int = 32
     strangers: int = 128
     enough: int = 768
-    first: int = 256
+    first: int = 1024
     refresh: int = 4
 
 
@@ -121,7 +121,7 @@ class TopSearch:
     def first(self, params: Params, keep: int) -> Labels:
         """Return likely components of each row, shape (n, keep), looked for cell by cell."""
         scorer = self._scorer(params)
-        chart = self._drawn(scorer, params)
+        self._chart = chart = self._drawn(scorer, params)
         cells = len(chart.cells)
         labels = self._nearest_cells(chart.cell_points + scorer.losses.shift, params)
         self.counter += len(labels) * cells
@@ -151,15 +151,19 @@ class TopSearch:
         loss : ndarray of shape (n, keep)
             In nats, less what depends on the row alone.
         """
-        reach = self._reach
-        if self._age % reach.refresh == 0:
-            self._chart = self._drawn(scorer, params)
-            self._lists = self._chart.near_components(reach.near + keep, reach.enough)
+        if self._age % self._reach.refresh == 0:
+            self._refresh(scorer, params, keep)
         self._age += 1
         labels = np.ascontiguousarray(kept[:, 0])
         units = Units.by_place(labels, self._chart.cells.places)
         lists = np.hstack([self._lists, self._strangers(len(self._lists))])
         return self._found(scorer, self._chart, units, lists, kept, keep)
+
+    def _refresh(self, scorer: Any, params: Params, keep: int) -> None:
+        """Find out anew which components are near which; at first they are where they were."""
+        if self._age:
+            self._chart = self._drawn(scorer, params)
+        self._lists = self._chart.near_components(self._reach.near + keep, self._reach.enough)
 
     def _strangers(self, k: int) -> Labels:
         """Return the next places of all, by sixteens in an order drawn once: the same for all."""

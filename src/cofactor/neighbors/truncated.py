@@ -160,6 +160,8 @@ def nearby_rows(
     noise, k = cast(MixtureNoise, model.noise), params.n_components
     search = TopSearch(rows, noise, engine, reach)
     kept = search.first(params, min(cast(NearbyOneHot, model.codes).keep or k, k))
-    blocks = cut(rows, least=k)  # so that sums of all components take less than the rows
+    entries = max(rows.stored.size, 1)
+    # Blocks have more entries than their sums, which are added up.
+    blocks = cut(rows, least=k * rows.n_columns * rows.n_rows // entries)
     begun = first_rows(model, blocks, params, engine, cast(Any, kept))
     return NearbyRows(begun.blocks, begun.states, engine, search=search)
