@@ -11,7 +11,7 @@ import pytest
 from cells import NOISES, row_state
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from oracles import blobs, cluster
+from oracles import blobs, cluster, entropy, log_joint
 from scipy.special import logsumexp
 from strategies import generators
 
@@ -198,3 +198,43 @@ def test_all_kept_components_are_em_at_every_step(rng, k, steps):
     fitted = cluster(Gaussian(), X, X[:k], Stop(steps), keep=k)
     expected = em(X, X[:k], 1.0, steps)
     np.testing.assert_allclose(-np.array(fitted.trace.objective), expected, rtol=1e-10)
+
+
+def begun(codes, block, params):
+    """Return a model and its rows, searched in full or among neighbours."""
+    model = Model(Gaussian(), codes)
+    if isinstance(codes, NearbyOneHot):
+        return model, nearby_rows(model, block, params, SERIAL, REACH)
+    return model, first_rows(model, [block], params, SERIAL)
+
+
+@some
+@given(
+    rng=generators,
+    kind=st.sampled_from([OneHot, NearbyOneHot]),
+    keep=st.integers(1, 4),
+    learned=st.booleans(),
+)
+def test_free_energy_between_the_steps_has_a_closed_form(rng, kind, keep, learned):
+    """``F = Σ_c N_c log π_c − (ND/2) log 2πeσ² + H(q)`` after an M-step: no less than before."""
+    X = blobs(rng, n=80)
+    (block,) = open_blocks(X)
+    params = from_means(Gaussian(), [block], X[:6])
+    model, rows = begun(kind(keep, learned), block, params)
+    n, d = X.shape
+    for _ in range(8):
+        statistics, rows = rows.sweep(model.e_step(params))
+        before = -model.objective(statistics, params)
+        kept = np.concatenate([state.index for state in rows.states])
+        log_p = np.take_along_axis(log_joint(Gaussian(), X, params), kept, axis=1)
+        q = np.exp(log_p - logsumexp(log_p, axis=1)[:, None])
+        counts = np.bincount(kept.ravel(), q.ravel(), minlength=6)
+        assume(counts.min() > 1e-6)
+        params = model.m_step(statistics, params, rows)
+        shares = counts / n if learned else np.full(6, 1 / 6)
+        variance = float(params.dispersion)
+        between = counts @ np.log(shares) + entropy(q)
+        between -= 0.5 * n * d * np.log(2 * np.pi * np.e * variance)
+        after, _ = rows.sweep(model.e_step(params))
+        slack = 1e-9 * abs(before)
+        assert before - slack <= between <= -model.objective(after, params) + slack
