@@ -121,13 +121,15 @@ class NearbyRows(Rows[OneHotState]):
     def sweep(self, step: Any) -> tuple[Any, NearbyRows]:
         """Find better components for all rows, and run the step on every block."""
         before = int(self.search.counter[0])
-        kept = np.concatenate([state.index for state in self.states])
-        index, loss = self.search.better(step.scorer, step.params, kept, step.keep)
+        index, loss = self.search.better(step.scorer, step.params, self._kept(), step.keep)
         found = zip(self.states, split(index, self.blocks), split(loss, self.blocks), strict=True)
         swept: tuple[Any, Any] = self.engine.map_reduce(step, self.blocks, list(found))
         statistics, states = swept
         evaluations = int(self.search.counter[0]) - before
         return counted(statistics, evaluations), replace(self, states=states)
+
+    def _kept(self) -> Labels:
+        return np.concatenate([state.index for state in self.states])
 
 
 def counted(statistics: OneHotStatistics, evaluations: int) -> CountedStatistics:
