@@ -42,9 +42,9 @@ struct Task {
     NeighborTop top() const { return {matrix(index), loss.data(), evaluations.data()}; }
 };
 
-// `width` numbers of each column describe a component.
-template <class T, class P, class Kernel>
-void bind_dense(nb::module_& module, const char* name, const Kernel& kernel, size_t width) {
+// `width(d)` numbers describe a component of d columns.
+template <class T, class P, class Kernel, class Width>
+void bind_dense(nb::module_& module, const char* name, const Kernel& kernel, Width width) {
     module.def(
         name,
         [&kernel, width](const Board& board, const Array2<const T>& X, const Array1<const P>& shift,
@@ -57,7 +57,7 @@ void bind_dense(nb::module_& module, const char* name, const Kernel& kernel, siz
                             edges, lists, index,  loss, evaluations};
             task.check(X.shape(0));
             expect("shift", shift, {X.shape(1)});
-            expect("vectors", vectors, {members.shape(0), width * X.shape(1)});
+            expect("vectors", vectors, {members.shape(0), width(X.shape(1))});
             expect("offsets", offsets, {members.shape(0)});
             kernel(board.data(), matrix(X), shift.data(), task.units(),
                    {members.data(), places.data(), matrix(vectors), offsets.data()},
@@ -98,9 +98,29 @@ void bind_csr(nb::module_& module, const Kernel& kernel) {
 }
 
 template <class T>
+void bind_grams(nb::module_& module, const TopKernels<T>& kernels) {
+    module.def(
+        "weighted_grams",
+        [&kernels](const Array2<const T>& X, const Array1<const double>& shift,
+                   const Labels2& index, const Array2<const double>& weight,
+                   const Array3<double>& grams) {
+            const size_t d = X.shape(1);
+            expect("shift", shift, {d});
+            expect("grams", grams, {grams.shape(0), d, d});
+            kernels.grams(matrix(X), shift.data(), membership(X.shape(0), index, weight),
+                          grams.data());
+        },
+        named("X"), named("shift"), named("index"), named("weight"), named("grams"), Unlocked());
+}
+
+template <class T>
 void bind_top(nb::module_& module, const TopKernels<T>& kernels) {
-    bind_dense<T, T>(module, "neighbor_top", kernels.affine, 1);
-    bind_dense<T, double>(module, "neighbor_top_scaled", kernels.scaled, 2);
+    bind_dense<T, T>(module, "neighbor_top", kernels.affine, [](size_t d) { return d; });
+    bind_dense<T, double>(module, "neighbor_top_scaled", kernels.scaled,
+                          [](size_t d) { return 2 * d; });
+    bind_dense<T, double>(module, "neighbor_top_whitened", kernels.whitened,
+                          [](size_t d) { return d + d * (d + 1) / 2; });
+    bind_grams(module, kernels);
     bind_csr<T, std::int32_t>(module, kernels.csr_i32);
     bind_csr<T, std::int64_t>(module, kernels.csr_i64);
 }

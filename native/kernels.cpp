@@ -45,6 +45,7 @@ constexpr MixtureKernels<T> mixture = {
 
 template <class T>
 constexpr TopKernels<T> top = {neighbor_top<T, AffineMeasure<T>>, neighbor_top<T, ScaledMeasure<T>>,
+                               neighbor_top<T, WhitenedMeasure<T>>, weighted_grams<T>,
                                neighbor_top_csr<T, std::int32_t>,
                                neighbor_top_csr<T, std::int64_t>};
 

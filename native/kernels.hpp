@@ -242,8 +242,9 @@ struct NeighborUnits {
     Matrix<const Label> kept;
 };
 
-// Losses of components in the order of their places: offset - <x, vector>, or offset +
-// |(x - center) * scale|^2 / 2 with centers and scales side by side.
+// Losses of components in the order of their places: offset - <x, vector>, offset +
+// |(x - center) * scale|^2 / 2 with centers and scales side by side, or offset +
+// |x P - center|^2 / 2 with centers and columns of P.
 template <class P>
 struct NeighborModel {
     const Label *members, *places;
@@ -267,7 +268,7 @@ struct NeighborTop {
     std::int64_t* evaluations;
 };
 
-// The few likeliest components of rows among those near them.
+// The few likeliest components of rows among those near them, and what the M-step needs of them.
 template <class T>
 struct TopKernels {
     void (*affine)(std::int64_t* board, Matrix<const T> X, const T* shift, NeighborUnits units,
@@ -275,6 +276,10 @@ struct TopKernels {
     void (*scaled)(std::int64_t* board, Matrix<const T> X, const double* shift,
                    NeighborUnits units, NeighborModel<double> model, NeighborGroups groups,
                    NeighborTop top);
+    void (*whitened)(std::int64_t* board, Matrix<const T> X, const double* shift,
+                     NeighborUnits units, NeighborModel<double> model, NeighborGroups groups,
+                     NeighborTop top);
+    void (*grams)(Matrix<const T> X, const double* shift, Membership members, double* grams);
     void (*csr_i32)(std::int64_t* board, Csr<T, std::int32_t> X, NeighborUnits units,
                     NeighborLanes<T> model, NeighborGroups groups, NeighborTop top);
     void (*csr_i64)(std::int64_t* board, Csr<T, std::int64_t> X, NeighborUnits units,

@@ -20,6 +20,23 @@ struct WidenedRows {
     }
 };
 
+template <class P, size_t components, size_t width>
+using Sums = Vec<P>[components][width];
+
+// sums[r][v] = what `add` makes of every column of a panel and of component e[r].
+template <class P, size_t components, size_t width, class Add>
+COFACTOR_INLINE void sum_columns(const P* panel, const P* const (&e)[components], size_t d,
+                                 Sums<P, components, width>& sums, Add add) {
+    for (size_t r = 0; r < components; ++r)
+        for (size_t v = 0; v < width; ++v) sums[r][v] = Vec<P>{};
+    for (size_t l = 0; l < d; ++l, panel += width * lanes<P>) {
+        Vec<P> x[width];
+        for (size_t v = 0; v < width; ++v) x[v] = load(panel + v * lanes<P>);
+        for (size_t r = 0; r < components; ++r)
+            for (size_t v = 0; v < width; ++v) add(sums[r][v], x[v], e[r] + l);
+    }
+}
+
 // Losses offset - <x, e>, in the precision of the rows.
 template <class T>
 struct AffineMeasure {
@@ -28,26 +45,65 @@ struct AffineMeasure {
     COFACTOR_INLINE static ShiftedRows<T> rows(const T* const* rows, const T* shift) {
         return {rows, shift};
     }
-    COFACTOR_INLINE static void add(Vec<T>& sum, Vec<T> x, const T* e, size_t) {
-        sum += x * splat(*e);
+    template <size_t components, size_t width>
+    COFACTOR_INLINE static void fill(const T* panel, const T* const (&e)[components], size_t d,
+                                     Sums<T, components, width>& sums) {
+        sum_columns(panel, e, d, sums,
+                    [](Vec<T>& sum, Vec<T> x, const T* entry) { sum += x * splat(*entry); });
     }
     COFACTOR_INLINE static Vec<T> loss(T offset, Vec<T> sum) { return offset - sum; }
 };
 
-// Losses offset + |(x - center) * scale|^2 / 2, in float64; scales follow the centers.
+// Losses offset + |...|^2 / 2, in float64.
 template <class T>
-struct ScaledMeasure {
+struct DistanceMeasure {
     using Value = double;
 
     COFACTOR_INLINE static WidenedRows<T> rows(const T* const* rows, const double* shift) {
         return {rows, shift};
     }
-    COFACTOR_INLINE static void add(Vec<double>& sum, Vec<double> x, const double* e, size_t d) {
-        const Vec<double> residual = (x - splat(e[0])) * splat(e[d]);
-        sum += residual * residual;
-    }
     COFACTOR_INLINE static Vec<double> loss(double offset, Vec<double> sum) {
         return offset + 0.5 * sum;
+    }
+};
+
+// Of (x - center) * scale; scales follow the center.
+template <class T>
+struct ScaledMeasure : DistanceMeasure<T> {
+    template <size_t components, size_t width>
+    COFACTOR_INLINE static void fill(const double* panel, const double* const (&e)[components],
+                                     size_t d, Sums<double, components, width>& sums) {
+        sum_columns(panel, e, d, sums, [d](Vec<double>& sum, Vec<double> x, const double* entry) {
+            const Vec<double> residual = (x - splat(entry[0])) * splat(entry[d]);
+            sum += residual * residual;
+        });
+    }
+};
+
+// Of x P - center; the columns of the upper triangular P follow the center, without their zeros.
+template <class T>
+struct WhitenedMeasure : DistanceMeasure<T> {
+    template <size_t components, size_t width>
+    COFACTOR_INLINE static void fill(const double* panel, const double* const (&e)[components],
+                                     size_t d, Sums<double, components, width>& sums) {
+        for (size_t r = 0; r < components; ++r) whiten(panel, e[r], d, sums[r]);
+    }
+
+private:
+    template <size_t width>
+    COFACTOR_INLINE static void whiten(const double* panel, const double* center, size_t d,
+                                       Vec<double> (&sum)[width]) {
+        for (size_t v = 0; v < width; ++v) sum[v] = Vec<double>{};
+        const double* factor = center + d;
+        for (size_t j = 0; j < d; ++j, factor += j) {
+            Vec<double> residual[width];
+            for (size_t v = 0; v < width; ++v) residual[v] = splat(-center[j]);
+            const double* x = panel;
+            for (size_t l = 0; l <= j; ++l, x += width * lanes<double>)
+                for (size_t v = 0; v < width; ++v)
+                    residual[v] += load(x + v * lanes<double>) * splat(factor[l]);
+            for (size_t v = 0; v < width; ++v) sum[v] += residual[v] * residual[v];
+        }
     }
 };
 
@@ -175,19 +231,10 @@ private:
     template <size_t width>
     void offer(size_t first) {
         constexpr size_t components = pointed_components<width>;
-        Vec<P> sum[components][width];
-        for (size_t r = 0; r < components; ++r)
-            for (size_t v = 0; v < width; ++v) sum[r][v] = Vec<P>{};
         const P* e[components];
         for (size_t r = 0; r < components; ++r) e[r] = vectors_[first + r];
-        const P* panel = packed_;
-        for (size_t l = 0; l < X_.columns; ++l, panel += width * lanes<P>) {
-            Vec<P> x[width];
-            for (size_t v = 0; v < width; ++v) x[v] = load(panel + v * lanes<P>);
-            for (size_t r = 0; r < components; ++r)
-                for (size_t v = 0; v < width; ++v)
-                    Measure::add(sum[r][v], x[v], e[r] + l, X_.columns);
-        }
+        Sums<P, components, width> sum;
+        Measure::fill(static_cast<const P*>(packed_), e, X_.columns, sum);
         const size_t count = smaller(components, candidates_.size() - first);
         for (size_t r = 0; r < count; ++r)
             for (size_t v = 0; v < width; ++v)

@@ -42,6 +42,22 @@ void weighted_squares(Matrix<const T> X, const T* __restrict shift, Membership m
     });
 }
 
+template <class T>
+void weighted_grams(Matrix<const T> X, const double* shift, Membership members, double* grams) {
+    const size_t d = X.columns;
+    const Scratch<double> residual(d);
+    for_each_pair(members, [&](size_t n, size_t j, double weight) {
+        const double* __restrict const r = residual;
+        for (size_t l = 0; l < d; ++l)
+            residual[l] = static_cast<double>(X.data[n * d + l]) - shift[l];
+        for (size_t l = 0; l < d; ++l) {
+            double* __restrict const gram = grams + (j * d + l) * d;
+            const double scaled = weight * r[l];
+            for (size_t m = 0; m < d; ++m) gram[m] += scaled * r[m];
+        }
+    });
+}
+
 template <class T, class I>
 void weighted_sums_csr(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums) {
     for_each_pair(members, [=](size_t n, size_t j, double weight) {

@@ -23,7 +23,7 @@ from cofactor.fit import first_rows, fit
 from cofactor.model import Model
 from cofactor.neighbors import NearbyOneHot, nearby_rows
 from cofactor.neighbors.top import Reach
-from cofactor.noise import FullGaussian, Gaussian, TiedGaussian
+from cofactor.noise import FullGaussian, Gaussian
 from cofactor.start import from_means, with_hard_dispersion
 from cofactor.stop import Stop
 
@@ -38,10 +38,7 @@ TOLERANCE = {np.float64: 1e-9, np.float32: 2e-6}
 K_NEARBY = 12  # of which a partial E-step compares a row with very few
 REACH = Reach(near=1, strangers=1, enough=4, first=2, refresh=3)
 MIXTURES = [source for source in NOISES if OneHot.suit(source.noise)]
-WITH_NEIGHBORS = [s for s in MIXTURES if not isinstance(s.noise, TiedGaussian | FullGaussian)]
-NEARBY_CASES = list(
-    product(WITH_NEIGHBORS, (1, 2, 3, K_NEARBY), (False, True), (False, True), TOLERANCE)
-)
+NEARBY_CASES = list(product(MIXTURES, (1, 2, 3, K_NEARBY), (False, True), (False, True), TOLERANCE))
 CASES = list(product(MIXTURES, (1, 2, 3, K), (False, True), (False, True), TOLERANCE))
 
 

@@ -16,7 +16,7 @@ from cofactor.engine import SerialEngine, engine_for
 from cofactor.neighbors.sketch import run
 
 every = pytest.mark.parametrize("name", kernels.available())
-measures = pytest.mark.parametrize("measure", ["affine", "scaled", "csr"])
+measures = pytest.mark.parametrize("measure", ["affine", "scaled", "whitened", "csr"])
 quick = settings(max_examples=25)
 dtypes = st.sampled_from([np.float32, np.float64])
 SERIAL = SerialEngine()
@@ -37,6 +37,7 @@ def problem(rng, dtype, n, d, k, keep):
         units=(rng.permutation(n), starts, kept),
         places=(members, np.argsort(members).astype(np.int32)),
         vectors=rng.integers(-4, 5, (k, d)),
+        factors=np.triu(rng.integers(-2, 3, (k, d, d))) / 2.0,
         scales=rng.integers(1, 3, (k, d)) / 2.0,
         offsets=offsets,
         groups=(
@@ -58,6 +59,12 @@ def scaled(load, p):
     return load.neighbor_top_scaled, (p.X, p.shift.astype(float)), model
 
 
+def whitened(load, p):
+    column, row = np.tril_indices(p.X.shape[1])
+    model = np.hstack([p.vectors.astype(float), p.factors[:, row, column]]), p.offsets
+    return load.neighbor_top_whitened, (p.X, p.shift.astype(float)), model
+
+
 def csr(load, p, indices=np.int32):
     X, (k, d) = sp.csr_array(p.X), p.vectors.shape
     width = -(-k // 16) * 16
@@ -68,7 +75,7 @@ def csr(load, p, indices=np.int32):
     return load.neighbor_top_csr, data, (components_t, offsets)
 
 
-MEASURES = {"affine": affine, "scaled": scaled, "csr": csr}
+MEASURES = {"affine": affine, "scaled": scaled, "whitened": whitened, "csr": csr}
 
 
 def found(name, measure, p, engine=SERIAL):
@@ -86,6 +93,9 @@ def losses(measure, p):
     residuals = (p.X - shift)[:, None] - p.vectors
     if measure == "scaled":
         values = 0.5 * np.square(residuals * p.scales).sum(axis=2) + p.offsets
+    elif measure == "whitened":
+        products = np.einsum("nl,clj->ncj", p.X - p.shift, p.factors)
+        values = 0.5 * np.square(products - p.vectors).sum(axis=2) + p.offsets
     else:
         values = p.offsets - (p.X - shift) @ p.vectors.T
     return values[:, np.argsort(members)]
@@ -138,6 +148,21 @@ def test_any_number_of_threads_finds_the_same(name, measure):
             results.append(found(name, measure, p, engine))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@every
+@quick
+@given(
+    rng=generators, dtype=dtypes, n=st.integers(1, 60), d=st.integers(1, 20), k=st.integers(1, 9)
+)
+def test_grams_are_those_of_the_components(name, rng, dtype, n, d, k):
+    X = rng.integers(-4, 5, (n, d)).astype(dtype)
+    index, weight = rng.integers(0, k, (n, 2)).astype(np.int32), rng.integers(0, 5, (n, 2)) / 4.0
+    shift, grams = rng.integers(-2, 3, d).astype(float), np.ones((k, d, d))
+    kernels.load(name).weighted_grams(X, shift, index, weight, grams)
+    for c in range(k):
+        own = (weight * (index == c)).sum(axis=1)
+        np.testing.assert_array_equal(grams[c], 1 + ((X - shift).T * own) @ (X - shift))
 
 
 @every

@@ -17,21 +17,20 @@ from cofactor.codes import OneHot
 from cofactor.data import open_rows
 from cofactor.engine import SerialEngine
 from cofactor.errors import InputError
+from cofactor.estimators.covariance_types import COVARIANCE_TYPES
 from cofactor.fit import first_rows, fit
 from cofactor.model import Model
 from cofactor.neighbors import NearbyOneHot, nearby_rows
 from cofactor.neighbors.top import PREPARED, Reach
-from cofactor.noise import FullGaussian, TiedGaussian
+from cofactor.noise import FullGaussian
 from cofactor.start import from_means
 from cofactor.stop import Stop
 
 SERIAL = SerialEngine()
 few, some = settings(max_examples=5), settings(max_examples=15)
-SOURCES = [
-    source
-    for source in NOISES
-    if OneHot.suit(source.noise) and not isinstance(source.noise, TiedGaussian | FullGaussian)
-]
+SOURCES = [source for source in NOISES if OneHot.suit(source.noise)]
+# Full covariances of so many components collapse on so few rows: see test_free_energy.
+LASTING = [source for source in SOURCES if not isinstance(source.noise, FullGaussian)]
 every_noise = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.noise.name)
 stores = pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
 
@@ -85,7 +84,7 @@ def test_a_search_that_reaches_all_components_is_a_full_one(source, store, seed,
     np.testing.assert_allclose(found.params.components, full.params.components, rtol=1e-6)
 
 
-@every_noise
+@pytest.mark.parametrize("source", LASTING, ids=lambda source: source.noise.name)
 @stores
 @few
 @given(seed=seeds, keep=st.integers(1, 3))
@@ -103,22 +102,25 @@ def clustered(rng, n, d, k):
 MODELS = [
     KMeans(300, n_closest=3, search="neighbors", max_iter=8, random_state=0),
     Mixture(300, n_closest=3, search="neighbors", max_iter=8, init_params="k-means++", tol=0),
-    GaussianMixture(
-        300,
-        covariance_type="diag",
-        n_closest=2,
-        search="neighbors",
-        max_iter=5,
-        tol=0,
-        init_params="k-means++",
-        reg_covar=0.1,
+    *(
+        GaussianMixture(
+            300,
+            covariance_type=shape,
+            n_closest=2,
+            search="neighbors",
+            max_iter=5,
+            tol=0,
+            init_params="k-means++",
+            reg_covar=0.1,
+        )
+        for shape in COVARIANCE_TYPES
     ),
 ]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_any_number_of_threads_gives_the_same_bits(model, dtype):
     X = clustered(np.random.default_rng(0), 6000, 10, 200).astype(dtype)
     fits = []
@@ -169,6 +171,18 @@ def test_rows_meet_few_clusters_and_find_almost_the_best(rng, dtype, keep):
     assert model.free_energy_ <= gap.free_energy + slack
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("shape", COVARIANCE_TYPES)
+def test_mixtures_of_any_shape_find_almost_the_best(shape):
+    X = clustered(np.random.default_rng(7), 5000, 3, 300)
+    choices = {"covariance_type": shape, "n_closest": 3, "max_iter": 6, "tol": 0, "reg_covar": 1e-2}
+    choices |= {"init_params": "random_from_data", "random_state": 0, "n_threads": 1}
+    model = GaussianMixture(400, search="neighbors", **choices).fit(X)
+    full = GaussianMixture(400, **choices).fit(X)
+    assert model.free_energy_ == pytest.approx(full.free_energy_, rel=1e-3)
+    assert np.median([i.evaluations for i in model.trace_]) < 0.6 * 400 * len(X)
+
+
 @pytest.mark.parametrize("size", [1e-120, 1e-20, 1e20, 1e120])
 def test_rows_in_float64_may_be_of_any_size(size):
     X = clustered(np.random.default_rng(2), 500, 4, 30)
@@ -197,12 +211,10 @@ def test_weights_may_be_zero():
 @pytest.mark.parametrize(
     ("model", "match"),
     [
-        (GaussianMixture(3, n_closest=2, search="neighbors"), "full gaussian noise"),
-        (Mixture(3, noise="tied_gaussian", n_closest=2, search="neighbors"), "tied gaussian"),
         (KMeans(3, n_closest=None, search="neighbors"), "n_closest=None"),
         (Mixture(3, search="neighbors"), "n_closest=None"),
     ],
-    ids=["full", "tied", "k-means", "mixture"],
+    ids=["k-means", "mixture"],
 )
 def test_what_cannot_be_searched_so_is_said(model, match):
     with pytest.raises(InputError, match=match):

@@ -8,7 +8,6 @@ import numpy as np
 
 from cofactor import kernels
 from cofactor.data.base import Floats, Gathered, Labels, RowBlock
-from cofactor.data.cut import posterior_chunks
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,7 @@ class Kept:
 
     def grams(self, block: RowBlock, shift: Floats) -> Floats:
         """See :class:`cofactor.noise.base.Assignment`."""
-        d = block.n_columns
-        parts = [
-            block.take(rows).component_moments(self._spread_out(rows), shift, d * d)[2]
-            for rows in posterior_chunks(block.n_rows, self.n_components)
-        ]
-        return np.sum(parts, axis=0).reshape(-1, d, d)
-
-    def _spread_out(self, rows: slice) -> Floats:
-        """Return the weights of some rows under every component, shape (k, rows)."""
-        index, weight = self.index[rows], self.weight[rows]
-        out = np.zeros((self.n_components, len(index)))
-        out[index.T, np.arange(len(index))] = weight.T
-        return out
+        return block.scatter_grams(self.index, self.weight, self.n_components, shift)
 
 
 @dataclass(frozen=True)

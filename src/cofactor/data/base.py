@@ -345,6 +345,12 @@ class RowBlock(Protocol):
         """Like the sums of :meth:`scatter_sums`, of ``(x_n − r)²``, shape (k, d)."""
         ...
 
+    def scatter_grams(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """Like the sums of :meth:`scatter_sums`, of ``(x_n − r)(x_n − r)ᵀ``, shape (k, d, d)."""
+        ...
+
     def reference(self, mean: Floats) -> Floats:
         """Return the point to subtract from rows: ``mean`` if that costs nothing, else 0."""
         ...

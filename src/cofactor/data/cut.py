@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cofactor.data.base import RowBlock
+import numpy as np
+
+from cofactor.data.base import Floats, Labels, RowBlock
 
 MIN_BLOCK_ROWS = 256
 MIN_BLOCK_ENTRIES = 1 << 17
@@ -37,6 +39,22 @@ def posterior_chunks(n_rows: int, n_components: int) -> Iterator[slice]:
     """Cut rows into chunks whose whole posterior may be held at a time."""
     rows = max(LEAST_ROWS, CHUNK_ENTRIES // n_components)
     return (slice(start, start + rows) for start in range(0, max(n_rows, 1), rows))
+
+
+def grams_by_chunks(
+    block: RowBlock, index: Labels, weight: Floats, n_components: int, shift: Floats
+) -> Floats:
+    """Return what :meth:`RowBlock.scatter_grams` does, from the weights under every component."""
+    d = block.n_columns
+
+    def of_chunk(rows: slice) -> Floats:
+        spread = np.zeros((n_components, len(index[rows])))
+        spread[index[rows].T, np.arange(spread.shape[1])] = weight[rows].T
+        return block.take(rows).component_moments(spread, shift, d * d)[2]
+
+    chunks = posterior_chunks(block.n_rows, n_components)
+    grams: Floats = np.sum([of_chunk(rows) for rows in chunks], axis=0)
+    return grams.reshape(-1, d, d)
 
 
 def n_blocks(rows: RowBlock) -> int:

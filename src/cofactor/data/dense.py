@@ -22,11 +22,13 @@ from cofactor.data.base import (
     Posterior,
     RowSelection,
 )
+from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
+FEW = 16  # of so many components, one kept: others are not worth their zeros
 PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to be interruptible
 
 
@@ -218,6 +220,16 @@ class DenseRows:
         squares = np.zeros((n_components, self.n_columns))
         kernels.weighted_squares(self.values, self._cast(shift), index, weight, squares)
         return squares
+
+    def scatter_grams(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """See :class:`RowBlock`."""
+        if index.shape[1] * FEW > n_components:
+            return grams_by_chunks(self, index, weight, n_components, shift)
+        grams = np.zeros((n_components, self.n_columns, self.n_columns))
+        kernels.weighted_grams(self.values, shift, index, weight, grams)
+        return grams
 
     def reference(self, mean: Floats) -> Floats:
         """See :class:`RowBlock`; rounded to what the kernels can subtract."""

@@ -23,7 +23,7 @@ from cofactor.data.base import (
     RowSelection,
 )
 from cofactor.data.csr import rows_of
-from cofactor.data.cut import cut, posterior_chunks
+from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.engine.base import Engine
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
@@ -224,6 +224,12 @@ class SparseRows:
         squares = np.zeros((n_components, self.n_columns))
         kernels.weighted_squares_csr(*self.arrays, index, weight, squares)
         return squares - 2.0 * sums * shift + np.outer(counts, shift**2)
+
+    def scatter_grams(
+        self, index: Labels, weight: Floats, n_components: int, shift: Floats
+    ) -> Floats:
+        """See :class:`RowBlock`."""
+        return grams_by_chunks(self, index, weight, n_components, shift)
 
     def scaled_squares(self, factors: Floats) -> Floats:
         """Return ``Σ_l f_cl x_nl²``, shape (n, k), for factors of shape (k, d) or (k, 1)."""

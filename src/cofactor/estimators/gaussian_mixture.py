@@ -49,8 +49,7 @@ class GaussianMixture(BaseMixture):
     search : {'full', 'neighbors'}, default 'full'
         How the ``n_closest`` components are found: 'full' compares each row with all of them,
         'neighbors' with those near the ones that it keeps, which for very many components takes a
-        small part of the time; the free energy still never falls. Only for 'diag' and 'spherical'
-        covariances of dense rows.
+        small part of the time; the free energy still never falls. Only for dense rows.
     learn_weights : bool, default True
         Estimate mixing weights instead of holding them equal.
     learning_decay : float, default 0.7

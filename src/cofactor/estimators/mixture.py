@@ -30,8 +30,8 @@ class Mixture(BaseMixture):
     search : {'full', 'neighbors'}, default 'full'
         How the ``n_closest`` components are found: 'full' compares each row with all of them,
         'neighbors' with those near the ones that it keeps, which for very many components takes a
-        small part of the time; the free energy still never falls. Not for covariances that are
-        tied or full, nor on sparse rows for those that are spherical or diagonal.
+        small part of the time; the free energy still never falls. Not for covariances on sparse
+        rows.
     learn_weights : bool, default True
         Estimate mixing weights instead of holding them equal.
     tol : float, default 1e-3

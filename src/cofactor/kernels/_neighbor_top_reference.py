@@ -124,6 +124,48 @@ def neighbor_top_scaled(
         evaluations += _find(losses, units, index, loss)
 
 
+def neighbor_top_whitened(
+    board: Whole,
+    X: Data,
+    shift: Floats,
+    order: Whole,
+    starts: Whole,
+    kept: Labels,
+    members: Labels,
+    places: Labels,
+    vectors: Floats,
+    offsets: Floats,
+    edges: Whole,
+    lists: Labels,
+    index: Labels,
+    loss: Floats,
+    evaluations: Whole,
+) -> None:
+    """Find the likeliest components under losses of any shape, in float64.
+
+    As `neighbor_top`, with losses ``offset + |(x - shift) P - center|**2 / 2`` and an upper
+    triangular P for each component.
+
+    Parameters
+    ----------
+    vectors : array of shape (k, d + d (d + 1) / 2)
+        Place by place: a center, and then the columns of P without their zeros.
+    """
+    d = X.shape[1]
+    column, row = np.tril_indices(d)
+    factors = np.zeros((len(vectors), d, d))
+    factors[:, row, column] = vectors[:, d:]
+
+    def losses(rows: Whole, near: Whole) -> Data:
+        whitened = np.einsum("nl,clj->ncj", X[rows] - shift, factors[near])
+        result: Floats = offsets[near] + 0.5 * np.square(whitened - vectors[near, :d]).sum(axis=2)
+        return result
+
+    if claimed(board):
+        units = order, starts, kept, members, places, edges, lists
+        evaluations += _find(losses, units, index, loss)
+
+
 def neighbor_top_csr(
     board: Whole,
     indptr: Indices,

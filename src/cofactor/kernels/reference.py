@@ -38,6 +38,7 @@ from cofactor.kernels._neighbor_top_reference import (
     neighbor_top,
     neighbor_top_csr,
     neighbor_top_scaled,
+    neighbor_top_whitened,
 )
 from cofactor.kernels._neighbors_reference import (
     neighbor_centers,
@@ -81,6 +82,7 @@ __all__ = [
     "neighbor_top",
     "neighbor_top_csr",
     "neighbor_top_scaled",
+    "neighbor_top_whitened",
     "poisson_codes_csr",
     "poisson_multiplicative_csr",
     "sampled_products",
@@ -97,6 +99,7 @@ __all__ = [
     "squared_norms_csr",
     "top_losses",
     "top_losses_csr",
+    "weighted_grams",
     "weighted_squares",
     "weighted_squares_csr",
     "weighted_sums",
@@ -255,6 +258,26 @@ def weighted_squares(X: Data, shift: Data, index: Labels, weight: Floats, square
     ``squares[j] += w (x_n - shift)**2``; parameters as in `weighted_sums`.
     """
     squares += _pairs(index, weight, squares.shape[0]).T @ _residuals(X, shift) ** 2
+
+
+def weighted_grams(X: Data, shift: Floats, index: Labels, weight: Floats, grams: Floats) -> None:
+    """Add every row's products of columns, times its weights, to those of its components.
+
+    ``grams[j] += w (x_n - shift)^T (x_n - shift)``, in float64.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+    shift : float64 array of shape (d,)
+    index, weight : arrays of shape (n, c)
+        As in `weighted_sums`.
+    grams : float64 array of shape (k, d, d)
+        Added to.
+    """
+    residuals = X - shift
+    for components, weights in zip(index.T, weight.T, strict=True):
+        products = np.einsum("n,nl,nm->nlm", weights, residuals, residuals)
+        np.add.at(grams, components, products)
 
 
 def weighted_sums_csr(

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor import kernels
 from cofactor.data.base import Affine, Floats, Labels
-from cofactor.data.gaussians import Scaled
+from cofactor.data.gaussians import Scaled, Whitened
 from cofactor.engine import Engine
 from cofactor.neighbors.sketch import LINE, Cells, Numbers, Singles, cells_of, run
 
@@ -40,8 +40,8 @@ def _by_losses(losses: Affine, means: Floats) -> Nearness:
     return Nearness(means - losses.shift, losses.components, losses.offsets)
 
 
-def _by_distance(losses: Scaled, means: Floats) -> Nearness:
-    centers = losses.centers
+def _by_distance(losses: Scaled | Whitened, means: Floats) -> Nearness:
+    centers = means - losses.shift
     possible = np.where(np.isfinite(losses.offsets), 0.0, np.inf)
     return Nearness(centers, centers, 0.5 * np.einsum("cd,cd->c", centers, centers) + possible)
 
@@ -49,6 +49,7 @@ def _by_distance(losses: Scaled, means: Floats) -> Nearness:
 NEARNESS: dict[type, Callable[[Any, Floats], Nearness]] = {
     Affine: _by_losses,
     Scaled: _by_distance,
+    Whitened: _by_distance,
 }
 
 

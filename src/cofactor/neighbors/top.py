@@ -11,7 +11,7 @@ import numpy as np
 from cofactor import kernels
 from cofactor.data import DenseRows, RowBlock, SparseRows
 from cofactor.data.base import GROUP_SIZE, Affine, Floats, Labels
-from cofactor.data.gaussians import Scaled
+from cofactor.data.gaussians import Scaled, Whitened
 from cofactor.engine import Engine
 from cofactor.errors import InputError
 from cofactor.neighbors.chart import NEARNESS, Chart
@@ -66,6 +66,15 @@ def _scaled(rows: DenseRows, losses: Scaled, members: Labels) -> Prepared:
     return kernels.neighbor_top_scaled, (rows.values, losses.shift), model
 
 
+def _whitened(rows: DenseRows, losses: Whitened, members: Labels) -> Prepared:
+    centers, k = losses.centers[members], len(members)
+    column, row = np.tril_indices(rows.n_columns)
+    factors = losses.factors[members] if len(losses.factors) == k else losses.factors
+    packed = np.broadcast_to(factors[:, row, column], (k, len(row)))
+    model = np.hstack([centers, packed]), losses.offsets[members]
+    return kernels.neighbor_top_whitened, (rows.values, losses.shift), model
+
+
 def _affine_csr(rows: SparseRows, losses: Affine, members: Labels) -> Prepared:
     dtype, (k, d) = rows.matrix.dtype, losses.components.shape
     width = -(-k // GROUP_SIZE) * GROUP_SIZE
@@ -78,6 +87,7 @@ def _affine_csr(rows: SparseRows, losses: Affine, members: Labels) -> Prepared:
 PREPARED: dict[tuple[type, type], Callable[[Any, Any, Labels], Prepared]] = {
     (DenseRows, Affine): _affine,
     (DenseRows, Scaled): _scaled,
+    (DenseRows, Whitened): _whitened,
     (SparseRows, Affine): _affine_csr,
 }
 
@@ -180,9 +190,9 @@ class TopSearch:
         if (type(self._rows), _losses_of(scorer)) not in PREPARED:
             raise InputError(
                 f"search='neighbors' with {self._noise.name} noise on "
-                f"{type(self._rows).__name__}: components near each other are found for noises "
-                "whose losses are affine in the row, and for spherical and diagonal covariances "
-                "of dense rows; expected one of these, or search='full'."
+                f"{type(self._rows).__name__}: sparse rows are searched so only under noises "
+                "whose losses are affine in the row, without covariances of their own; expected "
+                "one of these, an array, or search='full'."
             )
         return scorer
 
