@@ -221,7 +221,7 @@ class KMeans(ClusteringEstimator):
             print("Initialization complete")
         if self.search == "neighbors" and self._moves_rows(data):
             return self._run_neighbors(data, params, limit)
-        if self.search == "full" and self.n_closest == 1 and suits(data.noise, data.blocks):
+        if self.search != "neighbors" and self.n_closest == 1 and suits(data.noise, data.blocks):
             return self._run_lloyd(data, params, tolerance, limit)
         return self._run_general(data, params, tolerance, limit)
 
@@ -249,7 +249,7 @@ class KMeans(ClusteringEstimator):
         rules: tuple[Rule, ...] = (self._still(tolerance), limit)
         if self.n_closest != 1:  # a posterior needs a scale, and moves while labels rest
             params = with_hard_dispersion(Model(noise, replace(codes, keep=1)), rows, params)
-        elif self.search == "full":  # else other clusters may be found next time
+        elif self.search != "neighbors":  # else other clusters may be found next time
             rules = (*rules, NothingMoved())
         return fit(model, rows, params, Stop(self.max_iter, rules), self._all_callbacks())
 
