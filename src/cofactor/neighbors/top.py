@@ -93,8 +93,11 @@ PREPARED: dict[tuple[type, type], Callable[[Any, Any, Labels], Prepared]] = {
 
 
 def _groups(rows: RowBlock, units: Units) -> Numbers:
-    """Return the edges of groups of units: dense rows meet components many at a time."""
-    return units.merged(FULL) if isinstance(rows, DenseRows) else units.alone
+    """Return the edges of groups of units: those of dense rows begin within the same few rows."""
+    if not isinstance(rows, DenseRows):
+        return units.alone
+    first = np.diff(units.starts[:-1] // FULL, prepend=-1) > 0
+    return np.append(np.flatnonzero(first), len(units.starts) - 1)
 
 
 class TopSearch:
