@@ -31,7 +31,9 @@ COFACTOR_INLINE void for_each_bit(std::uint64_t bits, Visit visit) {
 
 constexpr size_t strip_vectors = strip_slots / lanes<float>;
 // Candidates looked at together: as many as the registers hold sums of.
-#if defined(__AVX512F__) || defined(__aarch64__) || defined(__AVX2__)
+#if defined(__AVX512F__)
+constexpr size_t screened_together = 10;  // each a sum of its own, so that none waits for the last
+#elif defined(__aarch64__) || defined(__AVX2__)
 constexpr size_t screened_together = 5;
 #else
 constexpr size_t screened_together = 3;
@@ -78,8 +80,9 @@ void screen_strip(const Strip& strip, size_t first_pairs, size_t pairs, const st
 
 using ScreenStrip = void (*)(const Strip&, size_t, size_t, const std::int32_t*,
                              const std::int32_t*, std::uint32_t*);
-constexpr ScreenStrip screen_strips[] = {screen_strip<1>, screen_strip<2>, screen_strip<3>,
-                                         screen_strip<4>, screen_strip<5>};
+constexpr ScreenStrip screen_strips[] = {
+    screen_strip<1>, screen_strip<2>, screen_strip<3>, screen_strip<4>, screen_strip<5>,
+    screen_strip<6>, screen_strip<7>, screen_strip<8>, screen_strip<9>, screen_strip<10>};
 
 // The strips of a block whose boxes are within reach of a candidate, as bits.
 COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, size_t pairs,
