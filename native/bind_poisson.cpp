@@ -4,56 +4,142 @@
 namespace cofactor {
 namespace {
 
-template <class T, class I>
-void bind_codes(nb::module_& module, const SparseKernels<T, I>& kernels) {
-    using Pointers = const Array1<const I>&;
-    using Values = const Array1<const T>&;
-    using Components = const Array2<const T>&;
-    using Totals = const Array1<const double>&;
+// The arguments that all kernels share, checked.
+template <class T>
+struct Task {
+    using Columns = const Array2<const T>&;
+    using Totals = const Array2<const double>&;
+    using Weights = const Array1<const T>&;
     using Codes = const Array2<T>&;
     using Loss = const Array1<double>&;
-    const auto expect_shapes = [](size_t rows, Components components_t, Totals totals,
-                                  Codes codes, Loss loss) {
-        expect("totals", totals, {components_t.shape(1)});
-        expect("codes", codes, {rows, components_t.shape(1)});
-        expect("loss", loss, {rows});
-    };
-    module.def(
-        "poisson_codes_csr",
-        [&kernels, expect_shapes](Pointers indptr, Pointers indices, Values data,
-                                  Components components_t, Totals totals, Codes codes,
-                                  size_t sweeps, double l1, double l2, double floor, Loss loss) {
-            const Csr<T, I> X = csr(indptr, indices, data);
-            expect_shapes(X.rows, components_t, totals, codes, loss);
-            kernels.poisson_codes(X, {matrix(components_t), totals.data(), l1, l2, floor},
-                                  codes.data(), sweeps, loss.data());
-        },
-        named("indptr"), named("indices"), named("data"), named("components_t"),
-        named("totals"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("floor"), named("loss"), Unlocked());
+
+    Task(size_t rows, size_t n_columns, Columns columns, Totals totals, Weights weights,
+         Codes codes, double l1, double l2, double floor, Loss loss)
+        : model{matrix(columns), codes.shape(1), matrix(totals),
+                weights.size() ? weights.data() : nullptr, l1, l2, floor},
+          out{codes.data(), loss.size() ? loss.data() : nullptr} {
+        expect_whole_groups(columns.shape(1));
+        if (n_columns) expect("columns", columns, {n_columns, columns.shape(1)});
+        if (columns.shape(1) < model.k) throw nb::value_error("columns hold fewer than k components");
+        expect("totals", totals, {totals.shape(0) == 1 ? 1 : rows, model.k});
+        if (model.weights) expect("weights", weights, {columns.shape(0)});
+        expect("codes", codes, {rows, model.k});
+        if (out.loss) expect("loss", loss, {rows});
+    }
+
+    PoissonModel<T> model;
+    PoissonCodes<T> out;
+};
+
+template <class T>
+PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
+                           double tolerance) {
+    expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
+    return {hessians.data(), sweeps, tolerance};
+}
+
+template <class T, class I>
+void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
+    using Pointers = const Array1<const I>&;
+    using Values = const Array1<const T>&;
+    using Of = Task<T>;
     module.def(
         "poisson_multiplicative_csr",
-        [&kernels, expect_shapes](Pointers indptr, Pointers indices, Values data,
-                                  Components components_t, Totals totals, Codes codes, double l1,
-                                  double l2, double floor, Loss loss) {
+        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
+                   typename Of::Totals totals, typename Of::Weights weights,
+                   typename Of::Codes codes, double l1, double l2, double floor,
+                   typename Of::Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            expect_shapes(X.rows, components_t, totals, codes, loss);
-            kernels.poisson_multiplicative(
-                X, {matrix(components_t), totals.data(), l1, l2, floor}, codes.data(),
-                loss.data());
+            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
+            kernels.poisson_multiplicative(X, task.model, task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("components_t"),
-        named("totals"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
+        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
+        named("weights"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
         named("loss"), Unlocked());
+    module.def(
+        "poisson_coordinate_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
+                   typename Of::Totals totals, typename Of::Weights weights,
+                   typename Of::Codes codes, size_t sweeps, double l1, double l2, double floor,
+                   typename Of::Loss loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
+            kernels.poisson_coordinate(X, task.model, sweeps, task.out);
+        },
+        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
+        named("weights"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
+        nb::arg("floor"), named("loss"), Unlocked());
+    module.def(
+        "poisson_newton_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
+                   typename Of::Totals totals, typename Of::Weights weights,
+                   typename Of::Codes codes, const Array3<T>& hessians, size_t sweeps,
+                   double tolerance, double l1, double l2, double floor, typename Of::Loss loss) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
+            kernels.poisson_newton(
+                X, task.model, newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance),
+                task.out);
+        },
+        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
+        named("weights"), named("codes"), named("hessians"), nb::arg("sweeps"),
+        nb::arg("tolerance"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"),
+        Unlocked());
+}
+
+template <class T>
+void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
+    using Values = const Array2<const T>&;
+    using Of = Task<T>;
+    module.def(
+        "poisson_multiplicative",
+        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
+                   typename Of::Weights weights, typename Of::Codes codes, double l1, double l2,
+                   double floor, typename Of::Loss loss) {
+            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
+                          loss);
+            kernels.multiplicative(matrix(X), task.model, task.out);
+        },
+        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
+        nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"), Unlocked());
+    module.def(
+        "poisson_coordinate",
+        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
+                   typename Of::Weights weights, typename Of::Codes codes, size_t sweeps,
+                   double l1, double l2, double floor, typename Of::Loss loss) {
+            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
+                          loss);
+            kernels.coordinate(matrix(X), task.model, sweeps, task.out);
+        },
+        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
+        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"),
+        Unlocked());
+    module.def(
+        "poisson_newton",
+        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
+                   typename Of::Weights weights, typename Of::Codes codes,
+                   const Array3<T>& hessians, size_t sweeps, double tolerance, double l1,
+                   double l2, double floor, typename Of::Loss loss) {
+            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
+                          loss);
+            kernels.newton(matrix(X), task.model,
+                           newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance),
+                           task.out);
+        },
+        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
+        named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("l1"),
+        nb::arg("l2"), nb::arg("floor"), named("loss"), Unlocked());
 }
 
 }  // namespace
 
 void bind_poisson(nb::module_& module, const Kernels& kernels) {
-    bind_codes(module, kernels.sparse_f32_i32);
-    bind_codes(module, kernels.sparse_f32_i64);
-    bind_codes(module, kernels.sparse_f64_i32);
-    bind_codes(module, kernels.sparse_f64_i64);
+    bind_sparse(module, kernels.sparse_f32_i32);
+    bind_sparse(module, kernels.sparse_f32_i64);
+    bind_sparse(module, kernels.sparse_f64_i32);
+    bind_sparse(module, kernels.sparse_f64_i64);
+    bind_dense(module, kernels.poisson_f32);
+    bind_dense(module, kernels.poisson_f64);
 }
 
 }  // namespace cofactor

@@ -11,6 +11,7 @@
 #include "neighbor_top.hpp"
 #include "neighbor_top_csr.hpp"
 #include "poisson.hpp"
+#include "poisson_newton.hpp"
 #include "posterior.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"
@@ -31,7 +32,8 @@ template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {
     top_losses_csr<T, I>,    nearest_sum_csr<T, I>,   add_to_sums_csr<T, I>,
     weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
-    squared_norms_csr<T, I>, poisson_codes_csr<T, I>, poisson_multiplicative_csr<T, I>,
+    squared_norms_csr<T, I>,
+    poisson_multiplicative_csr<T, I>, poisson_coordinate_csr<T, I>, poisson_newton_csr<T, I>,
     sampled_products<T, I>,  lloyd_csr<T, I>,         lloyd_csr_space<T>,
     hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>, hartigan_moves_csr<T, I>};
 
@@ -49,6 +51,10 @@ constexpr TopKernels<T> top = {neighbor_top<T, AffineMeasure<T>>, neighbor_top<T
                                neighbor_top_csr<T, std::int32_t>,
                                neighbor_top_csr<T, std::int64_t>};
 
+template <class T>
+constexpr PoissonKernels<T> poisson = {poisson_multiplicative<T>, poisson_coordinate<T>,
+                                       poisson_newton<T>};
+
 const Kernels kernels = {dense<float>,
                          dense<double>,
                          sparse<float, std::int32_t>,
@@ -59,6 +65,8 @@ const Kernels kernels = {dense<float>,
                          mixture<double>,
                          top<float>,
                          top<double>,
+                         poisson<float>,
+                         poisson<double>,
                          soft_assign,
                          seeding_order,
                          seeding_strips,

@@ -74,14 +74,41 @@ struct Moments {
     size_t second_size;
 };
 
-// What a Poisson row is fitted with; columns[j] holds the k component values of column j.
+// What Poisson rows are fitted with; columns[j] holds the k component values of column j, padded
+// with zeros. One row of totals is that of all rows; weights of columns may be null.
 template <class T>
 struct PoissonModel {
     Matrix<const T> columns;
-    const double* totals;
+    size_t k;
+    Matrix<const double> totals;
+    const T* weights;
     double l1;
     double l2;
     double floor;
+};
+
+// Codes to improve, and where their losses go, unless null.
+template <class T>
+struct PoissonCodes {
+    T* codes;
+    double* loss;
+};
+
+// Newton steps: Hessians in blocks of 16 rows, and how far they may be off.
+template <class T>
+struct PoissonNewton {
+    T* hessians;
+    size_t sweeps;
+    double tolerance;
+};
+
+template <class T>
+struct PoissonKernels {
+    void (*multiplicative)(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out);
+    void (*coordinate)(Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
+                       PoissonCodes<T> out);
+    void (*newton)(Matrix<const T> X, PoissonModel<T> model, PoissonNewton<T> newton,
+                   PoissonCodes<T> out);
 };
 
 // What greedy k-means++ knows of rows beforehand; see the reference of seeding_steps.
@@ -354,9 +381,11 @@ struct SparseKernels {
     void (*weighted_sums)(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums);
     void (*weighted_squares)(Csr<T, I> X, Membership members, Matrix<double> squares);
     void (*squared_norms)(Csr<T, I> X, double* out);
-    void (*poisson_codes)(Csr<T, I> X, PoissonModel<T> model, T* codes, size_t sweeps,
-                          double* loss);
-    void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss);
+    void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, PoissonCodes<T> out);
+    void (*poisson_coordinate)(Csr<T, I> X, PoissonModel<T> model, size_t sweeps,
+                               PoissonCodes<T> out);
+    void (*poisson_newton)(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
+                           PoissonCodes<T> out);
     void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
                              double* out);
     void (*lloyd)(Csr<T, I> X, size_t d, const double* weights, Label* labels, LloydModel model,
@@ -382,6 +411,8 @@ struct Kernels {
     MixtureKernels<double> mixture_f64;
     TopKernels<float> top_f32;
     TopKernels<double> top_f64;
+    PoissonKernels<float> poisson_f32;
+    PoissonKernels<double> poisson_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
     void (*seeding_order)(Matrix<const std::int16_t> Q, size_t columns, Label* rows, size_t count);
     void (*seeding_strips)(Matrix<const std::int16_t> Q, const Label* order,

@@ -1,24 +1,17 @@
-// Sparse Poisson rows: nonnegative codes of one row of counts under fixed components.
+// Poisson rows one by one: nonnegative codes of a row of counts under fixed components.
 //
-// The components under a row's nonzeros are gathered into a panel in which the lanes are
-// nonzeros, and the row is swept there several times before it is left.
+// A multiplicative step is one pass over the row. For coordinate steps the components under its
+// nonzeros are gathered into a panel in which the lanes are nonzeros, and the row is swept there
+// several times before it is left.
 #pragma once
 
-#include "elementary.hpp"
-#include "transpose.hpp"
+#include "poisson_row.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
 // A Newton step leaves a code at least this part of itself. A sweep then divides no fitted value
 // by more than ten, and updating the fitted values costs one digit at most.
 constexpr double least_part = 0.1;
-
-// Stands in for a zero that would divide zero.
-constexpr double least_divisor = 1e-300;
-
-// A fitted value below this explains no count: its reciprocal has no room to work in.
-template <class T>
-constexpr T least_fitted = sizeof(T) == sizeof(float) ? 1e-30 : 1e-300;
 
 // From one component of a panel to the next: an odd number of cache lines, so that components do
 // not compete for the same places in the cache.
@@ -29,30 +22,23 @@ constexpr size_t panel_stride(size_t size) {
 }
 
 template <class T>
-class PoissonRow {
+class PoissonPanel {
 public:
-    PoissonRow(PoissonModel<T> model, size_t longest)
+    PoissonPanel(const PoissonModel<T>& model, size_t longest)
         : model_(model),
-          k_(model.columns.columns),
+          k_(model.k),
           panel_(panel_stride<T>(longest) * k_),
-          counts_(panel_stride<T>(longest)),
           fitted_(panel_stride<T>(longest)),
           zeros_(round_up(k_, lanes<T>)),
           saved_(k_) {
         __builtin_memset(zeros_, 0, k_ * sizeof(T));
     }
 
-    // Start on a row; false if it has no counts.
-    template <class I>
-    bool open(const I* columns, const T* counts, size_t size) {
-        size_ = round_up(size, lanes<T>);
-        stride_ = panel_stride<T>(size);
-        __builtin_memcpy(counts_, counts, size * sizeof(T));
-        for (size_t p = size; p < size_; ++p) counts_[p] = 0;
-        bool counted = false;
-        for (size_t p = 0; p < size; ++p) counted |= counts[p] > 0;
-        if (counted) gather(columns, size);
-        return counted;
+    void open(size_t n, CountRow<T> row) {
+        row_ = row;
+        totals_ = totals_of(model_, n);
+        stride_ = panel_stride<T>(row.size);
+        gather();
     }
 
     // Lift codes that cannot explain a count, and return the loss.
@@ -77,14 +63,6 @@ public:
         return multiply(z);
     }
 
-    // One majorize-minimize step and its loss. Needs the fitted values of z.
-    double multiply(T* z) {
-        for (size_t p = 0; p < size_; p += lanes<T>)
-            store<T>(fitted_ + p, load(counts_ + p) / positive(load(fitted_ + p)));
-        for (size_t c = 0; c < k_; ++c) z[c] = multiplied(z[c], c);
-        return evaluate(z);
-    }
-
 private:
     // A change of a code that the fitted values do not show yet.
     struct Pending {
@@ -92,32 +70,22 @@ private:
         T change;
     };
 
-    COFACTOR_INLINE static Vec<T> positive(Vec<T> fitted) {
-        return at_least(fitted, splat(least_fitted<T>));
-    }
-
     const T* component(size_t c) const { return panel_ + c * stride_; }
 
-    template <class I>
-    void gather(const I* columns, size_t size) {
-        size_t p = 0;
-        for (; p + 4 <= size; p += 4) {
-            const T* const four[] = {column(columns[p]), column(columns[p + 1]),
-                                     column(columns[p + 2]), column(columns[p + 3])};
+    void gather() {
+        for (size_t p = 0; p < row_.size; p += 4) {
+            const Label* const j = row_.columns + p;
+            const T* const four[] = {column(j[0]), column(j[1]), column(j[2]), column(j[3])};
             transpose_four(ShiftedRows<T>{four, zeros_}, k_, panel_ + p, stride_);
         }
-        for (; p < size; ++p) scatter(column(columns[p]), p);
-        for (; p < size_; ++p) scatter(zeros_, p);
     }
 
-    COFACTOR_INLINE const T* column(size_t j) const { return model_.columns.data + j * k_; }
-
-    COFACTOR_INLINE void scatter(const T* values, size_t p) {
-        for (size_t c = 0; c < k_; ++c) panel_[c * stride_ + p] = values[c];
+    COFACTOR_INLINE const T* column(Label j) const {
+        return model_.columns.data + static_cast<size_t>(j) * model_.columns.columns;
     }
 
     void fit(const T* z) {
-        for (size_t p = 0; p < size_; p += lanes<T>) {
+        for (size_t p = 0; p < row_.size; p += lanes<T>) {
             Vec<T> fitted{};
             for (size_t c = 0; c < k_; ++c) fitted += z[c] * load(component(c) + p);
             store<T>(fitted_ + p, fitted);
@@ -127,41 +95,44 @@ private:
     // Fit the row and return its loss.
     double evaluate(const T* z) {
         fit(z);
-        double penalty = 0;
+        double price = 0;
         for (size_t c = 0; c < k_; ++c) {
             const double code = z[c];
-            penalty += (model_.totals[c] + model_.l1 + 0.5 * model_.l2 * code) * code;
+            price += (totals_[c] + model_.l1 + 0.5 * model_.l2 * code) * code;
         }
-        return penalty - log_likelihood();
+        LogLikelihood<T> likelihood;
+        for (size_t p = 0; p < row_.size; p += lanes<T>)
+            likelihood.add(load(row_.counts + p), load(fitted_ + p));
+        return price - likelihood.value();
     }
 
-    // Sum of x log(fitted); -inf if a count cannot be explained.
-    double log_likelihood() const {
-        double part[lanes<T>] = {};
-        Int<T> unexplained{};
-        for (size_t p = 0; p < size_; p += lanes<T>) {
-            const Vec<T> x = load(counts_ + p), fitted = load(fitted_ + p);
-            unexplained |= (x > 0) & (fitted < least_fitted<T>);
-            const Vec<T> nats = x * log_positive<T>(positive(fitted));
-            for (size_t i = 0; i < lanes<T>; ++i) part[i] += static_cast<double>(nats[i]);
+    // One majorize-minimize step and its loss. Needs the fitted values of z.
+    double multiply(T* z) {
+        for (size_t p = 0; p < row_.size; p += lanes<T>)
+            store<T>(fitted_ + p, load(row_.counts + p) / positive<T>(load(fitted_ + p)));
+        for (size_t c = 0; c < k_; ++c) {
+            Vec<T> gained{};
+            for (size_t p = 0; p < row_.size; p += lanes<T>)
+                gained += load(fitted_ + p) * load(component(c) + p);
+            z[c] = static_cast<T>(majorizer_minimum(static_cast<double>(z[c]) * sum<T>(gained),
+                                                    totals_[c] + model_.l1, model_.l2));
         }
-        if (any<T>(unexplained)) return -infinity<double>;
-        return sum_of(lanes<T>, [&part](size_t i) { return part[i]; });
+        return evaluate(z);
     }
 
     // Show the pending change, take the derivatives along component c and move its code.
     COFACTOR_INLINE Pending newton_step(T& code, size_t c, Pending moved) {
         const T* const h = component(c);
         Vec<T> gained{}, curved{};
-        for (size_t p = 0; p < size_; p += lanes<T>) {
+        for (size_t p = 0; p < row_.size; p += lanes<T>) {
             const Vec<T> fitted = load(fitted_ + p) + moved.change * load(moved.component + p);
             store<T>(fitted_ + p, fitted);
-            const Vec<T> ratio = load(h + p) / positive(fitted);
-            const Vec<T> gain = load(counts_ + p) * ratio;
+            const Vec<T> ratio = load(h + p) / positive<T>(fitted);
+            const Vec<T> gain = load(row_.counts + p) * ratio;
             gained += gain;
             curved += gain * ratio;
         }
-        const double slope = model_.totals[c] + model_.l1 + model_.l2 * code - sum<T>(gained);
+        const double slope = totals_[c] + model_.l1 + model_.l2 * code - sum<T>(gained);
         const double curvature = larger(sum<T>(curved) + model_.l2, least_divisor);
         const double limit = larger(model_.floor, least_part * code);
         const T old = code;
@@ -169,65 +140,102 @@ private:
         return {h, code - old};
     }
 
-    // The root of l2 u^2 + price u = explained, in the form that needs no l2 > 0. Needs the
-    // counts divided by the fitted values in place of the latter.
-    T multiplied(T code, size_t c) const {
-        Vec<T> gained{};
-        for (size_t p = 0; p < size_; p += lanes<T>)
-            gained += load(fitted_ + p) * load(component(c) + p);
-        const double explained = code * sum<T>(gained);
-        const double price = model_.totals[c] + model_.l1;
-        const double root = __builtin_sqrt(price * price + 4 * model_.l2 * explained);
-        return static_cast<T>(2 * explained / larger(price + root, least_divisor));
-    }
-
     const PoissonModel<T> model_;
     const size_t k_;
-    const Scratch<T> panel_, counts_, fitted_, zeros_, saved_;
-    size_t size_ = 0;    // of the row at hand, padded to whole vectors
-    size_t stride_ = 0;  // of its panel
+    const Scratch<T> panel_, fitted_, zeros_, saved_;
+    CountRow<T> row_{};
+    const double* totals_ = nullptr;
+    size_t stride_ = 0;
 };
 
-template <class T, class I>
-size_t longest_row(Csr<T, I> X) {
-    I longest = 0;
-    for (size_t n = 0; n < X.rows; ++n) longest = larger(longest, X.indptr[n + 1] - X.indptr[n]);
-    return static_cast<size_t>(longest);
-}
-
-// Give every row that has counts to `update(row, codes)`, which returns the loss.
-template <class T, class I, class Update>
-COFACTOR_INLINE void update_rows(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss,
-                                 Update update) {
-    const size_t k = model.columns.columns;
-    PoissonRow<T> row(model, longest_row(X));
-    for (size_t n = 0; n < X.rows; ++n) {
-        T* const z = codes + n * k;
-        const size_t begin = static_cast<size_t>(X.indptr[n]);
-        const size_t size = static_cast<size_t>(X.indptr[n + 1]) - begin;
-        if (row.open(X.indices + begin, X.data + begin, size)) {
-            loss[n] = update(row, z);
-        } else {
-            __builtin_memset(z, 0, k * sizeof(T));
-            loss[n] = 0;
-        }
+// Give every row that has counts to `update(n, row, codes)`, which returns the loss.
+template <class T, class Counts, class Update>
+COFACTOR_INLINE void update_rows(const Counts& X, const PoissonModel<T>& model,
+                                 PoissonCodes<T> out, Update update) {
+    CountShelf<T> shelf(X, 1);
+    for (size_t n = 0; n < X.rows(); ++n) {
+        T* const z = out.codes + n * model.k;
+        const CountRow<T> row = shelf.take(X, model.weights, n, 0);
+        double loss = 0;
+        if (counted(row))
+            loss = update(n, row, z);
+        else
+            __builtin_memset(z, 0, model.k * sizeof(T));
+        if (out.loss) out.loss[n] = loss;
     }
 }
 
-template <class T, class I>
-void poisson_codes_csr(Csr<T, I> X, PoissonModel<T> model, T* codes, size_t sweeps, double* loss) {
-    update_rows(X, model, codes, loss, [sweeps](PoissonRow<T>& row, T* z) {
-        const double before = row.lift(z);
-        return row.descend(z, sweeps, before);
+template <class T, class Counts>
+void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweeps,
+                     PoissonCodes<T> out) {
+    PoissonPanel<T> panel(model, X.longest());
+    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* z) {
+        panel.open(n, row);
+        return panel.descend(z, sweeps, panel.lift(z));
     });
 }
 
-template <class T, class I>
-void poisson_multiplicative_csr(Csr<T, I> X, PoissonModel<T> model, T* codes, double* loss) {
-    update_rows(X, model, codes, loss, [](PoissonRow<T>& row, T* z) {
-        row.lift(z);
-        return row.multiply(z);
+// Codes of one row, padded with zeros, and what a pass finds.
+template <class T>
+struct RowSpace {
+    explicit RowSpace(size_t width) : width(width), codes(width), explained(width) {
+        __builtin_memset(codes, 0, width * sizeof(T));
+    }
+    const size_t width;
+    const Scratch<T> codes, explained;
+};
+
+// Pass over a row at its codes; those that cannot explain a count are lifted and passed again.
+template <class T, class Pass>
+COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* z, Pass pass) {
+    const double loss = pass();
+    if (loss < infinity<double>) return loss;
+    for (size_t c = 0; c < model.k; ++c) z[c] = larger(z[c], static_cast<T>(model.floor));
+    return pass();
+}
+
+template <class T>
+COFACTOR_INLINE void multiply(const PoissonModel<T>& model, size_t n, const T* explained, T* z) {
+    const double* const totals = totals_of(model, n);
+    for (size_t c = 0; c < model.k; ++c)
+        z[c] = static_cast<T>(majorizer_minimum(static_cast<double>(z[c]) * explained[c],
+                                                totals[c] + model.l1, model.l2));
+}
+
+template <class T, class Counts>
+void multiplicative_rows(const Counts& X, const PoissonModel<T>& model, PoissonCodes<T> out) {
+    const RowSpace<T> space(model.columns.columns);
+    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* z) {
+        __builtin_memcpy(space.codes, z, model.k * sizeof(T));
+        lifted(model, +space.codes, [&] {
+            return explain_alone(model, row, +space.codes, {space.explained, nullptr});
+        });
+        multiply(model, n, +space.explained, +space.codes);
+        __builtin_memcpy(z, space.codes, model.k * sizeof(T));
+        return out.loss ? row_loss(model, n, row, +space.codes) : 0.0;
     });
+}
+
+template <class T>
+void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out) {
+    multiplicative_rows(DenseCounts<T>{X}, model, out);
+}
+
+template <class T, class I>
+void poisson_multiplicative_csr(Csr<T, I> X, PoissonModel<T> model, PoissonCodes<T> out) {
+    multiplicative_rows(SparseCounts<T, I>{X}, model, out);
+}
+
+template <class T>
+void poisson_coordinate(Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
+                        PoissonCodes<T> out) {
+    coordinate_rows(DenseCounts<T>{X}, model, sweeps, out);
+}
+
+template <class T, class I>
+void poisson_coordinate_csr(Csr<T, I> X, PoissonModel<T> model, size_t sweeps,
+                            PoissonCodes<T> out) {
+    coordinate_rows(SparseCounts<T, I>{X}, model, sweeps, out);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

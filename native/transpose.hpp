@@ -8,9 +8,9 @@
 namespace cofactor::COFACTOR_ISA {
 
 #if defined(__clang__)
-#define COFACTOR_SHUFFLE(Int, a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#define COFACTOR_SHUFFLE(Int, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define COFACTOR_SHUFFLE(Int, a, b, i, j, k, l) __builtin_shuffle(a, b, Int{i, j, k, l})
+#define COFACTOR_SHUFFLE(Int, a, b, ...) __builtin_shuffle(a, b, Int{__VA_ARGS__})
 #endif
 
 template <class T>

@@ -21,7 +21,7 @@ from cofactor.engine import ThreadEngine
 from cofactor.engine.pool import Pool
 from cofactor.errors import InputError
 from cofactor.model import Model
-from cofactor.noise import Gamma, Multinomial, NegativeBinomial, Penalty
+from cofactor.noise import Gamma, Multinomial, NegativeBinomial, Penalty, Poisson
 
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=repr)
 clusterings = [cell for cell in CELLS if not isinstance(cell.codes, LinearCodes)]
@@ -33,7 +33,7 @@ majorized_cells = [
     cell
     for cell in nonnegative_cells
     if isinstance(cell.codes, MultiplicativeNonnegative)
-    or isinstance(cell.source.noise, Gamma | NegativeBinomial)
+    or isinstance(cell.source.noise, Gamma | NegativeBinomial | Poisson)
 ]
 # Coordinate sweeps visit the components in their order; everything else treats them alike.
 symmetric_cells = [cell for cell in CELLS if type(cell.codes) is not Nonnegative]

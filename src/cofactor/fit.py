@@ -84,7 +84,8 @@ def first_rows(
     parts = [None] * len(blocks) if codes is None else split(codes, blocks)
     pairs = list(zip(blocks, parts, strict=True))
     states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)
-    return Rows(blocks, states, engine, columns)
+    column_states = [model.column_state(block, params) for block in columns]
+    return Rows(blocks, states, engine, columns, column_states)
 
 
 def fit(

@@ -42,6 +42,10 @@ class Model:
         """Return the row state that goes with a block before the first sweep."""
         return self.codes.first_state(self.noise, block, params, codes)
 
+    def column_state(self, block: RowBlock, params: Params) -> Any:
+        """Return what goes with a block of columns."""
+        return self.codes.column_state(self.noise, block, params)
+
     def e_step(self, params: Params) -> Step:
         """Return ``step(block, state) -> (statistics, new state)`` under fixed parameters."""
         return self.codes.e_step(self.noise, params)

@@ -21,7 +21,8 @@ from cofactor.codes import Nonnegative
 from cofactor.data import open_blocks
 from cofactor.errors import ImpossibleCellError, InputError
 from cofactor.estimators import NMF
-from cofactor.noise import Gamma, NegativeBinomial, Penalty, Poisson
+from cofactor.noise import Gamma, NegativeBinomial, Poisson
+from cofactor.noise.linear import FixedFactor
 
 few = settings(max_examples=15)
 unconverged = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
@@ -143,7 +144,7 @@ def test_a_multiplicative_step_is_an_em_step_and_keeps_marginals(seed):
         rng.uniform(0.1, 1, (3, 5)),
     )
     (block,) = open_blocks(X)
-    step = Poisson().multiplicative_codes(block, W, Z, Penalty()).codes
+    step = Poisson().multiplicative_codes(block, FixedFactor(W.T), Z).codes
     shares = (
         Z[:, :, None] * W / (Z @ W)[:, None, :]
     )  # of component k in the count of row and column
@@ -158,7 +159,7 @@ def test_map_with_flat_prior_is_maximum_likelihood(seed):
     rng = np.random.default_rng(seed)
     X, Z, W = rng.poisson(2.0, (6, 5)), rng.uniform(0.1, 1, (6, 3)), rng.uniform(0.1, 1, (3, 5))
     (block,) = open_blocks(X.astype(float))
-    step = Poisson().multiplicative_codes(block, W, Z, Penalty()).codes
+    step = Poisson().multiplicative_codes(block, FixedFactor(W.T), Z).codes
     a, b = 1.0, 0.0  # of a Gamma prior: z ← (a − 1 + z·((x/zW)Wᵀ)) / (b + Σ_l w_l)
     posterior = (a - 1.0 + Z * (X / (Z @ W) @ W.T)) / (b + W.sum(axis=1))
     np.testing.assert_allclose(step, posterior, rtol=1e-12)

@@ -16,6 +16,7 @@ from cofactor.data import open_blocks
 from cofactor.noise import Gamma, Gaussian, Multinomial, NegativeBinomial, Penalty, Poisson
 from cofactor.noise.gamma import best_shape
 from cofactor.noise.least_squares import onto_simplex, projected_gradient
+from cofactor.noise.linear import FixedFactor
 
 NOISES = [Gaussian(), Poisson(), NegativeBinomial(3.0), Gamma()]
 every_noise = pytest.mark.parametrize("kind", NOISES, ids=lambda kind: kind.name)
@@ -61,7 +62,7 @@ def test_steps_never_raise_the_penalised_loss(kind, step, rng, penalty, masked, 
     columns = rng.uniform(0.0, 2.0, 6) if weighted else np.ones(6)
     mask = rng.uniform(size=x.shape) < 0.9 if masked else np.ones(x.shape)
     (block,) = open_blocks(x, observed=mask if masked else None)
-    new = getattr(kind, step)(block, W, Z, penalty, columns if weighted else None)
+    new = getattr(kind, step)(block, FixedFactor(W.T, penalty, columns if weighted else None), Z)
     assert (new.codes >= 0).all()
     before = penalised_losses(kind, x, mask * columns, W, Z, penalty)
     after = penalised_losses(kind, x, mask * columns, W, new.codes, penalty)
@@ -74,7 +75,7 @@ def test_reported_loss_is_the_divergence_of_the_new_codes(kind, step):
     rng = np.random.default_rng(3)
     x, W, Z = rows_of(kind, rng, (8, 6)), rng.uniform(0.1, 2.0, (3, 6)), rng.uniform(0.1, 2, (8, 3))
     (block,) = open_blocks(x)
-    new = getattr(kind, step)(block, W, Z, Penalty(0.1, 0.2))
+    new = getattr(kind, step)(block, FixedFactor(W.T, Penalty(0.1, 0.2)), Z)
     expected = kind.divergence(x, new.codes @ W).sum(axis=1)
     np.testing.assert_allclose(new.loss + kind.row_constant(block), expected, rtol=1e-9)
 
@@ -113,7 +114,7 @@ def test_multinomial_nats():
     rng = np.random.default_rng(5)
     x, p = rng.poisson(3.0, (9, 5)) * 1.0, rng.dirichlet(np.ones(5), 3)
     (block,), kind = open_blocks(x), Multinomial()
-    new = kind.simplex_codes(block, p, rng.dirichlet(np.ones(3), 9))
+    new = kind.simplex_codes(block, FixedFactor(p.T), rng.dirichlet(np.ones(3), 9))
     nats = kind.nats(float((new.loss + kind.row_constant(block)).sum()), kind.constants(block))
     expected = stats.multinomial(x.sum(axis=1), new.codes @ p).logpmf(x).sum()
     assert nats == pytest.approx(-expected, rel=1e-10)

@@ -60,6 +60,10 @@ class Codes(ABC, Generic[N]):
             Codes of these rows to start from, where the start gives any, else None.
         """
 
+    def column_state(self, noise: N, block: RowBlock, params: Params) -> Any:
+        """Return what goes with a block of columns, for codes with ``needs_columns``; nothing."""
+        return None
+
     @abstractmethod
     def e_step(self, noise: N, params: Params) -> Step:
         """Return ``step(block, state) -> (statistics, new state)`` under fixed parameters."""

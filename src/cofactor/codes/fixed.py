@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.codes.linear import LinearCodes
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats
-from cofactor.noise.linear import LinearNoise
+from cofactor.noise.linear import FixedFactor, LinearNoise
 
 TOLERANCE = 1e-10  # of a row's loss
 MAX_STEPS = 300
@@ -19,7 +19,7 @@ def fold_in(
     codes: LinearCodes[Any],
     noise: LinearNoise,
     block: RowBlock,
-    components: Floats,
+    factor: FixedFactor,
     start: Floats,
 ) -> Floats:
     """Return the best codes of rows under fixed components, each row as if it were alone.
@@ -33,7 +33,8 @@ def fold_in(
         What a code may be, and its penalty.
     noise : LinearNoise
     block : RowBlock
-    components : ndarray of shape (k, d)
+    factor : FixedFactor
+        The components, as ``codes`` prepare them.
     start : ndarray of shape (n, k)
 
     Returns
@@ -42,7 +43,7 @@ def fold_in(
     """
 
     def losses(rows: RowBlock, at: Floats) -> tuple[Floats, Floats]:
-        encoded = codes.encode(noise, rows, components, at)
+        encoded = codes.encode(noise, rows, factor, at)
         return encoded.codes, encoded.loss + codes.penalty.of(encoded.codes)
 
     found, last = losses(block, start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.data import RowBlock, Rows
@@ -11,7 +11,7 @@ from cofactor.data.base import Floats
 from cofactor.noise.base import Params
 from cofactor.noise.gaussian import Gaussian
 from cofactor.noise.least_squares import best_components
-from cofactor.noise.linear import Encoded
+from cofactor.noise.linear import Encoded, FixedFactor
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,15 @@ class Free(LinearCodes[Gaussian]):
     needs: ClassVar[str] = "knows the best sums of components without constraint"
 
     def encode(
-        self, noise: Gaussian, block: RowBlock, components: Floats, codes: Floats
+        self,
+        noise: Gaussian,
+        block: RowBlock,
+        factor: FixedFactor,
+        codes: Floats,
+        memory: Any = None,
     ) -> Encoded:
         """See :class:`LinearCodes`."""
-        return noise.free_codes(block, components)
+        return noise.free_codes(block, factor)
 
     def improved_components(
         self, noise: Gaussian, params: Params, rows: Rows[LinearState]

@@ -11,7 +11,7 @@ from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.engine import Additive
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, LinearNoise, Penalty
+from cofactor.noise.linear import Encoded, FixedFactor, LinearNoise, Penalty
 
 L = TypeVar("L", bound=LinearNoise)
 
@@ -27,11 +27,14 @@ class LinearState:
         The part of each row's divergence that its codes cannot change.
     constants : ndarray
         The block's share of the likelihood's constants.
+    memory : object
+        What the noise keeps beside the rows; written to by every step.
     """
 
     codes: Floats
     row_constant: Floats
     constants: Floats
+    memory: Any = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,22 @@ class LinearCodes(Codes[L], Generic[L]):
     penalty: ClassVar[Penalty] = Penalty()
 
     @abstractmethod
-    def encode(self, noise: L, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+    def encode(
+        self, noise: L, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
+    ) -> Encoded:
         """Return codes of the block that fit it better, or as well."""
 
     @abstractmethod
     def improved_components(self, noise: L, params: Params, rows: Rows[LinearState]) -> Floats:
         """Return components of shape (k, d) that fit better, or as well, given the codes."""
+
+    def factor(self, components: Floats) -> FixedFactor:
+        """Return components (k, d), prepared to encode many blocks under them."""
+        return FixedFactor(components.T, self.penalty)
+
+    def memory(self, noise: L, block: RowBlock, k: int) -> Any:
+        """Return what is kept beside the rows of a block; nothing unless overridden."""
+        return None
 
     def components_penalty(self, components: Floats) -> float:
         """Return the penalty on the components; none unless overridden."""
@@ -73,13 +86,19 @@ class LinearCodes(Codes[L], Generic[L]):
 
     def first_state(self, noise: L, block: RowBlock, params: Params, codes: Any) -> LinearState:
         """See :class:`Codes`; codes must be given."""
-        return LinearState(codes, noise.row_constant(block), noise.constants(block))
+        memory = self.memory(noise, block, params.n_components)
+        return LinearState(codes, noise.row_constant(block), noise.constants(block), memory)
+
+    def column_state(self, noise: L, block: RowBlock, params: Params) -> Any:
+        """See :class:`Codes`."""
+        return self.memory(noise, block, params.n_components)
 
     def e_step(self, noise: L, params: Params) -> Step:
         """See :class:`Codes`."""
+        factor = self.factor(params.components)
 
         def step(block: RowBlock, state: LinearState) -> tuple[LinearStatistics, LinearState]:
-            encoded = self.encode(noise, block, params.components, state.codes)
+            encoded = self.encode(noise, block, factor, state.codes, state.memory)
             divergence = block.weights @ (encoded.loss + state.row_constant)
             penalty = block.weights @ self.penalty.of(encoded.codes)
             statistics = LinearStatistics(float(divergence), float(penalty), state.constants)

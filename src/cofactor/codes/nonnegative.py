@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, NonnegativeNoise, Penalty, transposed_step
+from cofactor.noise.linear import Encoded, FixedFactor, NonnegativeNoise, Penalty, transposed_step
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,35 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
-        components: Floats,
+        factor: FixedFactor,
         codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        memory: Any = None,
     ) -> Encoded:
         """Improve one factor with the other fixed; see `NonnegativeNoise.nonnegative_codes`."""
-        return noise.nonnegative_codes(block, components, codes, penalty, column_weights)
+        return noise.nonnegative_codes(block, factor, codes, memory)
 
     def encode(
-        self, noise: NonnegativeNoise, block: RowBlock, components: Floats, codes: Floats
+        self,
+        noise: NonnegativeNoise,
+        block: RowBlock,
+        factor: FixedFactor,
+        codes: Floats,
+        memory: Any = None,
     ) -> Encoded:
         """See :class:`LinearCodes`."""
-        return self.half_step(noise, block, components, codes, self.penalty)
+        return self.half_step(noise, block, factor, codes, memory)
+
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> Any:
+        """See `NonnegativeNoise.memory`."""
+        return noise.memory(block, k)
 
     def improved_components(
         self, noise: NonnegativeNoise, params: Params, rows: Rows[LinearState]
     ) -> Floats:
         """See :class:`LinearCodes`."""
-
-        def encode(columns: RowBlock, codes: Floats, start: Floats, weights: Floats) -> Encoded:
-            return self.half_step(noise, columns, codes, start, self.components_penalties, weights)
-
-        return transposed_step(rows, params.components, encode)
+        return transposed_step(
+            rows, params.components, self.components_penalties, partial(self.half_step, noise)
+        )
 
     def components_penalty(self, components: Floats) -> float:
         """See :class:`LinearCodes`."""
@@ -80,10 +87,12 @@ class MultiplicativeNonnegative(Nonnegative):
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
-        components: Floats,
+        factor: FixedFactor,
         codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        memory: Any = None,
     ) -> Encoded:
         """See `NonnegativeNoise.multiplicative_codes`."""
-        return noise.multiplicative_codes(block, components, codes, penalty, column_weights)
+        return noise.multiplicative_codes(block, factor, codes)
+
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> None:
+        """See :class:`LinearCodes`: none."""

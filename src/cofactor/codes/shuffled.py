@@ -13,7 +13,7 @@ from cofactor.codes.nonnegative import Nonnegative
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Array, Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, NonnegativeNoise, Penalty
+from cofactor.noise.linear import Encoded, FixedFactor, NonnegativeNoise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +32,12 @@ class OrderedNonnegative(Nonnegative):
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
-        components: Floats,
+        factor: FixedFactor,
         codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        memory: Any = None,
     ) -> Encoded:
         """See :class:`Nonnegative`."""
-        encoded = noise.nonnegative_codes(
-            block, components[self.order], codes[:, self.order], penalty, column_weights
-        )
+        encoded = noise.nonnegative_codes(block, factor.reordered(self.order), codes[:, self.order])
         return Encoded(encoded.codes[:, np.argsort(self.order)], encoded.loss)
 
 
@@ -65,6 +62,9 @@ class ShuffledNonnegative(Nonnegative):
     ) -> Floats:
         """See :class:`LinearCodes`."""
         return self._ordered(params).improved_components(noise, params, rows)
+
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> None:
+        """See :class:`LinearCodes`: none, as orders change."""
 
     def _ordered(self, params: Params) -> OrderedNonnegative:
         order = self.rng.permutation(params.n_components)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, SimplexNoise
+from cofactor.noise.linear import Encoded, FixedFactor, SimplexNoise
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,15 @@ class Simplex(LinearCodes[SimplexNoise]):
     needs_columns: ClassVar[bool] = True
 
     def encode(
-        self, noise: SimplexNoise, block: RowBlock, components: Floats, codes: Floats
+        self,
+        noise: SimplexNoise,
+        block: RowBlock,
+        factor: FixedFactor,
+        codes: Floats,
+        memory: Any = None,
     ) -> Encoded:
         """See :class:`LinearCodes`."""
-        return noise.simplex_codes(block, components, codes)
+        return noise.simplex_codes(block, factor, codes)
 
     def improved_components(
         self, noise: SimplexNoise, params: Params, rows: Rows[LinearState]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +164,13 @@ class Distances(Losses, Protocol):
     """Losses whose few lowest a kernel ``top`` finds in dense rows."""
 
     top: ClassVar[Callable[..., None]]
+
+
+class RowKernel(NamedTuple):
+    """One kernel for two ways to store rows: an (n, d) array, or the three arrays of CSR."""
+
+    dense: Callable[..., None]
+    sparse: Callable[..., None]
 
 
 class RowBlock(Protocol):
@@ -357,4 +364,8 @@ class RowBlock(Protocol):
 
     def as_sparse(self) -> SparseRows:
         """Return the same rows with only nonzero entries stored."""
+        ...
+
+    def run(self, kernel: RowKernel, *arguments: Any) -> None:
+        """Call the kernel for this storage with the rows and further arguments."""
         ...

@@ -43,7 +43,7 @@ def open_rows(
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
     if observed is not None:
         values = X.toarray() if sp.issparse(X) else X
-        held = np.where(observed, values, values.dtype.type(0))
+        held = np.ascontiguousarray(np.where(observed, values, values.dtype.type(0)))
         return MaskedRows(held, weights, np.asarray(observed, float))
     if sp.issparse(X):
         return SparseRows(sp.csr_array(X), weights)
@@ -88,12 +88,15 @@ class Rows(Generic[S]):
     engine : Engine
     columns : sequence of RowBlock
         Blocks of the transposed data, where the codes update components by encoding them.
+    column_states : sequence
+        What belongs to each block of columns; empty: nothing.
     """
 
     blocks: Sequence[RowBlock]
     states: Sequence[S]
     engine: Engine
     columns: Sequence[RowBlock] = ()
+    column_states: Sequence[Any] = ()
 
     def sweep(self, step: Callable[[RowBlock, S], tuple[A, S]]) -> tuple[A, Rows[S]]:
         """Run ``step`` on every block; return the sum of statistics and the rows' new state."""
@@ -109,3 +112,8 @@ class Rows(Generic[S]):
     def weights(self) -> Floats:
         """Row weights, shape (n,)."""
         return np.concatenate([block.weights for block in self.blocks])
+
+    @lazy
+    def uneven_weights(self) -> Floats | None:
+        """Row weights, or None if all are 1."""
+        return None if (self.weights == 1.0).all() else self.weights

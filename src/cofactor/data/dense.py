@@ -20,6 +20,7 @@ from cofactor.data.base import (
     Labels,
     Losses,
     Posterior,
+    RowKernel,
     RowSelection,
 )
 from cofactor.data.cut import grams_by_chunks
@@ -238,6 +239,10 @@ class DenseRows:
     def as_sparse(self) -> SparseRows:
         """See :class:`RowBlock`."""
         return self._sparse
+
+    def run(self, kernel: RowKernel, *arguments: Any) -> None:
+        """See :class:`RowBlock`."""
+        kernel.dense(self.values, *arguments)
 
     @lazy
     def _sparse(self) -> SparseRows:

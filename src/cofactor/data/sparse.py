@@ -20,6 +20,7 @@ from cofactor.data.base import (
     Labels,
     Losses,
     Posterior,
+    RowKernel,
     RowSelection,
 )
 from cofactor.data.csr import rows_of
@@ -245,6 +246,10 @@ class SparseRows:
     def as_sparse(self) -> SparseRows:
         """See :class:`RowBlock`."""
         return self
+
+    def run(self, kernel: RowKernel, *arguments: Any) -> None:
+        """See :class:`RowBlock`."""
+        kernel.sparse(*self.arrays, *arguments)
 
     def _parts(self) -> Iterator[tuple[slice, Self]]:
         """Yield parts of the rows that temporary arrays may be made for, and where they are."""

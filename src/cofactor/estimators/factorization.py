@@ -25,7 +25,7 @@ from cofactor.estimators.base import (
     runs,
     warn_unless_converged,
 )
-from cofactor.estimators.folding import nonnegative_codes_under
+from cofactor.estimators.folding import nonnegative_encoder
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
@@ -35,6 +35,7 @@ from cofactor.stop import Rule, SmallChange, Stop
 from cofactor.trace import Callback, Trace
 
 Start = tuple[Floats | None, Floats]
+Encoder = Callable[[RowBlock], Floats]
 
 
 class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
@@ -151,9 +152,9 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         """Return the best codes of rows under the fitted components, shape (n, n_components)."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        noise, encode = self._model.noise, KINDS[self.codes].encode
-        with self._open(X, noise) as data:
-            codes = data.rowwise(lambda block: encode(noise, block, self._components))
+        encode = KINDS[self.codes].encoder(self._model.noise, self._components)
+        with self._open(X, self._model.noise) as data:
+            codes = data.rowwise(encode)
         return codes.astype(X.dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> Array:
@@ -194,7 +195,7 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
         noise: Any = found.model.noise
         statistics = found.statistics
         dispersion = noise.linear_dispersion(statistics.divergence, statistics.constants)
-        self._components: Floats = found.params.components
+        self._components: Floats = np.ascontiguousarray(found.params.components)
         self.components_: Array = self._components.astype(dtype)
         self.n_iter_: int = max(1, len(found.trace) - 1)
         self.converged_: bool = found.converged
@@ -236,24 +237,29 @@ def _drawn(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Fl
     return np.asarray(noise.first_means(rows, mean_row(data.blocks)))
 
 
-def _free(noise: Any, block: RowBlock, components: Floats) -> Floats:
-    return np.asarray(noise.free_codes(block, components).codes)
+def _free(noise: Any, components: Floats) -> Encoder:
+    factor = Free().factor(components)
+    return lambda block: np.asarray(noise.free_codes(block, factor).codes)
 
 
-def _averages(noise: Any, block: RowBlock, components: Floats) -> Floats:
-    k = len(components)
-    return fold_in(Simplex(), noise, block, components, np.full((block.n_rows, k), 1.0 / k))
+def _averages(noise: Any, components: Floats) -> Encoder:
+    codes, k = Simplex(), len(components)
+    factor = codes.factor(components)
+    return lambda block: fold_in(codes, noise, block, factor, np.full((block.n_rows, k), 1.0 / k))
 
 
-def _multiples(noise: Any, block: RowBlock, components: Floats) -> Floats:
-    labels, multiple, _ = noise.best_multiple(block, components)
-    codes = np.zeros((block.n_rows, len(components)))
-    codes[np.arange(block.n_rows), labels] = multiple
-    return codes
+def _multiples(noise: Any, components: Floats) -> Encoder:
+    def encode(block: RowBlock) -> Floats:
+        labels, multiple, _ = noise.best_multiple(block, components)
+        codes = np.zeros((block.n_rows, len(components)))
+        codes[np.arange(block.n_rows), labels] = multiple
+        return codes
+
+    return encode
 
 
-def _sums(noise: Any, block: RowBlock, components: Floats) -> Floats:
-    return nonnegative_codes_under(noise, components, Penalty(), block)
+def _sums(noise: Any, components: Floats) -> Encoder:
+    return nonnegative_encoder(noise, components, Penalty())
 
 
 @dataclass(frozen=True)
@@ -265,13 +271,13 @@ class Kind:
     codes : Codes
     start : callable
         ``start(noise, data, k, rng)`` returns first codes, where they are needed, and components.
-    encode : callable
-        ``encode(noise, block, components)`` returns the best codes of a block, shape (n, k).
+    encoder : callable
+        ``encoder(noise, components)`` returns what finds the best codes of a block, shape (n, k).
     """
 
     codes: Codes[Any]
     start: Callable[[Any, OpenData, int, np.random.RandomState], Start]
-    encode: Callable[[Any, RowBlock, Floats], Floats]
+    encoder: Callable[[Any, Floats], Encoder]
 
 
 KINDS = {

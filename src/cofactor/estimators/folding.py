@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cofactor.codes import Nonnegative
@@ -26,13 +28,19 @@ def codes_under(
         On the codes.
     data : OpenData
     """
-    return data.rowwise(lambda block: nonnegative_codes_under(noise, components, penalty, block))
+    return data.rowwise(nonnegative_encoder(noise, components, penalty))
 
 
-def nonnegative_codes_under(
-    noise: NonnegativeNoise, components: Floats, penalty: Penalty, block: RowBlock
-) -> Floats:
-    """Return the best nonnegative codes of a block's rows; see :func:`codes_under`."""
-    level = block.row_sums(lambda x: x) / max(float(components.sum()), TINY)
-    start = np.repeat(level[:, None], len(components), axis=1)
-    return fold_in(Nonnegative(penalty), noise, block, components, start)
+def nonnegative_encoder(
+    noise: NonnegativeNoise, components: Floats, penalty: Penalty
+) -> Callable[[RowBlock], Floats]:
+    """Return what finds the best nonnegative codes of a block's rows; see :func:`codes_under`."""
+    codes = Nonnegative(penalty)
+    factor, total = codes.factor(components), max(float(components.sum()), TINY)
+
+    def of_block(block: RowBlock) -> Floats:
+        level = block.row_sums(lambda x: x) / total
+        start = np.repeat(level[:, None], len(components), axis=1)
+        return fold_in(codes, noise, block, factor, start)
+
+    return of_block

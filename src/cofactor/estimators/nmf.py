@@ -356,12 +356,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
 
     def _settled(self, found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
         """Return the rows with the best codes under the last components, and their statistics."""
-        model, components = found.model, found.params.components
-        noise = cast(NonnegativeNoise, model.noise)
+        model, noise = found.model, cast(NonnegativeNoise, found.model.noise)
         codes = Nonnegative(cast(Nonnegative, model.codes).penalty)
+        factor = codes.factor(found.params.components)
 
         def settle(block: RowBlock, state: LinearState) -> LinearState:
-            best = fold_in(codes, noise, block, components, state.codes)
+            best = fold_in(codes, noise, block, factor, state.codes)
             return replace(state, codes=best)
 
         rows = replace(found.rows, states=found.rows.gather(settle))
@@ -370,7 +370,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
     def _remember(self, found: Fit, statistics: LinearStatistics, dtype: Any) -> None:
         noise = cast(NonnegativeNoise, found.model.noise)
         dispersion = noise.linear_dispersion(statistics.divergence, statistics.constants)
-        self.components_: Array = found.params.components.astype(dtype)
+        self.components_: Array = np.ascontiguousarray(found.params.components, dtype)
         self.n_components_: int = found.params.n_components
         self.reconstruction_err_: float = float(np.sqrt(2.0 * max(statistics.divergence, 0.0)))
         self.n_iter_: int = len(found.trace) - 1

@@ -1,7 +1,8 @@
-"""The sparse Poisson row kernels in NumPy; part of the specification in `reference`."""
+"""The Poisson row kernels in NumPy; part of the specification in `reference`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -11,16 +12,72 @@ Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
-_LEAST_PART = 0.1  # of a code that a Newton step leaves
+_LEAST_PART = 0.1  # of a code that a coordinate step leaves
+_NEWTON_PART = 0.05  # of a code that a Newton step leaves
+_NEWTON_ROWS = 16  # of a block of Hessians
+_SCALE_RANGE = 1e4  # of the factors by which an old Hessian may be off
 _LEAST = 1e-300  # of a fitted value or divisor
 
 
-def poisson_codes_csr(
+def poisson_multiplicative_csr(
     indptr: Indices,
     indices: Indices,
     data: Data,
-    components_t: Data,
+    columns: Data,
     totals: Floats,
+    weights: Data,
+    codes: Data,
+    l1: float,
+    l2: float,
+    floor: float,
+    loss: Floats,
+) -> None:
+    """Lower the Poisson loss of every CSR row by one majorize-minimize (EM) step.
+
+    For each row, with counts ``x_j`` times the weights of their columns, lowers over ``z >= 0``::
+
+        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log <z, h_j>
+
+    With ``a_k = sum_j x_j h_jk / <z, h_j>`` and ``s = totals + l1`` the step is
+    ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
+    ``l2`` (Lee & Seung 1999); it never raises ``f``. A row in which a positive count has fitted
+    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``; one without
+    positive counts gets codes and loss exactly zero.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+        Counts of n rows and m columns in CSR form; no column may occur twice in a row.
+    columns : array of shape (m, w)
+        Nonnegative component values h, one row for each column of the data; ``w`` is k rounded up
+        to a multiple of 16, and what is beyond k zero.
+    totals : float64 array of shape (1, k) or (n, k)
+        What a unit of each code costs: the sums of ``columns`` over the columns observed.
+    weights : array of shape (m,) or (0,)
+        Weights of the columns' counts; empty for 1.
+    codes : array of shape (n, k)
+        Nonnegative codes z, updated in place.
+    l1, l2 : float
+        Nonnegative penalties, in nats per unit code and per unit squared code.
+    floor : float
+        Nonnegative: what codes are lifted to.
+    loss : float64 array of shape (n,) or (0,)
+        Written unless empty: ``f`` in nats at the codes returned; ``+inf`` where a positive count
+        cannot be reached by any component.
+    """
+    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
+    start, _ = rows.lifted(codes, floor)
+    codes[:] = rows.multiplicative(start)
+    rows.finish(codes, loss)
+
+
+def poisson_coordinate_csr(
+    indptr: Indices,
+    indices: Indices,
+    data: Data,
+    columns: Data,
+    totals: Floats,
+    weights: Data,
     codes: Data,
     sweeps: int,
     l1: float,
@@ -30,39 +87,13 @@ def poisson_codes_csr(
 ) -> None:
     """Lower the Poisson loss of every CSR row by cyclic coordinate-Newton sweeps.
 
-    For each row minimises over ``z >= 0``::
-
-        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log <z, h_j>
-
-    by ``sweeps`` cycles of ``z_k <- max(z_k - f_k / f_kk, z_k / 10, floor)`` with the derivatives
-    at the current point (coordinate descent of Hsieh & Dhillon 2011). No step leaves less than a
+    ``sweeps`` cycles of ``z_k <- max(z_k - f_k / f_kk, z_k / 10, floor)`` with the derivatives at
+    the current point (coordinate descent of Hsieh & Dhillon 2011). No step leaves less than a
     tenth of a code, so that the fitted values can be updated without losing their digits. A row
     whose ``f`` did not fall takes the step of `poisson_multiplicative_csr` from its input instead,
-    so that ``f`` never rises. A zero code can leave zero. A row in which a positive count has
-    fitted value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``; one without
-    positive counts gets codes and loss exactly zero.
-
-    Parameters
-    ----------
-    indptr, indices, data : arrays
-        Counts of n rows and m columns in CSR form; no column may occur twice in a row.
-    components_t : array of shape (m, k)
-        Nonnegative component values h, one row per column of the data.
-    totals : float64 array of shape (k,)
-        Sums of ``components_t`` over its rows.
-    codes : array of shape (n, k)
-        Nonnegative codes z, updated in place.
-    sweeps : int
-        Cycles over the k coordinates.
-    l1, l2 : float
-        Nonnegative penalties, in nats per unit code and per unit squared code.
-    floor : float
-        Nonnegative lower limit of a coordinate step.
-    loss : float64 array of shape (n,)
-        Written: ``f`` in nats at the codes returned; ``+inf`` where a positive count cannot be
-        reached by any component.
+    so that ``f`` never rises. A zero code can leave zero. Parameters as there.
     """
-    rows = _Rows(indptr, indices, data, components_t, totals + l1, l2)
+    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
     start, before = rows.lifted(codes, floor)
     z = start.copy()
     for _ in range(sweeps):
@@ -70,31 +101,206 @@ def poisson_codes_csr(
     z = z.astype(codes.dtype).astype(np.float64)
     kept = (rows.loss(z) < before)[:, None]
     codes[:] = np.where(kept, z, rows.multiplicative(start))
-    loss[:] = rows.finish(codes)
+    rows.finish(codes, loss)
 
 
-def poisson_multiplicative_csr(
+def poisson_newton_csr(
     indptr: Indices,
     indices: Indices,
     data: Data,
-    components_t: Data,
+    columns: Data,
     totals: Floats,
+    weights: Data,
+    codes: Data,
+    hessians: Data,
+    sweeps: int,
+    tolerance: float,
+    l1: float,
+    l2: float,
+    floor: float,
+    loss: Floats,
+) -> None:
+    """Lower the Poisson loss of every CSR row by a nonnegative Newton step.
+
+    With ``A = sum_j x_j h_j h_j' / <z, h_j>**2`` and ``a = A z``, the gradient's other part, each
+    row minimises ``g'd + d'Ad/2`` over ``z + d >= max(z / 20, floor)`` by ``sweeps`` cycles over
+    the coordinates. Hessians are kept from call to call. An old one must satisfy the same
+    equation, so a row is given a new one if ``sum_k z_k |a - A z|_k > tolerance sum_k z_k a_k``;
+    else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
+    ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
+    more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`.
+
+    Parameters
+    ----------
+    hessians : array of shape (ceil(n / 16), k (k + 1) / 2, 16), in the data's precision
+        Entries (i, j <= i) of A, in blocks of 16 rows of the data; zeros at first.
+    sweeps : int
+    tolerance : float
+        Negative to renew all Hessians.
+
+    Other parameters as in `poisson_multiplicative_csr`.
+    """
+    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
+    start, before = rows.lifted(codes, floor)
+    kept = _unpacked(hessians, *codes.shape)
+    explained, fresh = rows.explained(start), np.zeros(rows.n, dtype=bool)
+    new, exact = start, rows.hessians(start)
+    stale = rows.counted & ~_explains(kept, start, explained, tolerance)
+    pending = rows.counted
+    for renewed in (stale, rows.counted):
+        renewed = renewed & pending & ~fresh
+        kept[renewed], fresh = exact[renewed], fresh | renewed
+        program = _Program(kept, fresh, start, explained, rows.price, l2, before, floor)
+        solved = program.solved(sweeps).astype(codes.dtype).astype(np.float64)
+        better = pending & (rows.loss(solved) <= before)
+        new = np.where(better[:, None], solved, new)
+        pending = pending & ~better
+    _pack(kept, hessians)
+    fallback = rows.multiplicative(start).astype(codes.dtype).astype(np.float64)
+    fallback = np.where((rows.loss(fallback) <= before)[:, None], fallback, start)
+    codes[:] = np.where(pending[:, None], fallback, new)
+    rows.finish(codes, loss)
+
+
+def poisson_multiplicative(
+    X: Data,
+    columns: Data,
+    totals: Floats,
+    weights: Data,
     codes: Data,
     l1: float,
     l2: float,
     floor: float,
     loss: Floats,
 ) -> None:
-    """Lower the Poisson loss of every CSR row by one majorize-minimize (EM) step.
+    """Do as `poisson_multiplicative_csr` does, for dense rows ``X`` of shape (n, m)."""
+    poisson_multiplicative_csr(*_positive(X), columns, totals, weights, codes, l1, l2, floor, loss)
 
-    With ``a_k = sum_j x_j h_jk / <z, h_j>`` and ``s = totals + l1`` the step is
-    ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
-    ``l2`` (Lee & Seung 1999); it never raises ``f``. Parameters as in `poisson_codes_csr`.
-    """
-    rows = _Rows(indptr, indices, data, components_t, totals + l1, l2)
-    start, _ = rows.lifted(codes, floor)
-    codes[:] = rows.multiplicative(start)
-    loss[:] = rows.finish(codes)
+
+def poisson_coordinate(
+    X: Data,
+    columns: Data,
+    totals: Floats,
+    weights: Data,
+    codes: Data,
+    sweeps: int,
+    l1: float,
+    l2: float,
+    floor: float,
+    loss: Floats,
+) -> None:
+    """Do as `poisson_coordinate_csr` does, for dense rows ``X`` of shape (n, m)."""
+    poisson_coordinate_csr(
+        *_positive(X), columns, totals, weights, codes, sweeps, l1, l2, floor, loss
+    )
+
+
+def poisson_newton(
+    X: Data,
+    columns: Data,
+    totals: Floats,
+    weights: Data,
+    codes: Data,
+    hessians: Data,
+    sweeps: int,
+    tolerance: float,
+    l1: float,
+    l2: float,
+    floor: float,
+    loss: Floats,
+) -> None:
+    """Do as `poisson_newton_csr` does, for dense rows ``X`` of shape (n, m)."""
+    poisson_newton_csr(
+        *_positive(X),
+        columns,
+        totals,
+        weights,
+        codes,
+        hessians,
+        sweeps,
+        tolerance,
+        l1,
+        l2,
+        floor,
+        loss,
+    )
+
+
+def _positive(X: Data) -> tuple[NDArray[np.int64], NDArray[np.int64], Data]:
+    rows, columns = np.nonzero(X > 0)
+    indptr = np.concatenate([[0], np.bincount(rows, minlength=len(X)).cumsum()])
+    return indptr.astype(np.int64), columns.astype(np.int64), X[rows, columns]
+
+
+def _lower(k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.tril_indices(k)
+
+
+def _unpacked(hessians: Data, n: int, k: int) -> Floats:
+    """Return the Hessian of each row, shape (n, k, k)."""
+    packed = hessians.transpose(0, 2, 1).reshape(-1, hessians.shape[1])[:n].astype(np.float64)
+    whole, (i, j) = np.empty((n, k, k)), _lower(k)
+    whole[:, i, j], whole[:, j, i] = packed, packed
+    return whole
+
+
+def _pack(whole: Floats, hessians: Data) -> None:
+    i, j = _lower(whole.shape[1])
+    for row, entries in enumerate(whole[:, i, j]):
+        hessians[row // _NEWTON_ROWS, :, row % _NEWTON_ROWS] = entries
+
+
+def _times(hessians: Floats, z: Floats) -> Floats:
+    product: Floats = np.einsum("nij,nj->ni", hessians, z)
+    return product
+
+
+def _explains(
+    hessians: Floats, z: Floats, explained: Floats, tolerance: float
+) -> NDArray[np.bool_]:
+    off = (z * np.abs(explained - _times(hessians, z))).sum(axis=1)
+    enough: NDArray[np.bool_] = off <= tolerance * (z * explained).sum(axis=1)
+    return enough
+
+
+@dataclass
+class _Program:
+    """The quadratic programs of all rows, in coordinates scaled by those of `scale`."""
+
+    hessians: Floats
+    fresh: NDArray[np.bool_]
+    z: Floats
+    explained: Floats
+    price: Floats
+    l2: float
+    before: Floats
+    floor: float
+
+    def solved(self, sweeps: int) -> Floats:
+        scale, lift = self._scale(), self._lift()
+        slope = (self.price + self.l2 * self.z - self.explained) / scale
+        x, least = scale * self.z, scale * np.maximum(_NEWTON_PART * self.z, self.floor)
+        for _ in range(sweeps):
+            for t in range(x.shape[1]):
+                bend = np.maximum(self.hessians[:, t, t] + lift[:, t], _LEAST)
+                moved = np.maximum(x[:, t] - slope[:, t] / bend, least[:, t]) - x[:, t]
+                x[:, t] += moved
+                slope[:, t] += moved * lift[:, t]
+                slope += moved[:, None] * self.hessians[:, t]
+        return x / scale
+
+    def _scale(self) -> Floats:
+        product = _times(self.hessians, self.z)
+        ratio = np.maximum(self.explained, _LEAST) / np.maximum(product, _LEAST)
+        scale = np.sqrt(np.clip(ratio, 1 / _SCALE_RANGE, _SCALE_RANGE))
+        return np.where(self.fresh[:, None], 1.0, scale)
+
+    def _lift(self) -> Floats:
+        scale = self._scale()
+        counts = np.maximum((self.z * self.explained).sum(axis=1, keepdims=True), _LEAST)
+        bends = np.diagonal(self.hessians, axis1=1, axis2=2)
+        lacking = np.square(self.explained / scale) / counts - bends
+        return np.maximum(lacking, 0.0) + self.l2 / np.square(scale)
 
 
 class _Rows:
@@ -105,16 +311,20 @@ class _Rows:
         indptr: Indices,
         indices: Indices,
         data: Data,
-        components_t: Data,
-        price: Floats,
+        columns: Data,
+        totals: Floats,
+        weights: Data,
+        codes: Data,
+        l1: float,
         l2: float,
     ) -> None:
-        self.n = indptr.size - 1
+        self.n, k = codes.shape
         self.row = np.repeat(np.arange(self.n), np.diff(indptr))
-        self.x = data.astype(np.float64)
-        self.panel = components_t[indices].astype(np.float64)  # (nnz, k)
-        self.price = price  # of a unit code: totals + l1
+        self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
+        self.panel = columns[indices, :k].astype(np.float64)  # (nnz, k)
+        self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
         self.l2 = l2
+        self.counted = self._by_row(self.x) > 0
 
     def lifted(self, codes: Data, floor: float) -> tuple[Floats, Floats]:
         """Codes from which every reachable count can be explained, and their loss."""
@@ -127,7 +337,7 @@ class _Rows:
         fitted = self._fitted(z)
         for k, h in enumerate(self.panel.T):
             rate = self.x / np.maximum(fitted, _LEAST)
-            slope = self.price[k] + self.l2 * z[:, k] - self._by_row(rate * h)
+            slope = self.price[:, k] + self.l2 * z[:, k] - self._by_row(rate * h)
             with np.errstate(over="ignore"):
                 curvature = self._by_row(rate * h * h / np.maximum(fitted, _LEAST)) + self.l2
                 step = slope / np.maximum(curvature, _LEAST)
@@ -135,9 +345,23 @@ class _Rows:
             fitted += (new - z[:, k])[self.row] * h
             z[:, k] = new
 
-    def multiplicative(self, z: Floats) -> Floats:
+    def explained(self, z: Floats) -> Floats:
         rate = self.x / np.maximum(self._fitted(z), _LEAST)
-        explained = z * np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
+        return np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
+
+    def hessians(self, z: Floats) -> Floats:
+        fitted = np.maximum(self._fitted(z), _LEAST)
+        with np.errstate(over="ignore"):
+            bends = self.x / fitted / fitted
+        found, k = np.zeros((self.n, z.shape[1], z.shape[1])), range(z.shape[1])
+        for i in k:
+            for j in k:
+                with np.errstate(invalid="ignore", over="ignore"):
+                    found[:, i, j] = self._by_row(bends * self.panel[:, i] * self.panel[:, j])
+        return found
+
+    def multiplicative(self, z: Floats) -> Floats:
+        explained = z * self.explained(z)
         root = np.sqrt(self.price**2 + 4.0 * self.l2 * explained)
         step: Floats = 2.0 * explained / np.maximum(self.price + root, _LEAST)
         return step
@@ -147,14 +371,14 @@ class _Rows:
         nats = self.x * np.log(np.maximum(fitted, _LEAST))
         nats[(self.x > 0) & (fitted < _LEAST)] = -np.inf
         penalty = 0.5 * self.l2 * np.square(z).sum(axis=1)
-        loss: Floats = z @ self.price + penalty - self._by_row(nats)
+        loss: Floats = (z * self.price).sum(axis=1) + penalty - self._by_row(nats)
         return loss
 
-    def finish(self, codes: Data) -> Floats:
-        """Zero the rows without counts; the loss of all."""
-        empty = self._by_row(self.x) == 0
-        codes[empty] = 0
-        return np.where(empty, 0.0, self.loss(codes.astype(np.float64)))
+    def finish(self, codes: Data, loss: Floats) -> None:
+        """Zero the rows without counts, and write the losses of all if asked."""
+        codes[~self.counted] = 0
+        if loss.size:
+            loss[:] = np.where(self.counted, self.loss(codes.astype(np.float64)), 0.0)
 
     def _fitted(self, z: Floats) -> Floats:
         fitted: Floats = np.einsum("pk,pk->p", z[self.row], self.panel)

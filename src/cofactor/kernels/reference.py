@@ -47,7 +47,14 @@ from cofactor.kernels._neighbors_reference import (
     neighbor_order,
     neighbor_targets,
 )
-from cofactor.kernels._poisson_reference import poisson_codes_csr, poisson_multiplicative_csr
+from cofactor.kernels._poisson_reference import (
+    poisson_coordinate,
+    poisson_coordinate_csr,
+    poisson_multiplicative,
+    poisson_multiplicative_csr,
+    poisson_newton,
+    poisson_newton_csr,
+)
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
@@ -83,8 +90,12 @@ __all__ = [
     "neighbor_top_csr",
     "neighbor_top_scaled",
     "neighbor_top_whitened",
-    "poisson_codes_csr",
+    "poisson_coordinate",
+    "poisson_coordinate_csr",
+    "poisson_multiplicative",
     "poisson_multiplicative_csr",
+    "poisson_newton",
+    "poisson_newton_csr",
     "sampled_products",
     "scaled_moments",
     "scaled_posterior",

@@ -18,7 +18,14 @@ from cofactor.noise.least_squares import (
     projected_gradient,
     row_losses,
 )
-from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise, Penalty, SimplexNoise
+from cofactor.noise.linear import (
+    TINY,
+    Encoded,
+    FixedFactor,
+    NonnegativeNoise,
+    Penalty,
+    SimplexNoise,
+)
 from cofactor.noise.multiples import MultipleNoise
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -202,45 +209,33 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         floor = max(VARIANCE_FLOOR * squares, TINY * entries)
         return np.array(max(2.0 * divergence, floor) / entries)
 
-    def multiplicative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
-    ) -> Encoded:
+    def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`NonnegativeNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
         if not block.complete:
-            return super().multiplicative_codes(block, components, codes, penalty, column_weights)
-        gram, products = _normal_equations(block, components, column_weights)
-        new = self.surrogate_minimum(codes, products, codes @ gram, penalty)
+            return super().multiplicative_codes(block, factor, codes)
+        gram, products = factor.gram, block.times(factor.weighted)
+        new = self.surrogate_minimum(codes, products, codes @ gram, factor.penalty)
         return Encoded(new, row_losses(new, gram, products))
 
     def nonnegative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
         """See :class:`NonnegativeNoise`: one cyclic coordinate sweep [Cichocki & Phan 2009]."""
         if not block.complete:
-            return super().nonnegative_codes(block, components, codes, penalty, column_weights)
-        gram, products = _normal_equations(block, components, column_weights)
-        new = coordinate_descent(codes, gram, products, penalty)
+            return super().nonnegative_codes(block, factor, codes)
+        gram, products = factor.gram, block.times(factor.weighted)
+        new = coordinate_descent(codes, gram, products, factor.penalty)
         return Encoded(new, row_losses(new, gram, products))
 
-    def free_codes(self, block: RowBlock, components: Floats) -> Encoded:
+    def free_codes(self, block: RowBlock, factor: FixedFactor) -> Encoded:
         """Return the least-squares codes ``Z = XWᵀ(WWᵀ)⁺``."""
-        gram, products = _normal_equations(block, components, None)
+        gram, products = factor.gram, block.times(factor.weighted)
         codes = products @ np.linalg.pinv(gram, hermitian=True)
         return Encoded(codes, row_losses(codes, gram, products))
 
-    def simplex_codes(self, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+    def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`SimplexNoise`: projected gradient steps."""
-        gram, products = _normal_equations(block, components, None)
+        gram, products = factor.gram, block.times(factor.weighted)
         new = projected_gradient(codes, gram, products)
         return Encoded(new, row_losses(new, gram, products))
 
@@ -264,14 +259,6 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         """Return the components as unit vectors."""
         norms = np.linalg.norm(components, axis=1, keepdims=True)
         return components / np.maximum(norms, TINY)
-
-
-def _normal_equations(
-    block: RowBlock, components: Floats, column_weights: Floats | None
-) -> tuple[Floats, Floats]:
-    """Return ``W U Wᵀ`` (k, k) and ``X U Wᵀ`` (n, k), with ``U`` the column weights."""
-    weighted = components if column_weights is None else components * column_weights
-    return weighted @ components.T, block.times(weighted.T)
 
 
 def normaliser(variance: Any, n_columns: int) -> Any:

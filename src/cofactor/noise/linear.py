@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from cofactor.data import Rows, split
-from cofactor.data.base import Floats, RowBlock
+from cofactor.data.aligned import aligned_zeros
+from cofactor.data.base import GROUP_SIZE, Array, Floats, RowBlock
+from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
 
 TINY = np.finfo(float).tiny
@@ -26,7 +28,68 @@ class Penalty:
 
     def of(self, codes: Floats) -> Floats:
         """Return the penalty of each row of codes (n, k), shape (n,)."""
+        if self.l1 == self.l2 == 0.0:
+            return np.zeros(len(codes))
         return self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class FixedFactor:
+    """The factor that a half-step holds fixed, prepared once for many blocks.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (d, k)
+        ``Wᵀ``: the component values of each column of the data.
+    penalty : Penalty
+        On the codes.
+    column_weights : ndarray of shape (d,), optional
+        Weight of each column's loss; None for 1.
+    """
+
+    columns: Floats
+    penalty: Penalty = field(default_factory=Penalty)
+    column_weights: Floats | None = None
+    _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def components(self) -> Floats:
+        """``W``, shape (k, d)."""
+        return self.columns.T
+
+    @lazy
+    def weighted(self) -> Floats:
+        """``U Wᵀ`` with ``U`` the column weights, shape (d, k)."""
+        if self.column_weights is None:
+            return self.columns
+        return self.columns * self.column_weights[:, None]
+
+    @lazy
+    def gram(self) -> Floats:
+        """``W U Wᵀ``, shape (k, k)."""
+        return self.columns.T @ self.weighted
+
+    @lazy
+    def totals(self) -> Floats:
+        """``Σ_l u_l W_cl``, shape (1, k)."""
+        return self.weighted.sum(axis=0, keepdims=True)
+
+    def lanes(self, dtype: Any) -> tuple[Array, Array]:
+        """Return ``Wᵀ`` padded to a multiple of 16 components, and the column weights or none.
+
+        In this precision, as the kernels of Poisson rows take them; made once for each.
+        """
+        if dtype not in self._lanes:
+            d, k = self.columns.shape
+            columns = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
+            columns[:, :k] = self.columns
+            weights = np.zeros(0) if self.column_weights is None else self.column_weights
+            self._lanes[dtype] = columns, weights.astype(dtype)
+        return self._lanes[dtype]
+
+    def reordered(self, order: Array) -> FixedFactor:
+        """Return the factor with its components in another order."""
+        return FixedFactor(self.columns[:, order], self.penalty, self.column_weights)
 
 
 @dataclass(frozen=True)
@@ -103,47 +166,44 @@ class NonnegativeNoise(LinearNoise):
         root = np.sqrt(np.square(linear) + 4.0 * penalty.l2 * codes * down)
         return 2.0 * codes * down / np.maximum(linear + root, TINY)
 
-    def multiplicative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
-    ) -> Encoded:
+    def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """Update codes by one majorize–minimize step, which never raises the loss.
 
         Parameters
         ----------
         block : RowBlock
             Rows ``x_n``; entries not observed (of masked rows) carry no loss.
-        components : ndarray of shape (k, d)
-            ``W ≥ 0``.
+        factor : FixedFactor
+            ``W ≥ 0``, with the weights of its columns and the penalty on the codes.
         codes : ndarray of shape (n, k)
             ``Z ≥ 0`` to start from.
-        penalty : Penalty
-            On the codes.
-        column_weights : ndarray of shape (d,), optional
-            Weight of each column's loss; default 1.
         """
-        return multiplicative_step(self, block, components, codes, penalty, column_weights)
+        return multiplicative_step(self, block, factor, codes)
 
     def nonnegative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
-        """Update codes by the best step this noise has; arguments of `multiplicative_codes`."""
-        return self.multiplicative_codes(block, components, codes, penalty, column_weights)
+        """Update codes by the best step this noise has.
+
+        Parameters
+        ----------
+        block, factor, codes
+            As for :meth:`multiplicative_codes`.
+        memory : object, optional
+            The block's :meth:`memory`, which the step writes to.
+        """
+        return self.multiplicative_codes(block, factor, codes)
+
+    def memory(self, block: RowBlock, k: int) -> Any:
+        """Return what steps keep beside a block's rows, to save each other work; None: nothing."""
+        return None
 
 
 def transposed_step(
     rows: Rows[Any],
     components: Floats,
-    encode: Callable[[RowBlock, Floats, Floats, Floats], Encoded],
+    penalty: Penalty,
+    encode: Callable[[RowBlock, FixedFactor, Floats, Any], Encoded],
 ) -> Floats:
     """Improve components by encoding the columns, with the rows' codes as their components.
 
@@ -153,37 +213,37 @@ def transposed_step(
         With ``columns``; their states hold the codes.
     components : ndarray of shape (k, d)
         Where to start.
+    penalty : Penalty
+        On the components.
     encode : callable
-        ``encode(columns, Zᵀ, start, row weights)``, with ``Zᵀ`` (k, n) and ``start`` (d', k).
+        ``encode(columns, factor, start, memory)``, with the codes as the fixed factor and
+        ``start`` of shape (d', k).
 
     Returns
     -------
     ndarray of shape (k, d)
     """
-    codes = np.ascontiguousarray(np.vstack([state.codes for state in rows.states]).T)
+    factor = FixedFactor(
+        np.vstack([state.codes for state in rows.states]), penalty, rows.uneven_weights
+    )
     starts = split(components.T, rows.columns)
+    memories = rows.column_states or [None] * len(rows.columns)
 
-    def of_block(pair: tuple[RowBlock, Floats]) -> Floats:
-        columns, start = pair
-        return encode(columns, codes, start, rows.weights).codes
+    def of_block(part: tuple[RowBlock, Floats, Any]) -> Floats:
+        columns, start, memory = part
+        return encode(columns, factor, start, memory).codes
 
-    parts = rows.engine.map(of_block, list(zip(rows.columns, starts, strict=True)))
-    return np.ascontiguousarray(np.vstack(parts).T)
+    parts = rows.engine.map(of_block, list(zip(rows.columns, starts, memories, strict=True)))
+    return np.vstack(parts).T
 
 
 def multiplicative_step(
-    noise: NonnegativeNoise,
-    block: RowBlock,
-    components: Floats,
-    codes: Floats,
-    penalty: Penalty,
-    column_weights: Floats | None,
+    noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> Encoded:
     """Take the multiplicative step of any noise, on rows made dense a few at a time."""
-    entry_weights = np.ones(block.n_columns) if column_weights is None else column_weights
     rows = max(1, CHUNK_ENTRIES // max(block.n_columns, 1))
     parts = [
-        _multiplicative_chunk(noise, block.take(s), components, codes[s], penalty, entry_weights)
+        _multiplicative_chunk(noise, block.take(s), factor, codes[s])
         for s in (slice(start, start + rows) for start in range(0, block.n_rows, rows))
     ]
     return Encoded(
@@ -192,14 +252,10 @@ def multiplicative_step(
 
 
 def _multiplicative_chunk(
-    noise: NonnegativeNoise,
-    block: RowBlock,
-    components: Floats,
-    codes: Floats,
-    penalty: Penalty,
-    column_weights: Floats,
+    noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> Encoded:
-    x, observed = block.dense(), block.observed > 0
+    x, observed, components = block.dense(), block.observed > 0, factor.components
+    column_weights = 1.0 if factor.column_weights is None else factor.column_weights
     weights, mean = observed * column_weights, codes @ components
 
     def filled(mean: Floats) -> Floats:
@@ -207,7 +263,7 @@ def _multiplicative_chunk(
 
     down, up = noise.gradient_parts(filled(mean), mean)
     new = noise.surrogate_minimum(
-        codes, (weights * down) @ components.T, (weights * up) @ components.T, penalty
+        codes, (weights * down) @ components.T, (weights * up) @ components.T, factor.penalty
     )
     mean = new @ components
     divergence = (weights * noise.divergence(filled(mean), mean)).sum(axis=1)
@@ -218,7 +274,7 @@ class SimplexNoise(LinearNoise):
     """A noise that codes on the simplex can use."""
 
     @abstractmethod
-    def simplex_codes(self, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+    def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """Return codes with ``z ≥ 0, Σz = 1`` that fit as well or better; see `Encoded`."""
 
     @abstractmethod

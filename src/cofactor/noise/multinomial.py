@@ -13,10 +13,8 @@ from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, Encoded, Penalty, SimplexNoise, transposed_step
+from cofactor.noise.linear import TINY, Encoded, FixedFactor, Penalty, SimplexNoise, transposed_step
 from cofactor.noise.poisson import Poisson, log_factorial, profiles
-
-NO_PENALTY = Penalty()
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,9 @@ class Multinomial(MixtureNoise, SimplexNoise):
         """Return ``Σ_n t_n KL(x_n/t_n ‖ z_nW)`` less the saturated log-likelihood."""
         return divergence + float(constants[0])
 
-    def simplex_codes(self, block: RowBlock, components: Floats, codes: Floats) -> Encoded:
+    def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`SimplexNoise`: EM for PLSA [Hofmann 1999]."""
-        step = Poisson().multiplicative_codes(block, components, codes, NO_PENALTY)
+        step = Poisson().multiplicative_codes(block, factor, codes)
         mass = step.codes.sum(axis=1)
         flat = np.full_like(step.codes, 1.0 / step.codes.shape[1])
         new = np.where(mass[:, None] > 0, step.codes / np.maximum(mass, TINY)[:, None], flat)
@@ -94,13 +92,11 @@ class Multinomial(MixtureNoise, SimplexNoise):
 
     def simplex_components(self, params: Params, rows: Rows[Any]) -> Floats:
         """See :class:`SimplexNoise`: EM for PLSA; each component sums to 1."""
-        return profiles(transposed_step(rows, params.components, self._column_step))
+        return profiles(transposed_step(rows, params.components, Penalty(), self._column_step))
 
     @staticmethod
-    def _column_step(
-        columns: RowBlock, codes: Floats, start: Floats, row_weights: Floats
-    ) -> Encoded:
-        return Poisson().multiplicative_codes(columns, codes, start, NO_PENALTY, row_weights)
+    def _column_step(columns: RowBlock, factor: FixedFactor, start: Floats, memory: Any) -> Encoded:
+        return Poisson().multiplicative_codes(columns, factor, start)
 
 
 def _totals(block: RowBlock) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from cofactor import kernels
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
+from cofactor.noise.counts import NewtonMemory, coordinate, multiplicative, newton, newton_memory
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise, Penalty
+from cofactor.noise.linear import TINY, Encoded, FixedFactor, NonnegativeNoise
 from cofactor.noise.multiples import MultipleNoise
 
 RATE_FLOOR = 1e-10  # of the mean rate: a count under a rate of 0 would cost infinitely much
-CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
-INNER_SWEEPS = 4
 
 
 @dataclass(frozen=True)
@@ -83,45 +80,23 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
         """Return ``KL(X‖A) − c(X)`` [Lee & Seung 2001; Gopalan, Hofman & Blei 2015]."""
         return divergence + float(constants[0])
 
-    def multiplicative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
-    ) -> Encoded:
+    def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`NonnegativeNoise`: ``z ← z·((x/a)Wᵀ)/(Σ_l w_l)`` [Lee & Seung 2001]."""
-        if not block.complete:
-            return super().multiplicative_codes(block, components, codes, penalty, column_weights)
-        return _encode(
-            kernels.poisson_multiplicative_csr,
-            block,
-            components,
-            codes,
-            (penalty.l1, penalty.l2, CODE_FLOOR),
-            column_weights,
-        )
+        return multiplicative(block, factor, codes)
 
     def nonnegative_codes(
-        self,
-        block: RowBlock,
-        components: Floats,
-        codes: Floats,
-        penalty: Penalty,
-        column_weights: Floats | None = None,
+        self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
-        """See :class:`NonnegativeNoise`: coordinate Newton sweeps [Hsieh & Dhillon 2011]."""
-        if not block.complete:
-            return super().nonnegative_codes(block, components, codes, penalty, column_weights)
-        return _encode(
-            kernels.poisson_codes_csr,
-            block,
-            components,
-            codes,
-            (INNER_SWEEPS, penalty.l1, penalty.l2, CODE_FLOOR),
-            column_weights,
+        """See :class:`NonnegativeNoise` and :mod:`cofactor.noise.counts`."""
+        return (
+            coordinate(block, factor, codes)
+            if memory is None
+            else newton(block, factor, codes, memory)
         )
+
+    def memory(self, block: RowBlock, k: int) -> NewtonMemory | None:
+        """See :class:`NonnegativeNoise`: Hessians, where they are worth their room."""
+        return newton_memory(block, k)
 
     def best_multiple(self, block: RowBlock, components: Floats) -> tuple[Labels, Floats, Floats]:
         """See :class:`MultipleNoise`: ``s_n`` is the row's total."""
@@ -157,31 +132,3 @@ def profiles(means: Floats) -> Floats:
     shares = np.where(totals > 0, means / np.maximum(totals, TINY), 1.0 / means.shape[1])
     lifted = np.maximum(shares, RATE_FLOOR / means.shape[1])
     return lifted / lifted.sum(axis=1, keepdims=True)
-
-
-def _encode(
-    kernel: Callable[..., None],
-    block: RowBlock,
-    components: Floats,
-    codes: Floats,
-    settings: tuple[float, ...],
-    column_weights: Floats | None,
-) -> Encoded:
-    """Run a kernel that minimises ``Σ_l u_l (a_l − x_l log a_l)`` for each row."""
-    indptr, indices, data = block.as_sparse().arrays
-    if column_weights is None:
-        totals = components.sum(axis=1)
-    else:
-        totals = components @ column_weights
-        if np.any(column_weights != 1.0):  # else a copy of the data for nothing
-            data = data * column_weights[indices].astype(data.dtype)
-    new = np.array(codes, dtype=data.dtype, order="C")
-    loss = np.empty(len(new))
-    components_t = np.ascontiguousarray(components.T, dtype=data.dtype)
-    kernel(indptr, indices, data, components_t, totals, new, *settings, loss)
-    return Encoded(new.astype(float, copy=False), loss - _penalty(new, settings))
-
-
-def _penalty(codes: Array, settings: tuple[float, ...]) -> Floats:
-    l1, l2, _ = settings[-3:]
-    return Penalty(l1, l2).of(codes.astype(float, copy=False))

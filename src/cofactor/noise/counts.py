@@ -1,0 +1,104 @@
+"""Steps of nonnegative codes of counts: rows by themselves, under components that do not change.
+
+Each lowers ``Σ_l u_l (a_l − x_l log a_l)`` plus the penalty of every row, with ``a = zW``, over the
+entries observed. No step raises any row's loss.
+
+- A multiplicative step is the cheapest, and the smallest [Lee & Seung 2001].
+- Coordinate Newton sweeps visit the codes of a row one after the other [Hsieh & Dhillon 2011].
+- A nonnegative Newton step moves them together. It needs the row's Hessian, which is kept beside
+  the row and used again as long as it explains the derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cofactor import kernels
+from cofactor.data.aligned import aligned_zeros
+from cofactor.data.base import Array, Floats, RowBlock, RowKernel
+from cofactor.noise.linear import Encoded, FixedFactor
+
+CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
+INNER_SWEEPS = 4
+BLOCK_ROWS = 16  # of the Hessians that the kernel keeps together
+FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth their time
+PROGRAM_SWEEPS = 10
+TOLERANCE = 0.05  # how much of the derivatives an old Hessian may leave unexplained
+LARGEST_K = 64  # components, beyond which Hessians cost more than they save
+
+MULTIPLICATIVE = RowKernel(kernels.poisson_multiplicative, kernels.poisson_multiplicative_csr)
+COORDINATE = RowKernel(kernels.poisson_coordinate, kernels.poisson_coordinate_csr)
+NEWTON = RowKernel(kernels.poisson_newton, kernels.poisson_newton_csr)
+
+
+@dataclass(frozen=True)
+class NewtonMemory:
+    """What Newton steps keep beside the rows of a block.
+
+    Attributes
+    ----------
+    hessians : ndarray of shape (ceil(n / 16), k (k + 1) / 2, 16)
+    visits : ndarray of shape (1,), int64
+        Steps taken.
+    """
+
+    hessians: Array
+    visits: Array
+
+
+def newton_memory(block: RowBlock, k: int) -> NewtonMemory | None:
+    """Return the memory of a block's rows, or None where Newton steps do not pay."""
+    if k > LARGEST_K:
+        return None
+    shape = (-(-block.n_rows // BLOCK_ROWS), k * (k + 1) // 2, BLOCK_ROWS)
+    return NewtonMemory(aligned_zeros(shape, block.stored.dtype), np.zeros(1, dtype=np.int64))
+
+
+def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
+    """Take a multiplicative step."""
+    return _encode(MULTIPLICATIVE, block, factor, codes, ())
+
+
+def coordinate(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
+    """Sweep over the coordinates of each row."""
+    return _encode(COORDINATE, block, factor, codes, (INNER_SWEEPS,))
+
+
+def newton(block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMemory) -> Encoded:
+    """Take a Newton step, or a multiplicative one at first."""
+    memory.visits[0] += 1
+    if memory.visits[0] <= FIRST_STEPS:
+        return multiplicative(block, factor, codes)
+    settings = (memory.hessians, PROGRAM_SWEEPS, TOLERANCE)
+    return _encode(NEWTON, block, factor, codes, settings)
+
+
+def _encode(
+    kernel: RowKernel,
+    block: RowBlock,
+    factor: FixedFactor,
+    codes: Floats,
+    settings: Sequence[Any],
+) -> Encoded:
+    dtype, penalty = block.stored.dtype, factor.penalty
+    columns, weights = factor.lanes(dtype)
+    totals = factor.totals if block.complete else block.observed @ factor.weighted
+    new, loss = np.array(codes, dtype=dtype, order="C"), np.empty(len(codes))
+    block.run(
+        kernel,
+        columns,
+        totals,
+        weights,
+        new,
+        *settings,
+        penalty.l1,
+        penalty.l2,
+        CODE_FLOOR,
+        loss,
+    )
+    found = new.astype(float, copy=False)
+    return Encoded(found, loss - penalty.of(found))

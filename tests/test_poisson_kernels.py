@@ -1,0 +1,203 @@
+"""The kernels of Poisson rows, against their NumPy twins and what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse, special
+from strategies import generators, seeds
+
+from cofactor import kernels
+from cofactor.kernels import reference
+
+every = pytest.mark.parametrize("name", kernels.available())
+storages = st.sampled_from(["dense", "int32", "int64"])
+quick = settings(max_examples=30)
+
+STEPS = {
+    "multiplicative": lambda rows: (),
+    "coordinate": lambda rows: (3,),
+    "newton": lambda rows: (rows.hessians, 10, 0.05),
+    "newton, all new": lambda rows: (rows.hessians, 30, -1.0),
+}
+every_step = st.sampled_from(sorted(STEPS))
+
+
+class PoissonRows:
+    """Counts, components and codes, some of them zero, which `take` improves."""
+
+    def __init__(self, rng, dtype=np.float64, storage="int32", n=30, m=25, k=4):
+        self.dense = (rng.poisson(0.7, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
+        self.storage = storage
+        self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
+        self.columns = np.zeros((m, -(-k // 16) * 16), dtype)
+        self.columns[:, :k] = self.parts
+        self.column_weights = rng.choice([0.5, 2.0], m if rng.random() < 0.5 else 0).astype(dtype)
+        rows = rng.choice([1, n])  # entries of their own observed, or all
+        self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
+        self.codes = (rng.gamma(0.5, size=(n, k)) * (rng.random((n, k)) < 0.8)).astype(dtype)
+        self.l1, self.l2, self.floor = rng.choice([0.0, 0.5]), rng.choice([0.0, 0.5]), 1e-9
+        self.hessians = np.zeros((-(-n // 16), k * (k + 1) // 2, 16), dtype)
+        self.loss = np.empty(n)
+
+    def take(self, step, implementation):
+        settings = STEPS[step](self)
+        kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
+        getattr(implementation, kernel)(
+            *self._stored,
+            self.columns,
+            self.totals,
+            self.column_weights,
+            self.codes,
+            *settings,
+            self.l1,
+            self.l2,
+            self.floor,
+            self.loss,
+        )
+        return self.codes.copy(), self.loss.copy()
+
+    def exact_loss(self):
+        """The loss of the codes in float64; `inf` where a count cannot be explained."""
+        z = self.codes.astype(float)
+        nats = special.xlogy(self.weighted, z @ self.parts.T.astype(float))
+        prices = (z * (self.totals + self.l1)).sum(axis=1) + 0.5 * self.l2 * (z**2).sum(axis=1)
+        return np.where(self.counted, prices - nats.sum(axis=1), 0.0)
+
+    @property
+    def weighted(self):
+        return self.dense * (self.column_weights if self.column_weights.size else 1.0)
+
+    @property
+    def counted(self):
+        return self.dense.sum(axis=1) > 0
+
+    @property
+    def _stored(self):
+        if self.storage == "dense":
+            return (self.dense,)
+        csr = sparse.csr_array(self.dense)
+        return csr.indptr.astype(self.storage), csr.indices.astype(self.storage), csr.data
+
+
+@every
+@quick
+@given(seeds, storages, every_step, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70))
+def test_kernels_match_reference(name, seed, storage, step, n, m, k):
+    def problem():
+        return PoissonRows(np.random.default_rng(seed), np.float64, storage, n, m, k)
+
+    got, expected = problem(), problem()
+    for _ in range(3):
+        codes, loss = got.take(step, kernels.load(name))
+        other_codes, other_loss = expected.take(step, reference)
+        np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(loss, other_loss, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(got.hessians, expected.hessians, rtol=1e-6, atol=1e-9)
+        got.codes, got.hessians = other_codes.copy(), expected.hessians.copy()
+
+
+@every
+@quick
+@given(generators, storages, every_step)
+def test_no_step_raises_the_loss(name, rng, storage, step):
+    problem = PoissonRows(rng, storage=storage)
+    for _ in range(5):
+        before = problem.exact_loss()
+        _, loss = problem.take(step, kernels.load(name))
+        after = problem.exact_loss()
+        np.testing.assert_allclose(loss, after, rtol=1e-12, atol=1e-12)
+        assert (after <= before + 1e-12 * np.abs(after)).all()
+
+
+@every
+@quick
+@given(generators, every_step, st.integers(1, 40))
+def test_loss_belongs_to_the_codes_in_float32(name, rng, step, k):
+    problem = PoissonRows(rng, np.float32, k=k)
+    codes, loss = problem.take(step, kernels.load(name))
+    assert codes.dtype == np.float32
+    np.testing.assert_allclose(loss, problem.exact_loss(), rtol=1e-4, atol=1e-4)
+
+
+@every
+@quick
+@given(seeds, every_step)
+def test_storage_does_not_change_a_bit(name, seed, step):
+    dense, narrow, wide = (
+        PoissonRows(np.random.default_rng(seed), np.float32, storage)
+        for storage in ("dense", "int32", "int64")
+    )
+    codes, loss = dense.take(step, kernels.load(name))
+    for stored in (narrow, wide):
+        found = stored.take(step, kernels.load(name))
+        np.testing.assert_array_equal(found[0], codes)
+        np.testing.assert_array_equal(found[1], loss)
+
+
+@every
+@quick
+@given(seeds, storages, every_step, st.integers(0, 2))
+def test_rows_do_not_depend_on_those_beside_them(name, seed, storage, step, blocks):
+    """But for the blocks of 16 that Hessians are kept in."""
+    cut, n, implementation = 16 * blocks, 37, kernels.load(name)
+
+    def problem(rows):
+        part = PoissonRows(np.random.default_rng(seed), np.float32, storage, n)
+        part.dense, part.codes, part.loss = part.dense[rows], part.codes[rows], part.loss[rows]
+        part.totals = part.totals[rows] if len(part.totals) == n else part.totals
+        part.hessians = part.hessians[: -(-len(part.codes) // 16)].copy()
+        return part
+
+    whole = problem(slice(None)).take(step, implementation)
+    parts = [problem(rows).take(step, implementation) for rows in (slice(cut), slice(cut, None))]
+    for got, expected in zip(map(np.concatenate, zip(*parts, strict=True)), whole, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@every
+@pytest.mark.parametrize("step", ["coordinate", "newton"])
+def test_codes_come_to_satisfy_the_optimality_conditions(name, step):
+    problem = PoissonRows(np.random.default_rng(1))
+    problem.floor = 0.0
+    problem.codes += 0.1
+    for _ in range(200):
+        problem.take(step, kernels.load(name))
+    z, h = problem.codes[problem.counted], problem.parts
+    rates = problem.weighted[problem.counted] / (z @ h.T)
+    totals = np.broadcast_to(problem.totals, problem.codes.shape)[problem.counted]
+    slope = totals + problem.l1 + problem.l2 * z - rates @ h
+    assert (slope > -1e-6).all()
+    np.testing.assert_allclose(z * slope, 0.0, atol=1e-6)
+
+
+@every
+@pytest.mark.parametrize("step", ["coordinate", "newton"])
+def test_a_zero_code_can_leave_zero(name, step):
+    problem = PoissonRows(np.random.default_rng(2))
+    problem.codes[:] = 0.0
+    codes, loss = problem.take(step, kernels.load(name))
+    assert np.isfinite(loss).all()
+    assert (codes[problem.counted].max(axis=1) > problem.floor).all()
+    assert (codes[~problem.counted] == 0).all()
+
+
+@every
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_an_unreachable_count_has_infinite_loss(name, step):
+    problem = PoissonRows(np.random.default_rng(3))
+    problem.columns[:] = 0.0
+    _, loss = problem.take(step, kernels.load(name))
+    np.testing.assert_array_equal(loss, np.where(problem.counted, np.inf, 0.0))
+
+
+@every
+def test_losses_need_not_be_asked_for(name):
+    asked, unasked = (PoissonRows(np.random.default_rng(4)) for _ in range(2))
+    unasked.loss = np.zeros(0)
+    for step in STEPS:
+        expected, _ = asked.take(step, kernels.load(name))
+        codes, _ = unasked.take(step, kernels.load(name))
+        np.testing.assert_array_equal(codes, expected)
