@@ -14,39 +14,59 @@ constexpr size_t newton_rows = 16;  // of a block: as many as the Hessians are p
 // What a step leaves of a code at least: zeros are approached by factors, and can be left.
 constexpr double newton_part = 0.05;
 
+// Components t that the Hessian's rows are made for at once: as many as leave registers free.
+constexpr size_t most_curved = vector_bytes == 64 ? 24 : 8;
+
 // Sum of bends[p] h_t h_u over a row: `tile` components t from `first` on, and one vector of u.
+// Few components are added up in several chains, so that no sum waits for the one before.
 template <class T, size_t tile>
-void curve(Matrix<const T> components, CountRow<T> row, const T* bends, size_t first, size_t at,
-           T* out) {
-    Vec<T> sums[tile] = {};
-    for (size_t p = 0; p < row.size; ++p) {
-        const T* const h =
-            components.data + static_cast<size_t>(row.columns[p]) * components.columns;
-        const Vec<T> bent = bends[p] * load(h + at);
-#pragma GCC unroll 16
-        for (size_t t = 0; t < tile; ++t) sums[t] += h[first + t] * bent;
+[[gnu::noinline]] void curve(Matrix<const T> components, CountRow<T> row, const T* bends,
+                             size_t first, size_t at, T* out) {
+    constexpr size_t chains = tile * 4 <= most_curved ? 4 : tile * 2 <= most_curved ? 2 : 1;
+    const T *const left = components.data + first, *const right = components.data + at;
+    Vec<T> sums[chains][tile] = {};
+    for (size_t p = 0; p < row.size; p += chains) {
+#pragma GCC unroll 4
+        for (size_t c = 0; c < chains; ++c) {
+            const size_t start = static_cast<size_t>(row.columns[p + c]) * components.columns;
+            const Vec<T> bent = bends[p + c] * load(right + start);
+            const T* const h = left + start;
+#pragma GCC unroll 24
+            for (size_t t = 0; t < tile; ++t) sums[c][t] += h[t] * bent;
+        }
     }
-    for (size_t t = 0; t < tile; ++t)
-        store<T>(out + (first + t) * components.columns + at, sums[t]);
+    for (size_t t = 0; t < tile; ++t) {
+        Vec<T> total = sums[0][t];
+        for (size_t c = 1; c < chains; ++c) total += sums[c][t];
+        store<T>(out + (first + t) * components.columns + at, total);
+    }
+}
+
+// Curve the first components of `size`, a multiple of four, and return how many.
+template <class T, size_t tile = most_curved>
+size_t curve_some(Matrix<const T> components, CountRow<T> row, const T* bends, size_t first,
+                  size_t size, size_t at, T* out) {
+    if (size < tile) {
+        if constexpr (tile > 4)
+            return curve_some<T, tile - 4>(components, row, bends, first, size, at, out);
+    }
+    curve<T, tile>(components, row, bends, first, at, out);
+    return tile;
 }
 
 // The Hessian of a row: entries (t, u) with u <= t, in the rows of a square.
 template <class T>
 void hessian(Matrix<const T> components, size_t k, CountRow<T> row, const T* bends, T* square) {
-    constexpr size_t most = vector_bytes == 64 ? 16 : 8;
-    for (size_t at = 0; at < k; at += lanes<T>) {
-        size_t t = at / 4 * 4;
-        for (; t + most <= round_up(k, 4); t += most)
-            curve<T, most>(components, row, bends, t, at, square);
-        if (most == 16 && t + 8 <= round_up(k, 4)) {
-            curve<T, 8>(components, row, bends, t, at, square);
-            t += 8;
-        }
-        for (; t < k; t += 4) curve<T, 4>(components, row, bends, t, at, square);
-    }
+    const size_t end = round_up(k, 4);
+    for (size_t at = 0; at < k; at += lanes<T>)
+        for (size_t t = at / 4 * 4; t < end;)
+            t += curve_some<T>(components, row, bends, t, end - t, at, square);
 }
 
 constexpr size_t packed_size(size_t k) { return k * (k + 1) / 2; }
+
+COFACTOR_INLINE float root(float x) { return __builtin_sqrtf(x); }
+COFACTOR_INLINE double root(double x) { return __builtin_sqrt(x); }
 
 // The quadratic programs of a block of rows; lanes are rows, and arrays are [component][row].
 template <class T>
@@ -57,11 +77,15 @@ public:
           code(k * newton_rows),
           explained(k * newton_rows),
           price(k * newton_rows),
+          solved(k * newton_rows),
           product_(k * newton_rows),
           scale_(k * newton_rows),
-          solved_(k * newton_rows),
-          lift_(k * newton_rows),
-          step_(k * newton_rows) {}
+          start_(k * lanes<T>),
+          slope_(k * lanes<T>),
+          least_(k * lanes<T>),
+          step_(k * lanes<T>),
+          moved_(k * lanes<T>),
+          square_(k * k * lanes<T>) {}
 
     void clear() {
         const size_t bytes = k_ * newton_rows * sizeof(T);
@@ -95,21 +119,20 @@ public:
         for (size_t lane = 0; lane < newton_rows; lane += lanes<T>) {
             rescale(lane, fresh >> lane);
             begin(hessians + lane, lane, model);
-            for (size_t sweep = 0; sweep < sweeps; ++sweep) descend(hessians + lane, lane);
+            for (size_t sweep = 0; sweep < sweeps; ++sweep)
+                for (size_t t = 0; t < k_; ++t) descend(t);
+            for (size_t t = 0; t < k_; ++t)
+                store<T>(solved + t * newton_rows + lane,
+                         (load(start_ + t * lanes<T>) + load(moved_ + t * lanes<T>)) /
+                             load(scale_ + t * newton_rows + lane));
         }
-    }
-
-    // A code of the solution.
-    COFACTOR_INLINE T solved(size_t t, size_t row) const {
-        const size_t at = t * newton_rows + row;
-        return solved_[at] / scale_[at];
     }
 
 private:
     const size_t k_;
 
 public:
-    const Scratch<T> code, explained, price;
+    const Scratch<T> code, explained, price, solved;
 
 private:
     // product = hessian * code
@@ -132,72 +155,62 @@ private:
     // Scale components so that an old Hessian explains what it should, roughly.
     void rescale(size_t lane, unsigned fresh) {
         constexpr T range = 1e4;
-        Int<T> exact{};
-        for (size_t i = 0; i < lanes<T>; ++i) exact[i] = fresh >> i & 1 ? -1 : 0;
         for (size_t t = 0; t < k_; ++t) {
             const size_t at = t * newton_rows + lane;
-            Vec<T> ratio =
+            const Vec<T> ratio =
                 positive<T>(load(explained + at)) / positive<T>(load(product_ + at));
-            ratio = at_least(ratio, splat(1 / range));
-            ratio = ratio < range ? ratio : splat(range);
-            for (size_t i = 0; i < lanes<T>; ++i) ratio[i] = __builtin_sqrt(ratio[i]);
-            store<T>(scale_ + at, exact ? splat(T{1}) : ratio);
+            const Vec<T> high = at_least(ratio, splat(1 / range));
+            store<T>(scale_ + at, high < range ? high : splat(range));
+            for (size_t i = 0; i < lanes<T>; ++i)
+                scale_[at + i] = fresh >> i & 1 ? T{1} : root(scale_[at + i]);
         }
     }
 
     // Gradients, and diagonals of at least explained^2 / counts, as Cauchy-Schwarz says they are.
-    void begin(const T* diagonal, size_t lane, const PoissonModel<T>& model) {
+    void begin(const T* packed, size_t lane, const PoissonModel<T>& model) {
         Vec<T> counts = splat(least_fitted<T>);
         for (size_t t = 0; t < k_; ++t) {
             const size_t at = t * newton_rows + lane;
             counts += load(code + at) * load(explained + at);
         }
-        const T l2 = static_cast<T>(model.l2);
+        const T l2 = static_cast<T>(model.l2), floor = static_cast<T>(model.floor);
         for (size_t t = 0; t < k_; ++t) {
-            const size_t at = t * newton_rows + lane;
+            const size_t at = t * newton_rows + lane, here = t * lanes<T>;
             const Vec<T> s = load(scale_ + at), z = load(code + at), own = load(explained + at);
-            const Vec<T> scaled = own / s, bend = load(diagonal + t * newton_rows);
-            const Vec<T> lacking = scaled * scaled / counts - bend;
-            const Vec<T> lift = at_least(lacking, Vec<T>{}) + l2 / (s * s);
-            store<T>(lift_ + at, lift);
-            store<T>(step_ + at, T{1} / at_least(bend + lift, splat(least_fitted<T>)));
-            store<T>(product_ + at, (load(price + at) + l2 * z - own) / s);
-            store<T>(solved_ + at, s * z);
-            diagonal += (t + 1) * newton_rows;
-        }
-        floor_ = static_cast<T>(model.floor);
-    }
-
-    // One sweep: each code in turn to its minimum, and the gradients (in place of products) after.
-    COFACTOR_INLINE void descend(const T* hessians, size_t lane) {
-        const T* row = hessians;
-        for (size_t t = 0; t < k_; ++t) {
-            const size_t at = t * newton_rows + lane;
-            const Vec<T> old = load(solved_ + at), slope = load(product_ + at);
-            const Vec<T> s = load(scale_ + at);
-            const Vec<T> least =
-                s * at_least(load(code + at) * static_cast<T>(newton_part), splat(floor_));
-            const Vec<T> fresh = at_least(old - slope * load(step_ + at), least);
-            const Vec<T> moved = fresh - old;
-            store<T>(solved_ + at, fresh);
-            store<T>(product_ + at, slope + moved * load(lift_ + at));
-            const T* entry = row;
-            for (size_t u = 0; u < t; ++u) move(u, lane, moved, entry), entry += newton_rows;
-            for (size_t u = t; u < k_; ++u) {
-                move(u, lane, moved, entry);
-                entry += (u + 1) * newton_rows;
+            for (size_t u = 0; u < t; ++u, packed += newton_rows) {
+                const Vec<T> entry = load(packed);
+                store<T>(square_ + (t * k_ + u) * lanes<T>, entry);
+                store<T>(square_ + (u * k_ + t) * lanes<T>, entry);
             }
-            row += (t + 1) * newton_rows;
+            const Vec<T> scaled = own / s;
+            const Vec<T> bend =
+                at_least(load(packed), scaled * scaled / counts) + l2 / (s * s);
+            packed += newton_rows;
+            store<T>(square_ + (t * k_ + t) * lanes<T>, bend);
+            store<T>(step_ + here, T{1} / at_least(bend, splat(least_fitted<T>)));
+            store<T>(slope_ + here, (load(price + at) + l2 * z - own) / s);
+            store<T>(start_ + here, s * z);
+            store<T>(least_ + here, s * at_least(z * static_cast<T>(newton_part), splat(floor)));
+            store<T>(moved_ + here, Vec<T>{});
         }
     }
 
-    COFACTOR_INLINE void move(size_t u, size_t lane, Vec<T> moved, const T* entry) {
-        T* const slope = product_ + u * newton_rows + lane;
-        store<T>(slope, load(slope) + moved * load(entry));
+    // Move one code to its minimum. What moved last comes last, so that the rest need not wait.
+    COFACTOR_INLINE void descend(size_t t) {
+        const T* const row = square_ + t * k_ * lanes<T>;
+        Vec<T> slope = load(slope_ + t * lanes<T>), above{};
+        for (size_t u = t; u < k_; ++u) above += load(row + u * lanes<T>) * moved(u);
+        for (size_t u = 0; u + 1 < t; ++u) slope += load(row + u * lanes<T>) * moved(u);
+        slope += above;
+        if (t) slope += load(row + (t - 1) * lanes<T>) * moved(t - 1);
+        const Vec<T> start = load(start_ + t * lanes<T>);
+        const Vec<T> target = start + moved(t) - slope * load(step_ + t * lanes<T>);
+        store<T>(moved_ + t * lanes<T>, at_least(target, load(least_ + t * lanes<T>)) - start);
     }
 
-    const Scratch<T> product_, scale_, solved_, lift_, step_;
-    T floor_ = 0;
+    COFACTOR_INLINE Vec<T> moved(size_t u) const { return load(moved_ + u * lanes<T>); }
+
+    const Scratch<T> product_, scale_, start_, slope_, least_, step_, moved_, square_;
 };
 
 // A block of rows: passes, programs, and codes that never lose more than they did.
@@ -294,7 +307,7 @@ private:
         unsigned failed = 0;
         for (size_t l = 0; l < size_; ++l) {
             if (!(rows >> l & 1)) continue;
-            for (size_t t = 0; t < model_.k; ++t) codes_[t] = programs_.solved(t, l);
+            for (size_t t = 0; t < model_.k; ++t) codes_[t] = programs_.solved[t * newton_rows + l];
             const double after = row_loss(model_, first_ + l, rows_[l], +codes_);
             if (after <= before_[l])
                 settle(l, after);
