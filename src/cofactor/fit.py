@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,8 @@ def fit(
     params: Params,
     stop: Stop,
     callbacks: Sequence[Callback] = (),
+    started: float | None = None,
+    residual: Callable[[Rows[Any], Params], float] | None = None,
 ) -> Fit:
     """Fit a model by alternating E-steps on blocks of rows with M-steps on their statistics.
 
@@ -110,12 +112,23 @@ def fit(
         Up to ``stop.max_iter`` M-steps; a last E-step makes states and parameters agree.
     callbacks : sequence of callable
         Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
+    started : float, optional
+        When the fit began, by ``time.perf_counter``, if part of it was done before; default now.
+    residual : callable, optional
+        Measures how far the factors of every iteration are from stationary, for the trace.
     """
     trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
+    trace.started = trace.started if started is None else started
     for iteration in range(stop.max_iter + 1):
         statistics, rows = rows.sweep(model.e_step(params))
         moved, evaluations = (getattr(statistics, name, None) for name in ("moved", "evaluations"))
-        record = trace.record(model.objective(statistics, params), moved, shift, evaluations)
+        record = trace.record(
+            model.objective(statistics, params),
+            moved,
+            shift,
+            evaluations,
+            residual=None if residual is None else residual(rows, params),
+        )
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked) or iteration == stop.max_iter:

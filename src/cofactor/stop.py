@@ -110,6 +110,19 @@ class SmallGain:
 
 
 @dataclass(frozen=True)
+class SmallResidual:
+    """Stop when the residual of the conditions of stationarity is at most ``tolerance``."""
+
+    tolerance: float
+    converged: bool = True
+
+    def __call__(self, trace: Trace) -> bool:
+        """See :class:`Rule`."""
+        residual = trace[-1].residual
+        return residual is not None and residual <= self.tolerance
+
+
+@dataclass(frozen=True)
 class TimeLimit:
     """Stop when the fit has taken this many seconds; not a sign of convergence."""
 

@@ -26,6 +26,8 @@ class Iteration(NamedTuple):
         ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first.
     evaluations : int or None
         Distances that the sweep computed to find components; None where that is not counted.
+    residual : float or None
+        Of the conditions of stationarity; None where that is not measured.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Iteration(NamedTuple):
     moved: int | None
     shift: float
     evaluations: int | None = None
+    residual: float | None = None
 
 
 Callback = Callable[[Iteration], object]
@@ -56,12 +59,17 @@ class Trace:
     started: float = field(default_factory=time.perf_counter, repr=False)
 
     def record(
-        self, objective: float, moved: int | None, shift: float, evaluations: int | None = None
+        self,
+        objective: float,
+        moved: int | None,
+        shift: float,
+        evaluations: int | None = None,
+        residual: float | None = None,
     ) -> Iteration:
         """Append an iteration that ends now, and return it."""
         seconds = time.perf_counter() - self.started
         number = len(self.iterations)
-        iteration = Iteration(number, objective, seconds, moved, shift, evaluations)
+        iteration = Iteration(number, objective, seconds, moved, shift, evaluations, residual)
         self.iterations.append(iteration)
         return iteration
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
-from cofactor.data.base import Floats
+from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.start import first_factors
 from cofactor.start.factors import Factors
@@ -60,6 +60,28 @@ def warn_of_ignored(W: Any, H: Any) -> None:
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def checked_mask(X: Array, mask: Any) -> Array:
+    """Return a mask as booleans of the shape of dense data X.
+
+    Raises
+    ------
+    InputError
+        If its shape is another, or an entry that it calls observed is no finite number.
+    """
+    observed = np.asarray(mask, dtype=bool)
+    if observed.shape != X.shape:
+        raise InputError(
+            f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
+            "where an entry was observed."
+        )
+    if not np.isfinite(X[observed]).all():
+        raise InputError(
+            "X contains NaN or infinity where the mask is True; expected finite numbers: fill "
+            "them, or set the mask to False there."
+        )
+    return observed
 
 
 def observed_means(X: Floats, mask: Floats) -> Floats:

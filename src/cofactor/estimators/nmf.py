@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -16,25 +16,32 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative
-from cofactor.codes.fixed import fold_in
-from cofactor.codes.linear import LinearState, LinearStatistics
+from cofactor.codes.linear import LinearStatistics
 from cofactor.codes.shuffled import ShuffledNonnegative
-from cofactor.data import RowBlock, Rows, open_columns
+from cofactor.data import open_columns
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, narrator, runs
 from cofactor.estimators.factor_starts import (
+    checked_mask,
     drawn_factors,
     given_factors,
     observed_means,
     warn_of_ignored,
 )
 from cofactor.estimators.folding import codes_under
+from cofactor.estimators.nonnegative_fits import (
+    judgement,
+    may_begin_coarsely,
+    settled,
+    stationary_stop,
+)
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Gamma, Gaussian, Noise, Params, Penalty, Poisson, noise_named
 from cofactor.noise.beta import Beta
 from cofactor.noise.linear import NonnegativeNoise
+from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.factors import Factors
 from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop
@@ -93,6 +100,9 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     time_limit : float or None, default None
         In seconds.
+    kkt_tol : float or None, default None
+        Converged, too, when the residual ``kkt_residual_`` is at most this; measured, and kept
+        in the trace, only if given.
 
     Attributes
     ----------
@@ -108,6 +118,14 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
     log_likelihood_ : float
         ``log p(X | WH)`` in nats for all rows, constants included, without penalties; of a free
         ``beta_loss``, which is no likelihood, minus the divergence.
+    explained_deviance_ : float
+        ``1 − Σ d(x, WH) / Σ d(x, x̄)`` with ``x̄`` the mean of all entries.
+    kkt_residual_ : float
+        How far both factors are from stationary, free of scale: ``max |min(σ, γ)|`` with ``σ``
+        the share of a code in its row (or column), ``γ = (p − m) / (p + m)`` its derivative
+        ``p − m`` over the sum of its two parts.
+    kkt_steepest_ : float
+        ``max(0, −min γ)``: the steepest way down that is left.
     dispersion_ : float or None
         The noise's: ``σ²`` of Gaussian, the shape of Gamma noise; None where there is none.
     trace_ : Trace
@@ -138,6 +156,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "kkt_tol": [Interval(Real, 0, None, closed="left"), None],
     }
 
     def __init__(
@@ -159,6 +178,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         n_threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
+        kkt_tol: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.init = init
@@ -176,6 +196,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         self.n_threads = n_threads
         self.callbacks = callbacks
         self.time_limit = time_limit
+        self.kkt_tol = kkt_tol
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> NMF:
         """Find the factors.
@@ -238,7 +259,9 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
             codes = self._penalised(float(data.weights.sum()), X.shape[1])
             start = self._start(data.X, observed, W, H, data.weights)
             found = self._run(Model(noise, codes), data, observed, start)
-            statistics, rows = self._settled(found)
+            statistics, rows = settled(found)
+            judged = judgement(found, statistics, rows)
+        self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
         self._remember(found, statistics, X.dtype)
         self._warn_unless_converged()
         return np.vstack([state.codes for state in rows.states]).astype(X.dtype, copy=False)
@@ -318,19 +341,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
         )
-        observed = np.asarray(mask, dtype=bool)
-        if observed.shape != X.shape:
-            raise InputError(
-                f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
-                "where an entry was observed."
-            )
-        held = np.where(observed, X, 0.0)
-        if not np.isfinite(held).all():
-            raise InputError(
-                "X contains NaN or infinity where the mask is True; expected finite numbers: fill "
-                "them, or set the mask to False there."
-            )
-        check_non_negative(held, "NMF (input X)")
+        observed = checked_mask(X, mask)
+        check_non_negative(np.where(observed, X, 0.0), "NMF (input X)")
         return X, observed
 
     def _start(self, X: Any, observed: Array | None, W: Any, H: Any, weights: Floats) -> Factors:
@@ -342,6 +354,10 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         return drawn_factors(filled, k, self.init, self.random_state, weights)
 
     def _run(self, model: Model, data: OpenData, observed: Array | None, start: Factors) -> Fit:
+        started = time.perf_counter()
+        free = self.init != "custom" and observed is None
+        if free and may_begin_coarsely(model) and worth_coarsening(data.X):
+            start = coarse_factors(model, data.X, start, data.weights, data.engine)
         codes, components = start
         k, d = components.shape
         params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
@@ -350,22 +366,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         )
         slow = SmallChange(self.tol / PATIENCE, relative=True)
         rules: tuple[Rule, ...] = (slow,) if self.tol > 0 else ()
+        residual, still = stationary_stop(model, self.kkt_tol)
+        rules = (*rules, *still)
         (limit,) = runs(1, self.time_limit)
         callbacks = [*self.callbacks, *([narrator(1)] if self.verbose else [])]
-        return fit(model, rows, params, Stop(self.max_iter, (*rules, limit)), callbacks)
-
-    def _settled(self, found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
-        """Return the rows with the best codes under the last components, and their statistics."""
-        model, noise = found.model, cast(NonnegativeNoise, found.model.noise)
-        codes = Nonnegative(cast(Nonnegative, model.codes).penalty)
-        factor = codes.factor(found.params.components)
-
-        def settle(block: RowBlock, state: LinearState) -> LinearState:
-            best = fold_in(codes, noise, block, factor, state.codes)
-            return replace(state, codes=best)
-
-        rows = replace(found.rows, states=found.rows.gather(settle))
-        return rows.sweep(codes.e_step(noise, found.params))
+        stop = Stop(self.max_iter, (*rules, limit))
+        return fit(model, rows, params, stop, callbacks, started, residual)
 
     def _remember(self, found: Fit, statistics: LinearStatistics, dtype: Any) -> None:
         noise = cast(NonnegativeNoise, found.model.noise)

@@ -20,7 +20,7 @@ import numpy as np
 from cofactor import kernels
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Array, Floats, RowBlock, RowKernel
-from cofactor.noise.linear import Encoded, FixedFactor
+from cofactor.noise.linear import TINY, Encoded, FixedFactor
 
 CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
 INNER_SWEEPS = 4
@@ -77,6 +77,26 @@ def newton(block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMe
     return _encode(NEWTON, block, factor, codes, settings)
 
 
+def prices(block: RowBlock, factor: FixedFactor) -> Floats:
+    """Return what a unit of each code costs: sums of components over entries observed.
+
+    Shape (1, k) where that is the same for all rows, else (n, k).
+    """
+    return factor.totals if block.complete else block.observed @ factor.weighted
+
+
+def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
+    """Return ``(x/a) U Wᵀ`` over positive counts, shape (n, k)."""
+    rates = block.as_sparse().matrix.astype(np.float64)
+    fitted = np.empty(rates.nnz)
+    components_t = np.ascontiguousarray(factor.columns)
+    kernels.sampled_products(
+        rates.indptr, rates.indices, np.ascontiguousarray(codes), components_t, fitted
+    )
+    rates.data /= np.maximum(fitted, TINY)
+    return np.asarray(rates @ factor.weighted)
+
+
 def _encode(
     kernel: RowKernel,
     block: RowBlock,
@@ -86,12 +106,11 @@ def _encode(
 ) -> Encoded:
     dtype, penalty = block.stored.dtype, factor.penalty
     columns, weights = factor.lanes(dtype)
-    totals = factor.totals if block.complete else block.observed @ factor.weighted
     new, loss = np.array(codes, dtype=dtype, order="C"), np.empty(len(codes))
     block.run(
         kernel,
         columns,
-        totals,
+        prices(block, factor),
         weights,
         new,
         *settings,

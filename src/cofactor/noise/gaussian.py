@@ -227,6 +227,12 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         new = coordinate_descent(codes, gram, products, factor.penalty)
         return Encoded(new, row_losses(new, gram, products))
 
+    def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
+        """See :class:`NonnegativeNoise`: ``xWᵀ`` and ``zWWᵀ``."""
+        if not block.complete:
+            return super().pulls(block, factor, codes)
+        return block.times(factor.weighted), codes @ factor.gram
+
     def free_codes(self, block: RowBlock, factor: FixedFactor) -> Encoded:
         """Return the least-squares codes ``Z = XWᵀ(WWᵀ)⁺``."""
         gram, products = factor.gram, block.times(factor.weighted)

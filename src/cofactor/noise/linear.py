@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -194,6 +194,17 @@ class NonnegativeNoise(LinearNoise):
         """
         return self.multiplicative_codes(block, factor, codes)
 
+    def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
+        """Return ``(u∘m) Wᵀ`` and ``(u∘p) Wᵀ``, which pull codes up and down, each (n, k).
+
+        The second less the first is the derivative by the codes, without the penalty.
+        """
+        parts = [
+            _pulls_of_chunk(self, block.take(rows), factor, codes[rows]) for rows in _chunks(block)
+        ]
+        up, down = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return up, down
+
     def memory(self, block: RowBlock, k: int) -> Any:
         """Return what steps keep beside a block's rows, to save each other work; None: nothing."""
         return None
@@ -241,32 +252,46 @@ def multiplicative_step(
     noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> Encoded:
     """Take the multiplicative step of any noise, on rows made dense a few at a time."""
-    rows = max(1, CHUNK_ENTRIES // max(block.n_columns, 1))
     parts = [
-        _multiplicative_chunk(noise, block.take(s), factor, codes[s])
-        for s in (slice(start, start + rows) for start in range(0, block.n_rows, rows))
+        _multiplicative_chunk(noise, block.take(rows), factor, codes[rows])
+        for rows in _chunks(block)
     ]
     return Encoded(
         np.concatenate([part.codes for part in parts]), np.concatenate([p.loss for p in parts])
     )
 
 
+def _chunks(block: RowBlock) -> Iterator[slice]:
+    """Cut a block into rows that may be made dense at once."""
+    rows = max(1, CHUNK_ENTRIES // max(block.n_columns, 1))
+    return (slice(start, start + rows) for start in range(0, block.n_rows, rows))
+
+
+def _filled(block: RowBlock, mean: Floats) -> Floats:
+    """Return the rows, with entries that fit where none were observed."""
+    return np.where(block.observed > 0, block.dense(), mean)
+
+
+def _entry_weights(block: RowBlock, factor: FixedFactor) -> Floats:
+    column_weights = 1.0 if factor.column_weights is None else factor.column_weights
+    return np.asarray((block.observed > 0) * column_weights, dtype=np.float64)
+
+
+def _pulls_of_chunk(
+    noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
+) -> tuple[Floats, Floats]:
+    mean, weights = codes @ factor.components, _entry_weights(block, factor)
+    up, down = noise.gradient_parts(_filled(block, mean), mean)
+    return (weights * up) @ factor.columns, (weights * down) @ factor.columns
+
+
 def _multiplicative_chunk(
     noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> Encoded:
-    x, observed, components = block.dense(), block.observed > 0, factor.components
-    column_weights = 1.0 if factor.column_weights is None else factor.column_weights
-    weights, mean = observed * column_weights, codes @ components
-
-    def filled(mean: Floats) -> Floats:
-        return np.where(observed, x, mean)  # entries not observed fit
-
-    down, up = noise.gradient_parts(filled(mean), mean)
-    new = noise.surrogate_minimum(
-        codes, (weights * down) @ components.T, (weights * up) @ components.T, factor.penalty
-    )
-    mean = new @ components
-    divergence = (weights * noise.divergence(filled(mean), mean)).sum(axis=1)
+    up, down = _pulls_of_chunk(noise, block, factor, codes)
+    new = noise.surrogate_minimum(codes, up, down, factor.penalty)
+    mean, weights = new @ factor.components, _entry_weights(block, factor)
+    divergence = (weights * noise.divergence(_filled(block, mean), mean)).sum(axis=1)
     return Encoded(new, divergence - noise.row_constant(block))
 
 

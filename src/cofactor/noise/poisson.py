@@ -11,7 +11,15 @@ from scipy.special import gammaln, xlogy
 
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
-from cofactor.noise.counts import NewtonMemory, coordinate, multiplicative, newton, newton_memory
+from cofactor.noise.counts import (
+    NewtonMemory,
+    coordinate,
+    explained,
+    multiplicative,
+    newton,
+    newton_memory,
+    prices,
+)
 from cofactor.noise.domain import check_nonnegative, halfway
 from cofactor.noise.linear import TINY, Encoded, FixedFactor, NonnegativeNoise
 from cofactor.noise.multiples import MultipleNoise
@@ -93,6 +101,10 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
             if memory is None
             else newton(block, factor, codes, memory)
         )
+
+    def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
+        """See :class:`NonnegativeNoise`: ``(x/a)Wᵀ`` and the sums of components."""
+        return explained(block, factor, codes), np.broadcast_to(prices(block, factor), codes.shape)
 
     def memory(self, block: RowBlock, k: int) -> NewtonMemory | None:
         """See :class:`NonnegativeNoise`: Hessians, where they are worth their room."""

@@ -1,0 +1,83 @@
+"""Around the loop of nonnegative factorizations: how they begin, end and are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from cofactor.codes import Nonnegative
+from cofactor.codes.fixed import fold_in
+from cofactor.codes.linear import LinearState, LinearStatistics
+from cofactor.codes.stationarity import stationarity
+from cofactor.data import RowBlock, Rows
+from cofactor.fit import Fit
+from cofactor.model import Model
+from cofactor.noise import Params, Penalty, Poisson
+from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.stop import Rule, SmallResidual
+
+
+def may_begin_coarsely(model: Model) -> bool:
+    """Return whether a fit may begin with some of the rows: where no other promises its steps."""
+    plain = model.codes == Nonnegative(Penalty(), Penalty())
+    return plain and isinstance(model.noise, Poisson)
+
+
+def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
+    """Return the rows with the best codes under the last components, and their statistics."""
+    noise = cast(NonnegativeNoise, found.model.noise)
+    codes = Nonnegative(cast(Nonnegative, found.model.codes).penalty)
+    factor = codes.factor(found.params.components)
+
+    def settle(block: RowBlock, state: LinearState) -> LinearState:
+        return replace(state, codes=fold_in(codes, noise, block, factor, state.codes))
+
+    rows = replace(found.rows, states=found.rows.gather(settle))
+    return rows.sweep(codes.e_step(noise, found.params))
+
+
+def stationary_stop(
+    model: Model, tolerance: float | None
+) -> tuple[Callable[[Rows[Any], Params], float] | None, tuple[Rule, ...]]:
+    """Return what measures how far each iteration is from stationary, and the rule it makes.
+
+    Neither, if there is no tolerance.
+    """
+    if tolerance is None:
+        return None, ()
+    codes, noise = cast(Nonnegative, model.codes), cast(NonnegativeNoise, model.noise)
+
+    def residual(rows: Rows[Any], params: Params) -> float:
+        return stationarity(codes, noise, rows, params).residual
+
+    return residual, (SmallResidual(tolerance),)
+
+
+def judgement(
+    found: Fit, statistics: LinearStatistics, rows: Rows[LinearState]
+) -> tuple[float, float, float]:
+    """Return the residual of stationarity, the steepest way down, and the deviance explained."""
+    noise, codes = cast(NonnegativeNoise, found.model.noise), cast(Nonnegative, found.model.codes)
+    left = stationarity(codes, noise, rows, found.params)
+    share = explained_deviance(noise, statistics.divergence, rows)
+    return left.residual, left.steepest, share
+
+
+def explained_deviance(
+    noise: NonnegativeNoise, divergence: float, rows: Rows[LinearState]
+) -> float:
+    """Return ``1 − Σ d(x, a) / Σ d(x, x̄)`` with ``x̄`` the mean of all entries observed."""
+    entries = sum(float(block.weights @ block.row_entries()) for block in rows.blocks)
+    total = sum(float(block.weights @ block.row_sums(lambda x: x)) for block in rows.blocks)
+    mean = np.array(total / max(entries, TINY))
+    with np.errstate(divide="ignore"):
+        of_zero = float(noise.divergence(np.zeros(()), mean))
+    of_zero = of_zero if np.isfinite(of_zero) else 0.0  # no entry is zero, then
+    null = entries * of_zero + sum(
+        float(block.weights @ block.row_sums(lambda x: noise.divergence(x, mean) - of_zero))
+        for block in rows.blocks
+    )
+    return 1.0 - divergence / max(null, TINY)

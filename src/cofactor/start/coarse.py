@@ -1,0 +1,79 @@
+"""From coarse to fine: factorizations that begin with some of the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.data import open_blocks, open_columns
+from cofactor.data.base import Floats
+from cofactor.engine import Engine
+from cofactor.fit import first_rows, fit
+from cofactor.model import Model
+from cofactor.noise.base import Params
+from cofactor.noise.linear import TINY
+from cofactor.start.factors import Factors
+from cofactor.stop import Stop
+
+STRIDE = 4  # one row of so many
+ITERATIONS = 10
+LEAST_ROWS = 2_000  # that a factorization must have to begin with some of them
+LEAST_ENTRIES = 1 << 20
+UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
+
+
+def worth_coarsening(X: Any) -> bool:
+    """Return whether data are large enough to begin with some of their rows."""
+    stored = X.nnz if hasattr(X, "nnz") else X.size
+    return X.shape[0] >= LEAST_ROWS and stored >= LEAST_ENTRIES
+
+
+def coarse_factors(
+    model: Model, X: Any, start: Factors, weights: Floats, engine: Engine, stop: Stop | None = None
+) -> Factors:
+    """Improve a start on every fourth row, at a quarter of the cost.
+
+    All rows together say little more about the components than a part of them, while these are
+    still far from any optimum.
+
+    Parameters
+    ----------
+    model : Model
+        With nonnegative codes.
+    X : ndarray or scipy.sparse CSR of shape (n, d)
+    start : tuple of ndarray
+        Codes (n, k) and components (k, d).
+    weights : ndarray of shape (n,)
+        Weights of the rows.
+    engine : Engine
+    stop : Stop, optional
+        Default: after 10 iterations.
+
+    Returns
+    -------
+    codes : ndarray of shape (n, k)
+        Those found, and for other rows their average profile times the row's sum.
+    components : ndarray of shape (k, d)
+    """
+    codes, components = start
+    k, d = components.shape
+    part, some = X[::STRIDE], slice(None, None, STRIDE)
+    params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
+    blocks = open_blocks(part, weights[some])
+    rows = first_rows(model, blocks, params, engine, codes[some], open_columns(part))
+    found = fit(model, rows, params, stop or Stop(ITERATIONS))
+    settled = np.vstack([state.codes for state in found.rows.states])
+    sums = np.asarray(X.sum(axis=1), dtype=float).ravel()
+    profile = settled.sum(axis=0) / max(float(sums[some].sum()), TINY)
+    everywhere = np.outer(sums, profile)
+    everywhere[some] = settled
+    return everywhere, _without_gaps(found.params.components)
+
+
+def _without_gaps(components: Floats) -> Floats:
+    """Return components that are not zero in any column, as more rows may have entries there."""
+    unseen = ~components.any(axis=0)
+    filled = components.copy()
+    filled[:, unseen] = UNSEEN * components.mean(axis=1, keepdims=True)
+    return filled
