@@ -184,6 +184,15 @@ POISSON_FACTORS = Task(
     tolerance=1e-3,
     start="factors",
 )
+POISSON_DESCENT = Task(
+    "poisson-descent",
+    "poisson_descent",
+    PerCall,
+    ("numba coordinate Newton",),
+    judges.divergence,
+    tolerance=1e-3,
+    start="factors",
+)
 
 
 def _mixture(covariance_type: str, k: int, quick: bool = False) -> Case:
@@ -217,6 +226,11 @@ CASES = [
     _mixture("diag", k=5, quick=True),
     Case(POISSON_FACTORS, "syn-small", quick=True),
     *(Case(POISSON_FACTORS, name) for name in ("reuters", "pbmc", "syn", "dense-counts")),
+    *(
+        Case(POISSON_DESCENT, name, f"{k}-{percent}%", k, choices={"excess": percent / 100})
+        for name, k in (("pbmc", 20), ("syn", 20), ("syn", 50), ("reuters", 20), ("text", 20))
+        for percent in (1.0, 0.1)
+    ),
 ]
 
 

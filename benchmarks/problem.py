@@ -56,6 +56,8 @@ class Problem:
         Over the data, by mini-batches.
     covariance_type : str
         Of mixtures.
+    excess : float
+        How far above the best known divergence a factorization may stop, relatively.
     seed : int
     """
 
@@ -65,6 +67,7 @@ class Problem:
     n_init: int = 1
     passes: int = 1
     covariance_type: str = "spherical"
+    excess: float = 0.0
     seed: int = 0
 
     @cached_property
@@ -78,6 +81,10 @@ class Problem:
     @cached_property
     def factors(self) -> Factors:
         return Factors(*workloads.random_factors(self.X, self.k))
+
+    @property
+    def rate_goal(self) -> float:
+        return (1.0 + self.excess) * workloads.BEST_DIVERGENCE[self.workload, self.k]
 
     @cached_property
     def weights(self) -> Array:

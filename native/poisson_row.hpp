@@ -133,9 +133,10 @@ struct Passed {
     T* bends;      // rate / fitted of each nonzero, or null
 };
 
+// Counts that nothing explains say nothing: every component is zero there.
 template <class T>
 COFACTOR_INLINE void divide(Vec<T> x, Vec<T> fitted, T* rates, T* bends) {
-    const Vec<T> inverse = T{1} / positive<T>(fitted);
+    const Vec<T> inverse = fitted < least_fitted<T> ? Vec<T>{} : T{1} / positive<T>(fitted);
     const Vec<T> rate = x * inverse;
     store<T>(rates, rate);
     if (bends) store<T>(bends, rate * inverse);

@@ -35,5 +35,6 @@ PEERS = {
     "scikit-learn": Peer("scikit_learn", "ScikitLearn", "sklearn"),
     "scikit-learn-intelex": Peer("intelex", "Intelex", "sklearnex"),
     "faiss": Peer("faiss", "Faiss", "faiss"),
+    "numba coordinate Newton": Peer("numba_newton", "NumbaNewton", "numba"),
     "sgemm": Peer("sgemm", "Sgemm", "numpy"),
 }

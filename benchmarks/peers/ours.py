@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from benchmarks.problem import LONG, Factors, Mixture, Problem
 from benchmarks.workloads import Array
 from cofactor.codes import Nonnegative
-from cofactor.data import DenseRows, open_blocks, open_columns
+from cofactor.data import DenseRows, RowBlock, open_blocks, open_columns
 from cofactor.engine import engine_for
 from cofactor.estimators import GaussianMixture, KMeans, MiniBatchKMeans
 from cofactor.fit import first_rows, fit
@@ -18,8 +19,10 @@ from cofactor.lloyd import COLUMNS, begun
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
 from cofactor.start import from_means
+from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
 from cofactor.stop import Stop
+from cofactor.trace import Trace
 
 SOME = 10_000  # rows to fit quickly
 
@@ -104,15 +107,38 @@ class Cofactor:
         return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
 
     def poisson_factors(self, n_iter: int) -> Factors:
+        return self._factored(Stop(n_iter), coarsely=False)
+
+    def poisson_descent(self) -> Factors:
+        """Stop at the goal; the steps that find it are those of NMF with this start."""
+        return self._factored(Stop(LONG, (AtObjective(self.goal),)), worth_coarsening(self.X))
+
+    def _factored(self, stop: Stop, coarsely: bool) -> Factors:
         p, model = self.problem, Model(Poisson(), Nonnegative())
-        blocks = open_blocks(p.X)
-        codes, components = (factor.astype(np.float64) for factor in p.factors)
-        params = _factor_params(components)
-        with engine_for(p.n_threads, len(blocks)) as engine:
-            rows = first_rows(model, blocks, params, engine, codes, open_columns(p.X))
-            found = fit(model, rows, params, Stop(n_iter))
+        start = tuple(factor.astype(np.float64) for factor in p.factors)
+        with engine_for(p.n_threads, len(self.blocks)) as engine:
+            if coarsely:
+                start = coarse_factors(model, p.X, start, np.ones(p.X.shape[0]), engine)
+            codes, components = start
+            params = _factor_params(components)
+            rows = first_rows(model, self.blocks, params, engine, codes, self.columns)
+            found = fit(model, rows, params, stop)
         codes = np.concatenate([state.codes for state in found.rows.states])
         return Factors(codes, found.params.components)
+
+    @cached_property
+    def goal(self) -> float:
+        """The objective at the divergence that is to be reached."""
+        constants = sum(float(Poisson().constants(block)[0]) for block in self.blocks)
+        return self.problem.rate_goal + constants
+
+    @cached_property
+    def blocks(self) -> list[RowBlock]:
+        return open_blocks(self.X)
+
+    @cached_property
+    def columns(self) -> list[RowBlock]:
+        return open_columns(self.X)
 
     def products(self) -> float:
         """Find every row's nearest center, and return the operations of a product that would do."""
@@ -125,6 +151,17 @@ class Cofactor:
         p = self.problem
         model = KMeans(p.k, init=self.means, max_iter=1, n_threads=p.n_threads)
         return model.fit(self.X[: max(p.k, SOME)])
+
+
+@dataclass(frozen=True)
+class AtObjective:
+    """Stop at a goal."""
+
+    goal: float
+    converged: bool = True
+
+    def __call__(self, trace: Trace) -> bool:
+        return trace[-1].objective <= self.goal
 
 
 class CofactorFloat64(Cofactor):

@@ -43,9 +43,11 @@ def fold_in(
     """
 
     def losses(rows: RowBlock, at: Floats) -> tuple[Floats, Floats]:
-        encoded = codes.encode(noise, rows, factor, at)
+        memory = codes.memory(noise, rows, at.shape[1], warm=True)
+        encoded = codes.encode(noise, rows, factor, at, memory)
         return encoded.codes, encoded.loss + codes.penalty.of(encoded.codes)
 
+    block = noise.under(block, factor)
     found, last = losses(block, start)
     active = np.arange(block.n_rows)
     for _ in range(MAX_STEPS):

@@ -76,8 +76,17 @@ class LinearCodes(Codes[L], Generic[L]):
         """Return components (k, d), prepared to encode many blocks under them."""
         return FixedFactor(components.T, self.penalty)
 
-    def memory(self, noise: L, block: RowBlock, k: int) -> Any:
-        """Return what is kept beside the rows of a block; nothing unless overridden."""
+    def memory(self, noise: L, block: RowBlock, k: int, warm: bool = False) -> Any:
+        """Return what is kept beside the rows of a block; nothing unless overridden.
+
+        Parameters
+        ----------
+        noise : LinearNoise
+        block : RowBlock
+        k : int
+        warm : bool
+            Whether the codes are about right already.
+        """
         return None
 
     def components_penalty(self, components: Floats) -> float:

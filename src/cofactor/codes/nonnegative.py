@@ -59,9 +59,9 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
         """See :class:`LinearCodes`."""
         return self.half_step(noise, block, factor, codes, memory)
 
-    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> Any:
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> Any:
         """See `NonnegativeNoise.memory`."""
-        return noise.memory(block, k)
+        return noise.memory(block, k, warm)
 
     def improved_components(
         self, noise: NonnegativeNoise, params: Params, rows: Rows[LinearState]
@@ -94,5 +94,5 @@ class MultiplicativeNonnegative(Nonnegative):
         """See `NonnegativeNoise.multiplicative_codes`."""
         return noise.multiplicative_codes(block, factor, codes)
 
-    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> None:
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> None:
         """See :class:`LinearCodes`: none."""

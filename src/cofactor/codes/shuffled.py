@@ -63,7 +63,7 @@ class ShuffledNonnegative(Nonnegative):
         """See :class:`LinearCodes`."""
         return self._ordered(params).improved_components(noise, params, rows)
 
-    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int) -> None:
+    def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> None:
         """See :class:`LinearCodes`: none, as orders change."""
 
     def _ordered(self, params: Params) -> OrderedNonnegative:

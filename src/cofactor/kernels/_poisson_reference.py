@@ -346,13 +346,12 @@ class _Rows:
             z[:, k] = new
 
     def explained(self, z: Floats) -> Floats:
-        rate = self.x / np.maximum(self._fitted(z), _LEAST)
+        rate = self.x * self._inverse(z)
         return np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
 
     def hessians(self, z: Floats) -> Floats:
-        fitted = np.maximum(self._fitted(z), _LEAST)
         with np.errstate(over="ignore"):
-            bends = self.x / fitted / fitted
+            bends = self.x * self._inverse(z) * self._inverse(z)
         found, k = np.zeros((self.n, z.shape[1], z.shape[1])), range(z.shape[1])
         for i in k:
             for j in k:
@@ -379,6 +378,11 @@ class _Rows:
         codes[~self.counted] = 0
         if loss.size:
             loss[:] = np.where(self.counted, self.loss(codes.astype(np.float64)), 0.0)
+
+    def _inverse(self, z: Floats) -> Floats:
+        """One over the fitted values; zero where nothing explains a count."""
+        fitted = self._fitted(z)
+        return np.where(fitted < _LEAST, 0.0, 1.0 / np.maximum(fitted, _LEAST))
 
     def _fitted(self, z: Floats) -> Floats:
         fitted: Floats = np.einsum("pk,pk->p", z[self.row], self.panel)

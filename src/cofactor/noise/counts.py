@@ -50,12 +50,13 @@ class NewtonMemory:
     visits: Array
 
 
-def newton_memory(block: RowBlock, k: int) -> NewtonMemory | None:
+def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""
     if k > LARGEST_K:
         return None
     shape = (-(-block.n_rows // BLOCK_ROWS), k * (k + 1) // 2, BLOCK_ROWS)
-    return NewtonMemory(aligned_zeros(shape, block.stored.dtype), np.zeros(1, dtype=np.int64))
+    visits = np.array([FIRST_STEPS if warm else 0], dtype=np.int64)
+    return NewtonMemory(aligned_zeros(shape, block.stored.dtype), visits)
 
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cofactor.data import Rows
 from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.projected import projected
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, Assignment, Moments, NearestNoise, Params
 from cofactor.noise.least_squares import (
@@ -232,6 +233,12 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         if not block.complete:
             return super().pulls(block, factor, codes)
         return block.times(factor.weighted), codes @ factor.gram
+
+    def under(self, block: RowBlock, factor: FixedFactor) -> RowBlock:
+        """See :class:`LinearNoise`: their products with the factor, where nothing is missing."""
+        if not block.complete:
+            return block
+        return projected(block, block.times(factor.weighted))
 
     def free_codes(self, block: RowBlock, factor: FixedFactor) -> Encoded:
         """Return the least-squares codes ``Z = XWᵀ(WWᵀ)⁺``."""

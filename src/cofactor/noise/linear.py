@@ -125,6 +125,10 @@ class LinearNoise(Noise):
         """Return the dispersion that maximises the likelihood; none by default."""
         return np.zeros(0)
 
+    def under(self, block: RowBlock, factor: FixedFactor) -> RowBlock:
+        """Return rows to be encoded under one factor many times: what is needed of them."""
+        return block
+
     def row_constant(self, block: RowBlock) -> Floats:
         """Return the part of each row's divergence that :class:`Encoded` leaves out, (n,)."""
         return np.zeros(block.n_rows)
@@ -205,8 +209,17 @@ class NonnegativeNoise(LinearNoise):
         up, down = (np.concatenate(part) for part in zip(*parts, strict=True))
         return up, down
 
-    def memory(self, block: RowBlock, k: int) -> Any:
-        """Return what steps keep beside a block's rows, to save each other work; None: nothing."""
+    def memory(self, block: RowBlock, k: int, warm: bool = False) -> Any:
+        """Return what steps keep beside a block's rows, to save each other work; None: nothing.
+
+        Parameters
+        ----------
+        block : RowBlock
+        k : int
+            Number of components.
+        warm : bool
+            Whether the codes are about right already.
+        """
         return None
 
 

@@ -106,9 +106,9 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
         """See :class:`NonnegativeNoise`: ``(x/a)Wᵀ`` and the sums of components."""
         return explained(block, factor, codes), np.broadcast_to(prices(block, factor), codes.shape)
 
-    def memory(self, block: RowBlock, k: int) -> NewtonMemory | None:
+    def memory(self, block: RowBlock, k: int, warm: bool = False) -> NewtonMemory | None:
         """See :class:`NonnegativeNoise`: Hessians, where they are worth their room."""
-        return newton_memory(block, k)
+        return newton_memory(block, k, warm)
 
     def best_multiple(self, block: RowBlock, components: Floats) -> tuple[Labels, Floats, Floats]:
         """See :class:`MultipleNoise`: ``s_n`` is the row's total."""
