@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 from strategies import generators
 
 from cofactor.data import (
@@ -265,3 +265,14 @@ def test_slices_of_sparse_rows_may_be_empty_or_end_early(rows):
     part = SparseRows(matrix, np.ones(9)).take(rows)
     np.testing.assert_array_equal(part.dense(), matrix.toarray()[rows])
     assert part.weights.size == part.n_rows
+
+
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("values", ["whole", "large", "fractions"])
+def test_functions_of_counts_are_looked_up_without_a_difference(store, values):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(2.0, (300, 100)) * {"whole": 1.0, "large": 9_999.0, "fractions": 0.37}[values]
+    (block,) = open_blocks(store(X.astype(np.float32)))
+    expected = gammaln(X.astype(np.float32).astype(float) + 1.0).sum(axis=1)
+    found = block.row_sums(lambda x: gammaln(x + 1.0))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)

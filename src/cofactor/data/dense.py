@@ -26,6 +26,7 @@ from cofactor.data.base import (
 from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.sparse import SparseRows
+from cofactor.data.whole import applied
 from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
@@ -106,7 +107,8 @@ class DenseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        return function(self.dense()).sum(axis=1)
+        sums: Floats = applied(function, self.values).sum(axis=1)
+        return sums
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""

@@ -25,6 +25,8 @@ from cofactor.data.base import (
 )
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
+from cofactor.data.cut import cut, posterior_chunks
+from cofactor.data.whole import applied
 from cofactor.engine.base import Engine
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
@@ -110,7 +112,7 @@ class SparseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        values = function(self.matrix.data.astype(np.float64, copy=False))
+        values = applied(function, self.matrix.data)
         return np.asarray(self._like(values).sum(axis=1)).ravel()
 
     def squared_norms(self, shift: Floats) -> Floats:
