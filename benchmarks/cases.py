@@ -190,7 +190,7 @@ POISSON_DESCENT = Task(
     PerCall,
     ("numba coordinate Newton",),
     judges.divergence,
-    tolerance=1e-3,
+    tolerance=1e-2,  # each stops somewhere below the same goal
     start="factors",
 )
 

@@ -57,7 +57,7 @@ class Problem:
     covariance_type : str
         Of mixtures.
     excess : float
-        How far above the best known divergence a factorization may stop, relatively.
+        How far above the known divergence a factorization may stop, relatively.
     seed : int
     """
 

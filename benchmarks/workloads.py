@@ -176,13 +176,13 @@ WORKLOADS = {
     "reuters": Workload(reuters, 20, _without_reuters),
 }
 
-# The lowest divergence of a Poisson factorization that any run has found so far.
+# What the control comes to from the shared start, in nats; fits that end lower pass by.
 BEST_DIVERGENCE = {
     ("pbmc", 20): 5_183_183.0,
     ("syn", 20): 12_180_201.0,
-    ("syn", 50): 11_873_305.0,
+    ("syn", 50): 11_872_808.0,
     ("reuters", 20): 148_343.0,
-    ("text", 20): 1.0,
+    ("text", 20): 7_436_606.0,
 }
 
 

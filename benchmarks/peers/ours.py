@@ -111,7 +111,9 @@ class Cofactor:
 
     def poisson_descent(self) -> Factors:
         """Stop at the goal; the steps that find it are those of NMF with this start."""
-        return self._factored(Stop(LONG, (AtObjective(self.goal),)), worth_coarsening(self.X))
+        return self._factored(
+            Stop(LONG, (AtObjective(self.goal),)), worth_coarsening(self.X, self.problem.k)
+        )
 
     def _factored(self, stop: Stop, coarsely: bool) -> Factors:
         p, model = self.problem, Model(Poisson(), Nonnegative())

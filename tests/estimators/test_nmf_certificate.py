@@ -129,7 +129,7 @@ def test_a_coarse_start_fits_better_than_what_it_starts_from(seed, store):
 
 
 def test_a_large_fit_begins_coarsely_and_ends_as_well():
-    X = sp.csr_array(counts(7, 2_400, 500).astype(np.float32))
+    X = sp.csr_array(counts(7, 1_200, 100).astype(np.float32))
     fits = [
         NMF(3, noise="poisson", init=init, max_iter=60, random_state=0).fit(X)
         for init in ("random", "nndsvda")

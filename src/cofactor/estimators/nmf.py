@@ -356,7 +356,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
     def _run(self, model: Model, data: OpenData, observed: Array | None, start: Factors) -> Fit:
         started = time.perf_counter()
         free = self.init != "custom" and observed is None
-        if free and may_begin_coarsely(model) and worth_coarsening(data.X):
+        if free and may_begin_coarsely(model) and worth_coarsening(data.X, len(start[1])):
             start = coarse_factors(model, data.X, start, data.weights, data.engine)
         codes, components = start
         k, d = components.shape

@@ -18,15 +18,15 @@ from cofactor.stop import Stop
 
 STRIDE = 4  # one row of so many
 ITERATIONS = 10
-LEAST_ROWS = 2_000  # that a factorization must have to begin with some of them
-LEAST_ENTRIES = 1 << 20
+LEAST_ROWS = 4  # for each component that the first rows must have
+LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
 
 
-def worth_coarsening(X: Any) -> bool:
-    """Return whether data are large enough to begin with some of their rows."""
+def worth_coarsening(X: Any, k: int) -> bool:
+    """Return whether data are large enough to begin ``k`` components with some of their rows."""
     stored = X.nnz if hasattr(X, "nnz") else X.size
-    return X.shape[0] >= LEAST_ROWS and stored >= LEAST_ENTRIES
+    return X.shape[0] >= LEAST_ROWS * STRIDE * k and stored >= LEAST_ENTRIES
 
 
 def coarse_factors(
@@ -35,7 +35,7 @@ def coarse_factors(
     """Improve a start on every fourth row, at a quarter of the cost.
 
     All rows together say little more about the components than a part of them, while these are
-    still far from any optimum.
+    still far from any optimum. On word counts fits that begin so end in better optima, too.
 
     Parameters
     ----------
