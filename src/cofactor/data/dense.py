@@ -31,6 +31,7 @@ from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
 FEW = 16  # of so many components, one kept: others are not worth their zeros
+PRODUCTS_ADDED = 512  # in single precision
 PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to be interruptible
 
 
@@ -123,8 +124,12 @@ class DenseRows:
         return out
 
     def times(self, matrix: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        return self.dense() @ matrix
+        """See :class:`RowBlock`; sums in the data's precision are of 512 products at most."""
+        narrow, products = matrix.astype(self.values.dtype), np.zeros((self.n_rows, len(matrix.T)))
+        for start in range(0, self.n_columns, PRODUCTS_ADDED):
+            columns = slice(start, start + PRODUCTS_ADDED)
+            products += self.values[:, columns] @ narrow[columns]
+        return products
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""

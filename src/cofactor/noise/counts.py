@@ -107,7 +107,10 @@ def _encode(
 ) -> Encoded:
     dtype, penalty = block.stored.dtype, factor.penalty
     columns, weights = factor.lanes(dtype)
-    new, loss = np.array(codes, dtype=dtype, order="C"), np.empty(len(codes))
+    new, loss = (
+        np.array(codes, dtype=dtype, order="C"),
+        np.empty(len(codes) if factor.judged else 0),
+    )
     block.run(
         kernel,
         columns,
@@ -121,4 +124,4 @@ def _encode(
         loss,
     )
     found = new.astype(float, copy=False)
-    return Encoded(found, loss - penalty.of(found))
+    return Encoded(found, loss - penalty.of(found) if factor.judged else loss)

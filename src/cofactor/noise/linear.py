@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,11 +45,14 @@ class FixedFactor:
         On the codes.
     column_weights : ndarray of shape (d,), optional
         Weight of each column's loss; None for 1.
+    judged : bool
+        Whether anybody asks for losses; steps that need none may leave them out.
     """
 
     columns: Floats
     penalty: Penalty = field(default_factory=Penalty)
     column_weights: Floats | None = None
+    judged: bool = True
     _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -89,7 +92,7 @@ class FixedFactor:
 
     def reordered(self, order: Array) -> FixedFactor:
         """Return the factor with its components in another order."""
-        return FixedFactor(self.columns[:, order], self.penalty, self.column_weights)
+        return replace(self, columns=self.columns[:, order], _lanes={})
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,10 @@ def transposed_step(
     ndarray of shape (k, d)
     """
     factor = FixedFactor(
-        np.vstack([state.codes for state in rows.states]), penalty, rows.uneven_weights
+        np.vstack([state.codes for state in rows.states]),
+        penalty,
+        rows.uneven_weights,
+        judged=False,
     )
     starts = split(components.T, rows.columns)
     memories = rows.column_states or [None] * len(rows.columns)
