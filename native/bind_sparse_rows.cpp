@@ -104,6 +104,19 @@ void bind_products_csr(nb::module_& module, const SparseKernels<T, I>& kernels) 
         },
         named("indptr"), named("indices"), named("data"), named("out"), Unlocked());
     module.def(
+        "products_csr",
+        [&kernels](Pointers indptr, Pointers indices, Values data,
+                   const Array2<const T>& columns, const Array2<double>& out) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            expect_whole_groups(columns.shape(1));
+            if (columns.shape(1) < out.shape(1))
+                throw nb::value_error("columns are fewer than those of out");
+            expect("out", out, {X.rows, out.shape(1)});
+            kernels.products(X, matrix(columns), matrix(out));
+        },
+        named("indptr"), named("indices"), named("data"), named("columns"), named("out"),
+        Unlocked());
+    module.def(
         "sampled_products",
         [&kernels](Pointers indptr, Pointers indices, const Array2<const T>& codes,
                    const Array2<const T>& components_t, const Array1<double>& out) {

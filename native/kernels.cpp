@@ -13,6 +13,7 @@
 #include "poisson.hpp"
 #include "poisson_newton.hpp"
 #include "posterior.hpp"
+#include "products.hpp"
 #include "seeding.hpp"
 #include "soft_assign.hpp"
 #include "sums.hpp"
@@ -34,6 +35,7 @@ constexpr SparseKernels<T, I> sparse = {
     weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
     squared_norms_csr<T, I>,
     poisson_multiplicative_csr<T, I>, poisson_coordinate_csr<T, I>, poisson_newton_csr<T, I>,
+    products_csr<T, I>,
     sampled_products<T, I>,  lloyd_csr<T, I>,         lloyd_csr_space<T>,
     hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>, hartigan_moves_csr<T, I>};
 

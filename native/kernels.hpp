@@ -386,6 +386,7 @@ struct SparseKernels {
                                PoissonCodes<T> out);
     void (*poisson_newton)(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
                            PoissonCodes<T> out);
+    void (*products)(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out);
     void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
                              double* out);
     void (*lloyd)(Csr<T, I> X, size_t d, const double* weights, Label* labels, LloydModel model,

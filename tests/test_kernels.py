@@ -190,6 +190,19 @@ def test_norms_distances_and_products(name, rng, dtype, index_dtype, n, d, k):
 
 @every
 @quick
+@given(generators, dtypes, index_dtypes, rows, columns, components)
+def test_products_of_sparse_rows(name, rng, dtype, index_dtype, n, d, k):
+    indptr, indices, data = random_csr(rng, dtype, index_dtype, n, d)
+    matrix, out = rng.normal(size=(d, k)).astype(dtype), np.full((n, k), np.nan)
+    padded = np.pad(matrix, ((0, 0), (0, -k % 16)))
+    kernels.load(name).products_csr(indptr, indices, data, padded, out)
+    X = sparse.csr_array((data, indices, indptr), shape=(n, d)).astype(float)
+    error = 40 * np.finfo(dtype).eps * (abs(X) @ abs(matrix.astype(float)))
+    assert (np.abs(out - X @ matrix.astype(float)) <= error).all()
+
+
+@every
+@quick
 @given(generators, columns)
 def test_squared_distances_keep_their_digits_near_a_center(name, rng, d):
     centers = 1e6 * rng.normal(size=(1, d))

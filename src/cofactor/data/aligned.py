@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data.base import Array
+from cofactor.data.base import GROUP_SIZE, Array, Floats
 
 LINE = 64  # bytes
 
@@ -20,3 +20,11 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     room = np.zeros(size + LINE, dtype=np.uint8)
     offset = -room.ctypes.data % LINE
     return room[offset : offset + size].view(dtype).reshape(shape)
+
+
+def in_groups(matrix: Floats, dtype: Any) -> Array:
+    """Return a matrix (d, k) in this precision, its columns padded with zeros to whole groups."""
+    d, k = matrix.shape
+    padded = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
+    padded[:, :k] = matrix
+    return padded

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor import kernels
+from cofactor.data.aligned import in_groups
 from cofactor.data.base import (
     Affine,
     Array,
@@ -133,7 +134,12 @@ class SparseRows:
 
     def times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""
-        return self._double @ matrix
+        columns, products = (
+            in_groups(matrix, self.matrix.dtype),
+            np.empty((self.n_rows, len(matrix.T))),
+        )
+        kernels.products_csr(*self.arrays, columns, products)
+        return products
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""

@@ -96,6 +96,7 @@ __all__ = [
     "poisson_multiplicative_csr",
     "poisson_newton",
     "poisson_newton_csr",
+    "products_csr",
     "sampled_products",
     "scaled_moments",
     "scaled_posterior",
@@ -355,6 +356,25 @@ def squared_distances(X: Data, centers: Floats, index: Labels, out: Floats) -> N
         Written: the squared distances.
     """
     np.square(X - centers[index]).sum(axis=1, out=out)
+
+
+def products_csr(indptr: Indices, indices: Indices, data: Data, columns: Data, out: Floats) -> None:
+    """Multiply CSR rows by a matrix of few columns.
+
+    In the data's precision at most 256 products are added up; their sums are float64.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+        n rows and m columns in CSR form.
+    columns : array of shape (m, w)
+        The matrix: ``w`` is k rounded up to a multiple of 16, and what is beyond k zero.
+    out : float64 array of shape (n, k)
+        Written: the products.
+    """
+    shape = indptr.size - 1, columns.shape[0]
+    X = sparse.csr_array((data.astype(np.float64), indices, indptr), shape=shape)
+    out[:] = X @ columns[:, : out.shape[1]].astype(np.float64)
 
 
 def sampled_products(

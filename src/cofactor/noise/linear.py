@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.data import Rows, split
-from cofactor.data.aligned import aligned_zeros
-from cofactor.data.base import GROUP_SIZE, Array, Floats, RowBlock
+from cofactor.data.aligned import in_groups
+from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
 
@@ -83,9 +83,7 @@ class FixedFactor:
         In this precision, as the kernels of Poisson rows take them; made once for each.
         """
         if dtype not in self._lanes:
-            d, k = self.columns.shape
-            columns = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
-            columns[:, :k] = self.columns
+            columns = in_groups(self.columns, dtype)
             weights = np.zeros(0) if self.column_weights is None else self.column_weights
             self._lanes[dtype] = columns, weights.astype(dtype)
         return self._lanes[dtype]
