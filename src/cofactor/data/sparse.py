@@ -134,10 +134,8 @@ class SparseRows:
 
     def times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""
-        columns, products = (
-            in_groups(matrix, self.matrix.dtype),
-            np.empty((self.n_rows, len(matrix.T))),
-        )
+        columns = in_groups(matrix, self.matrix.dtype)
+        products = np.empty((self.n_rows, matrix.shape[1]))
         kernels.products_csr(*self.arrays, columns, products)
         return products
 
