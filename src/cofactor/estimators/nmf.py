@@ -72,7 +72,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         Where to start; None is 'nndsvda' where there are so many components, else 'random'.
     solver : {'cd', 'mu'}, default 'cd'
         'cd' takes the best step that the noise has: coordinate descent for Gaussian [Cichocki &
-        Phan 2009], coordinate Newton for Poisson noise [Hsieh & Dhillon 2011]; 'mu' takes
+        Phan 2009], Newton steps for Poisson noise, with all codes of a row at once up to 64
+        components and one after the other beyond [Hsieh & Dhillon 2011]; 'mu' takes
         multiplicative steps.
     beta_loss : float or {'frobenius', 'kullback-leibler', 'itakura-saito'}, default 'frobenius'
         Other losses than 'frobenius' need ``solver='mu'``, or rather ``noise``.
