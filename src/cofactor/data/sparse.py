@@ -26,7 +26,6 @@ from cofactor.data.base import (
 )
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
-from cofactor.data.cut import cut, posterior_chunks
 from cofactor.data.whole import applied
 from cofactor.engine.base import Engine
 
