@@ -146,6 +146,7 @@ SEARCH = Task(
     start="goal",
 )
 OPTIMUM = Task("kmeans-optimum", "optimum", PerCall, ("scikit-learn",), judges.inertia)
+MANY_CLUSTERS = Task("kmeans-many", "many_clusters", PerCall, ("faiss",), judges.inertia)
 SEEDING = Task(
     "kmeans-seeding", "seeds", PerCall, ("scikit-learn",), judges.inertia, tolerance=0.05
 )
@@ -216,6 +217,7 @@ CASES = [
     *(Case(FLOAT64, f"{letter}-hard") for letter in "abcd"),
     *(Case(CONVERGENCE, workload) for workload in DENSE),
     *(Case(task, f"{w}-{kind}") for task in (SEARCH, OPTIMUM) for w in "bd" for kind in KINDS),
+    Case(MANY_CLUSTERS, "g-hard"),
     *(Case(SEEDING, workload) for workload in DENSE if workload[0] in "bd"),
     *(Case(DEFAULT_FIT, workload) for workload in DENSE),
     *(Case(MINIBATCH, workload) for workload in ("b-hard", "c-hard")),

@@ -164,6 +164,7 @@ WORKLOADS = {
     "c-blobs": Workload(partial(blobs, 1_000_000, 16, 64, seed=1), 64),
     "d-hard": Workload(partial(hard, 50_000, 64, seed=2), 5000),
     "d-blobs": Workload(partial(blobs, 50_000, 64, 5000, seed=1), 5000),
+    "g-hard": Workload(partial(hard, 400_000, 50, seed=2), 10_000),
     "e": Workload(partial(documents, 20_000, 10_000, 50, 50, seed=4), 50),
     "iris": Workload(lambda: load_iris().data, 3),
     "digits": Workload(lambda: load_digits().data, 10),

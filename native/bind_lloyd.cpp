@@ -4,7 +4,6 @@
 namespace cofactor {
 namespace {
 
-constexpr size_t trace_columns = 6, board_size = 16;
 
 template <class T>
 void bind_lloyd_of(nb::module_& module, const DenseKernels<T>& kernels) {

@@ -154,7 +154,7 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
             expect("sums", sums, {k, d});
             expect("counts", counts, {k});
             expect("sizes", sizes, {k});
-            expect("trace", trace, {trace.shape(0), 6});
+            expect("trace", trace, {trace.shape(0), trace_columns});
             expect("space", space, {kernels.lloyd_space(X.rows, indices.shape(0), d, k)});
             expect("board", board, {16});
             if (until > trace.shape(0))

@@ -225,8 +225,10 @@ private:
     }
 
     void scan(size_t piece) {
-        space_.notes[piece].moved = static_cast<std::int64_t>(
+        CsrNotes& notes = space_.notes[piece];
+        notes.moved = static_cast<std::int64_t>(
             search_.run(space_.row(piece), space_.row(piece + 1)));
+        notes.evaluations = search_.evaluations();
     }
 
     // Let the rows that moved leave and join the components of a group.
@@ -289,9 +291,12 @@ private:
         double affine = 0;
         for (size_t j = 0; j < model_.k; ++j)
             affine += 0.5 * model_.counts[j] * space_.squares[j] - space_.products[j];
-        std::int64_t moved = 0;
-        for (size_t p = 0; p < space_.row_pieces; ++p) moved += space_.notes[p].moved;
-        Course::record(state_, affine, moved);
+        std::int64_t moved = 0, evaluations = 0;
+        for (size_t p = 0; p < space_.row_pieces; ++p) {
+            moved += space_.notes[p].moved;
+            evaluations += space_.notes[p].evaluations;
+        }
+        Course::record(state_, affine, moved, evaluations);
     }
 
     const Csr<T, I> X_;

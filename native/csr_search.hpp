@@ -66,6 +66,7 @@ public:
     // Update labels and bounds of rows [begin, end), list those that moved and return their number.
     size_t run(size_t begin, size_t end) {
         const Slack slack(longest_, reach());
+        evaluations_ = 0;
         for (size_t n = begin; n < end; ++n) recall(n);
         loosen(slack, begin, end);
         size_t moved = 0;
@@ -79,6 +80,9 @@ public:
         }
         return moved;
     }
+
+    // How many distances the last run computed.
+    std::int64_t evaluations() const { return evaluations_; }
 
 private:
     using Slack = DistanceSlack<T>;
@@ -163,7 +167,7 @@ private:
 
     // From the first to the last band of [first, end) that bounds leave open.
     COFACTOR_INLINE void look_where_needed(const Slack& slack, size_t n, size_t own, T clear,
-                                           size_t first, size_t end, Best& best) const {
+                                           size_t first, size_t end, Best& best) {
         const auto settled = [&](size_t b) { return b != own && clear < lower(b, n); };
         while (first < end && settled(first)) ++first;
         while (first < end && settled(end - 1)) --end;
@@ -171,9 +175,10 @@ private:
     }
 
     // Find the best of the components of bands [first, end), and bound all.
-    void look(const Slack& slack, size_t n, size_t first, size_t end, Best& best) const {
+    void look(const Slack& slack, size_t n, size_t first, size_t end, Best& best) {
         const size_t begin = first * space_.width;
         const size_t groups = smaller(end * space_.width, space_.groups) - begin;
+        evaluations_ += static_cast<std::int64_t>(groups * group_size);
         for_each_span<T>(groups * group_size, [&](size_t j, size_t count) {
             T losses[span<T> * group_size];
             const size_t component = begin * group_size + j;
@@ -224,6 +229,7 @@ private:
     const CsrSpace<T>& space_;
     const size_t longest_;
     const Scratch<T> least_, clear_, group_least_;
+    std::int64_t evaluations_ = 0;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

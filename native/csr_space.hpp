@@ -17,6 +17,7 @@ struct CsrProgress : CourseProgress {
 // What is known of a piece of rows; a cache line of its own.
 struct alignas(64) CsrNotes {
     std::int64_t moved;  // rows whose label changed in the last scan
+    std::int64_t evaluations;  // distances that it computed
     double weight, spread;
 };
 

@@ -139,6 +139,13 @@ struct DenseMeans {
         });
     }
 
+    // Ask for a row and two means.
+    COFACTOR_INLINE void fetch_move(size_t n, size_t from, size_t to) const {
+        fetch(X.data + n * X.columns, X.columns * sizeof(T));
+        fetch(means.data + from * means.columns, means.columns * sizeof(double));
+        fetch(means.data + to * means.columns, means.columns * sizeof(double));
+    }
+
     // Move a mean by a part of its way to a row.
     COFACTOR_INLINE void pull(size_t n, size_t c, double part) const {
         const T* const x = X.data + n * X.columns;
@@ -173,6 +180,12 @@ struct CsrMeans {
             return static_cast<double>(row.values[p]) * mean[row.columns[p]];
         });
         return at_least(2 * (half_norms[n] - product) + norms[c], 0.0);
+    }
+
+    void fetch_move(size_t n, size_t, size_t) const {
+        const Entries<T, I> row = entries(X, n);
+        fetch(row.values, row.count * sizeof(T));
+        fetch(row.columns, row.count * sizeof(I));
     }
 
     void pull(size_t n, size_t c, double part) const {
@@ -228,7 +241,13 @@ template <class Means>
 double make_moves(const Means& means, Proposals proposals, const HartiganLimits& limits,
                   Clustering clustering) {
     double gain = 0;
+    constexpr size_t ahead = 4;  // proposals
     for (size_t i = 0; i < proposals.size; ++i) {
+        if (i + ahead < proposals.size) {
+            const size_t next = static_cast<size_t>(proposals.rows[i + ahead]);
+            means.fetch_move(next, static_cast<size_t>(clustering.labels[next]),
+                             static_cast<size_t>(proposals.targets[i + ahead]));
+        }
         const size_t n = static_cast<size_t>(proposals.rows[i]);
         const size_t from = static_cast<size_t>(clustering.labels[n]);
         const size_t to = static_cast<size_t>(proposals.targets[i]);

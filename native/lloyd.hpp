@@ -135,12 +135,17 @@ private:
         notes.moved = notes.events = notes.searched = notes.doubts = 0;
         if (iteration() == 0) prepare(range);
         const auto found = [&](size_t n, Label label) { assign(range, n, label); };
+        const std::int64_t rows = static_cast<std::int64_t>(space_.end(range) - space_.begin(range));
+        const std::int64_t k = static_cast<std::int64_t>(space_.k);
+        notes.evaluations = rows * k;
         if (state_.words && !(state_.bounded && notes.known)) {
-            notes.searched = static_cast<std::int64_t>(space_.end(range) - space_.begin(range));
+            notes.searched = rows;
             notes.doubts = static_cast<std::int64_t>(words_.run(range, doubt(), found));
+            notes.evaluations += notes.doubts * k;
         } else if (space_.groups && (state_.bounded || choice_.is_pilot(range))) {
-            if (state_.far_groups > 0) strides_.run(range);
-            bounded_.run(range, notes.known, doubt(), loose(), found);
+            notes.evaluations = 0;
+            if (state_.far_groups > 0) notes.evaluations = rows * strides_.run(range);
+            notes.evaluations += bounded_.run(range, notes.known, doubt(), loose(), found);
         } else {
             search_.run(space_.begin(range), space_.end(range), doubt(), found);
             notes.known = -1;
@@ -178,9 +183,12 @@ private:
     void record() {
         double affine = 0;
         for (size_t c = 0; c < space_.k; ++c) affine += space_.affine[c];
-        std::int64_t moved = 0;
-        for (size_t r = 0; r < space_.ranges; ++r) moved += space_.notes[r].moved;
-        Course::record(state_, affine, moved);
+        std::int64_t moved = 0, evaluations = 0;
+        for (size_t r = 0; r < space_.ranges; ++r) {
+            moved += space_.notes[r].moved;
+            evaluations += space_.notes[r].evaluations;
+        }
+        Course::record(state_, affine, moved, evaluations);
     }
 
     const LloydRows<T> rows_;

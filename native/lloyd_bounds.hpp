@@ -55,11 +55,12 @@ public:
         for (size_t j = 0; j < n_limits; ++j) count_open(j, count, notes);
     }
 
-    // Call found(row, component) for every row that may have moved.
+    // Call found(row, component) for every row that may have moved; return the number of distances.
     template <class Found>
-    void run(size_t range, bool known, const Doubt& doubt, float loose, Found found) {
+    std::int64_t run(size_t range, bool known, const Doubt& doubt, float loose, Found found) {
         const Distances distances(doubt);
         enter(range, loose);
+        evaluations_ = 0;
         const size_t count = known ? select(space_.end(range), distances) : all(space_.end(range));
         restart();
         for (size_t i = 0; i < count; ++i) {
@@ -68,6 +69,7 @@ public:
             if (open_.count == most_) close(distances, found);
         }
         close(distances, found);
+        return evaluations_;
     }
 
 private:
@@ -235,6 +237,7 @@ private:
         for (size_t r = 0; r < slab_rows; ++r)
             x[r] = open_.values + static_cast<size_t>(list[smaller(r, count - 1)]) * space_.d;
         multiply(g, x);
+        evaluations_ += static_cast<std::int64_t>(count * size);
         float least[padded_rows], norm[padded_rows] = {}, bound[padded_rows];
         for (size_t r = 0; r < count; ++r) {
             const Label slot = open_.slot[list[r]];
@@ -341,6 +344,7 @@ private:
     size_t begin_ = 0;
     float* lower_ = nullptr;
     float loose_ = 0;
+    std::int64_t evaluations_ = 0;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -33,7 +33,8 @@ protected:
 
     bool tired() const { return seconds_now() > deadline_; }
 
-    void record(const CourseProgress& state, double affine, std::int64_t moved) const {
+    void record(const CourseProgress& state, double affine, std::int64_t moved,
+                std::int64_t evaluations) const {
         double* const line = line_of(iteration()++);
         line[0] = affine;
         line[1] = state.between;
@@ -41,6 +42,7 @@ protected:
         line[3] = static_cast<double>(moved);
         line[4] = state.shift;
         line[5] = seconds_now() - state.started;
+        line[6] = static_cast<double>(evaluations);
     }
 
     // Whether somebody has to look at the iteration that was recorded last.

@@ -30,6 +30,7 @@ constexpr size_t n_limits = 8;
 struct alignas(64) RangeNotes {
     double spread, weight, largest;
     std::int64_t moved;   // rows whose label changed in the last scan
+    std::int64_t evaluations;  // distances that it computed
     std::int64_t events;  // rows to be carried from sum to sum
     std::int64_t known;        // whether there are bounds
     std::int64_t searched, doubts;  // rows searched in whole numbers, and those in doubt after it

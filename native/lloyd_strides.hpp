@@ -15,8 +15,8 @@ public:
     StrideSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
         : rows_(rows), space_(space), words_(rows, space), panel_(tile_rows<float> * space.pairs) {}
 
-    // Let the bounds of a range account for the components that moved far.
-    void run(size_t range) {
+    // Let the bounds of a range account for the components that moved far; return their number.
+    std::int64_t run(size_t range) {
         const size_t begin = space_.begin(range), end = space_.end(range);
         const float grain = static_cast<float>(space_.progress->grain);
         for (size_t row = begin; row < end; row += tile_rows<float>) {
@@ -27,6 +27,7 @@ public:
             for (size_t i = 0; i < static_cast<size_t>(space_.progress->far_groups); ++i)
                 bound(i, grain, lower);
         }
+        return space_.far_ends[space_.progress->far_groups - 1];
     }
 
 private:

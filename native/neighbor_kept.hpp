@@ -21,7 +21,7 @@ public:
 
     void search(size_t n) {
         const Label* const listed = kept_.data + n * kept_.columns;
-        for (size_t j = 0; j < kept_.columns; ++j) fetch(listed[j]);
+        if (n + ahead < kept_.rows) fetch_listed(n + ahead);
         narrow_row(narrow_, n, x_, centers_.vectors.columns);
         double least = infinity<double>;
         std::int64_t best = -1;
@@ -36,16 +36,18 @@ public:
     }
 
 private:
+    static constexpr size_t ahead = 2;  // rows
+
     const float* vector(size_t place) const {
         return centers_.vectors.data + place * centers_.vectors.columns;
     }
 
-    // Ask for a component that is used soon.
-    void fetch(Label c) const {
-        if (c < 0) return;
-        const float* const e = vector(static_cast<size_t>(centers_.places[c]));
-        for (size_t l = 0; l < centers_.vectors.columns; l += line_floats)
-            __builtin_prefetch(e + l);
+    void fetch_listed(size_t n) const {
+        const Label* const listed = kept_.data + n * kept_.columns;
+        for (size_t j = 0; j < kept_.columns; ++j)
+            if (listed[j] >= 0)
+                fetch(vector(static_cast<size_t>(centers_.places[listed[j]])),
+                      centers_.vectors.columns * sizeof(float));
     }
 
     double cost(size_t n, size_t place) const {

@@ -1,7 +1,7 @@
 // The best other component of every row among those that its group of rows is compared with.
 #pragma once
 
-#include "neighbors.hpp"
+#include "neighbor_pairs.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -63,9 +63,9 @@ public:
         for (size_t i = 0; i < pointed_step; ++i) put(count_ + i, 0, infinity<float>);
     }
 
-    // Offer those from begin to end to a panel.
+    // Offer those from begin to end to a panel; not inlined, to have all registers for products.
     template <size_t width>
-    void offer(const float* packed, size_t begin, size_t end, size_t d, TargetPanel& panel) const {
+    [[gnu::noinline]] void offer(const float* packed, size_t begin, size_t end, size_t d, TargetPanel& panel) const {
         for (size_t i = begin; i < end; i += pointed_components<width>) {
             Vec<float> product[pointed_components<width>][width];
             pointed_products(packed, vectors_ + i, d, product);
@@ -109,8 +109,10 @@ public:
           rows_(rows),
           groups_(groups),
           finds_(finds),
+          listed_(static_cast<size_t>(rows.starts[groups.edges[groups.count]])),
           leaver_{rows, centers, 1 / (scale * scale)},
           shortlist_(centers),
+          pairs_(centers),
           packed_(panels_at_once * panel_size_),
           panels_(panels_at_once),
           row_(centers.vectors.columns) {}
@@ -119,18 +121,53 @@ public:
         const std::int64_t first = rows_.starts[groups_.edges[group]];
         const std::int64_t last = rows_.starts[groups_.edges[group + 1]];
         if (first == last) return;
-        list(group);
-        const std::int64_t step = panels_at_once * lanes<float>;
-        for (std::int64_t row = first; row < last; row += step)
-            scan(static_cast<size_t>(row), static_cast<size_t>(smaller(row + step, last)));
+        const bool alone = groups_.edges[group + 1] == groups_.edges[group] + 1;
+        const size_t met = alone && last - first < few
+                               ? pair(list_of(groups_.edges[group]), first, last)
+                               : scan(group, first, last);
         __atomic_add_fetch(finds_.evaluations,
-                           (last - first) * static_cast<std::int64_t>(shortlist_.size() + 1),
-                           __ATOMIC_RELAXED);
+                           (last - first) * static_cast<std::int64_t>(met + 1), __ATOMIC_RELAXED);
     }
 
 private:
+    static constexpr std::int64_t few = 12;  // rows that a panel does not pay for
     static constexpr size_t panels_at_once = 32;
     static constexpr size_t centers_budget = 64 * 1024;  // bytes, for one panel after the other
+
+    const Label* list_of(std::int64_t unit) const {
+        const Matrix<const Label>& lists = groups_.lists;
+        return lists.data + (lists.rows == 1 ? 0 : static_cast<size_t>(unit)) * lists.columns;
+    }
+
+    // A few rows one by one; return with how many components each.
+    [[gnu::noinline]] size_t pair(const Label* list, std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row) pair(list, static_cast<size_t>(row));
+        size_t met = 0;
+        for (size_t i = 0; i < groups_.lists.columns; ++i) met += list[i] >= 0;
+        return met;
+    }
+
+    void pair(const Label* list, size_t row) {
+        const size_t n = number(row), padded = leaver_.centers.vectors.columns;
+        fetch_rows(row + static_cast<size_t>(few), 1);
+        narrow_row(narrow_, n, row_, padded);
+        const Label label = rows_.labels[n];
+        const float half_norm = static_cast<float>(0.5 * squared_norm(row_, padded));
+        PairBest best(half_norm, static_cast<float>(rows_.weights[n]),
+                      label < 0 ? -1 : leaver_.centers.places[label]);
+        pairs_.search(row_, list, groups_.lists.columns, best);
+        const size_t lane = best.lane();
+        leaver_.write(n, row_, best.place(lane), best.cost(lane), finds_);
+    }
+
+    // Panel after panel; return with how many components each.
+    size_t scan(size_t group, std::int64_t first, std::int64_t last) {
+        list(group);
+        const std::int64_t step = panels_at_once * lanes<float>;
+        for (std::int64_t row = first; row < last; row += step)
+            scan_panels(static_cast<size_t>(row), static_cast<size_t>(smaller(row + step, last)));
+        return shortlist_.size();
+    }
 
     // The lists of the units that have rows; a single list is everybody's.
     void list(size_t group) {
@@ -138,15 +175,12 @@ private:
         const Matrix<const Label>& lists = groups_.lists;
         const std::int64_t begin = groups_.edges[group], end = groups_.edges[group + 1];
         for (std::int64_t u = begin; u < end; ++u)
-            if (rows_.starts[u + 1] > rows_.starts[u]) {
-                const size_t own = lists.rows == 1 ? 0 : static_cast<size_t>(u);
-                shortlist_.add(lists.data + own * lists.columns, lists.columns);
-            }
+            if (rows_.starts[u + 1] > rows_.starts[u]) shortlist_.add(list_of(u), lists.columns);
         shortlist_.pad();
     }
 
     // Any number of rows up to panels_at_once vectors.
-    void scan(size_t row, size_t end) {
+    void scan_panels(size_t row, size_t end) {
         size_t panels = 0;
         for (; row < end; row += panels_[panels++].count) {
             const bool many = 2 * (end - row) > tile_rows<float>;
@@ -182,14 +216,23 @@ private:
         panel.first = row;
         panel.count = smaller(size, end - row);
         panel.vectors = width;
-        for (size_t i = 0; i < size; i += 4) {
-            decltype(narrow_.X.data) four[4];
-            for (size_t j = 0; j < 4; ++j)
-                four[j] = narrow_.X.data + number(row + smaller(i + j, panel.count - 1)) * d_;
-            transpose_four(narrow_.entries(four), d_, packed + i, size);
+        for (size_t i = 0; i < size; i += rows_together<float>) {
+            decltype(narrow_.X.data) some[rows_together<float>];
+            for (size_t j = 0; j < rows_together<float>; ++j)
+                some[j] = entries(row + smaller(i + j, panel.count - 1));
+            transpose(narrow_.entries(some), d_, packed + i, size);
         }
+        fetch_rows(row + panel.count, size);
         start<width>(packed, panel);
     }
+
+    // Ask for rows that come next, whichever group they belong to.
+    void fetch_rows(size_t row, size_t count) const {
+        for (size_t i = row; i < smaller(row + count, listed_); ++i)
+            fetch(entries(i), d_ * sizeof(*narrow_.X.data));
+    }
+
+    COFACTOR_INLINE auto entries(size_t row) const { return narrow_.X.data + number(row) * d_; }
 
     template <size_t width>
     void start(const float* packed, TargetPanel& panel) {
@@ -227,8 +270,10 @@ private:
     const NeighborRows& rows_;
     const NeighborGroups& groups_;
     const NeighborFinds& finds_;
+    const size_t listed_;  // rows
     const Leaver leaver_;
     Shortlist shortlist_;
+    const PairSearch pairs_;
     const Scratch<float> packed_;
     const Scratch<TargetPanel> panels_;
     const Scratch<float> row_;

@@ -5,6 +5,8 @@
 // proposals, to be judged in float64 (hartigan.hpp); so rounding may hide a move, but make none.
 #pragma once
 
+#include <type_traits>
+
 #include "narrow.hpp"
 #include "relay.hpp"
 
@@ -33,6 +35,24 @@ COFACTOR_INLINE void narrow_row(const Rows& rows, size_t n, float* out, size_t p
     for (size_t l = d; l < padded; ++l) out[l] = 0;
 }
 
+// The sum of 4, 8 or 16 lanes, halves first.
+struct Halves {
+    typedef float Four __attribute__((vector_size(16)));
+    typedef float Eight __attribute__((vector_size(32)));
+};
+
+COFACTOR_INLINE float folded(Halves::Four value) {
+    return (value[0] + value[2]) + (value[1] + value[3]);
+}
+
+template <class V>
+COFACTOR_INLINE float folded(V value) {
+    using Half = std::conditional_t<sizeof(V) == 64, Halves::Eight, Halves::Four>;
+    Half halves[2];
+    __builtin_memcpy(halves, &value, sizeof value);
+    return folded(halves[0] + halves[1]);
+}
+
 COFACTOR_INLINE double squared_distance(const float* x, const float* e, size_t padded) {
     constexpr size_t parts = line_floats / lanes<float>;
     Vec<float> squares[parts] = {};
@@ -43,7 +63,13 @@ COFACTOR_INLINE double squared_distance(const float* x, const float* e, size_t p
             squares[i] += residual * residual;
         }
     for (size_t i = 1; i < parts; ++i) squares[0] += squares[i];
-    return sum<float>(squares[0]);
+    return static_cast<double>(folded(squares[0]));
+}
+
+COFACTOR_INLINE double squared_norm(const float* x, size_t padded) {
+    Vec<float> squares{};
+    for (size_t l = 0; l < padded; l += lanes<float>) squares += load(x + l) * load(x + l);
+    return static_cast<double>(folded(squares));
 }
 
 // A job of one stage; threads that call this with the same board share it. Returns when it is done

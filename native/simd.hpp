@@ -133,6 +133,12 @@ COFACTOR_INLINE constexpr N larger(N a, N b) {
     return a < b ? b : a;
 }
 
+// Ask for the bytes from an address on, to be read soon.
+COFACTOR_INLINE void fetch(const void* at, size_t bytes) {
+    constexpr size_t line = 64;
+    for (size_t i = 0; i < bytes; i += line) __builtin_prefetch(static_cast<const char*>(at) + i);
+}
+
 // Uninitialised memory for one call, aligned for every vector.
 template <class T>
 class Scratch {

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from strategies import generators
 
-from cofactor import kernels
+from cofactor import KMeans, kernels
 from cofactor import lloyd as module
 from cofactor.codes import OneHot
 from cofactor.data import DenseRows, open_blocks
@@ -245,3 +245,15 @@ def test_only_gaussian_noise_and_whole_rows_suit():
     for storage in (np.asarray, sparse.csr_array):
         assert suits(NOISE, open_blocks(storage(X)))
         assert not suits(Poisson(), open_blocks(storage(X)))
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+def test_distances_are_counted(storage):
+    X = storage(clustered(np.random.default_rng(0), (4000, 20)))
+    start = np.asarray(X[:120].toarray() if sparse.issparse(X) else X[:120])
+    fits = [KMeans(120, init=start, tol=0.0, n_threads=n).fit(X) for n in (1, 3)]
+    counts = [[iteration.evaluations for iteration in model.trace_] for model in fits]
+    assert counts[0] == counts[1]
+    everything = X.shape[0] * 120
+    assert everything <= counts[0][0] <= 1.2 * everything
+    assert counts[0][-1] < 0.5 * everything

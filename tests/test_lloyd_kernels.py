@@ -57,7 +57,7 @@ def begun(X, weights, means):
         sums=np.zeros((k, d)),
         counts=np.zeros(k),
         sizes=np.zeros(k, np.int64),
-        trace=np.zeros((20, 6)),
+        trace=np.zeros((20, 7)),
         board=np.zeros(16, np.int64),
         space=None,
     )

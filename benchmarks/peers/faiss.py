@@ -24,4 +24,10 @@ class Faiss:
         model.train(self.problem.X, init_centroids=self.problem.means)
         return np.asarray(model.centroids)
 
+    def many_clusters(self) -> Array:
+        """Draw rows to start from, and take the iterations that it takes by default."""
+        model = faiss.Kmeans(self.problem.X.shape[1], self.problem.k, seed=self.problem.seed)
+        model.train(self.problem.X)
+        return np.asarray(model.centroids)
+
     full_iterations = lloyd  # there are no others

@@ -66,9 +66,17 @@ class Cofactor:
     def optimum(self) -> Array:
         return self._searched()
 
+    def many_clusters(self) -> Array:
+        """Draw rows to start from, too."""
+        p = self.problem
+        model = KMeans(
+            p.k, init="random", n_init=1, search="auto", random_state=p.seed, n_threads=p.n_threads
+        )
+        return model.fit(self.X).cluster_centers_
+
     def _searched(self, **choices: Any) -> Array:
         p = self.problem
-        model = KMeans(p.k, init=self.means, search="neighbors", n_threads=p.n_threads, **choices)
+        model = KMeans(p.k, init=self.means, search="auto", n_threads=p.n_threads, **choices)
         return model.fit(self.X).cluster_centers_
 
     def seeds(self) -> Array:

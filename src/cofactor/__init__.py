@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         TopicModel,
     )
     from cofactor.io import load_model, read, save_model
+    from cofactor.start.coreset import lightweight_coreset
     from cofactor.start.kmeans_plusplus import kmeans_plusplus
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Mixture",
     "TopicModel",
     "kmeans_plusplus",
+    "lightweight_coreset",
     "load_model",
     "matrix_form",
     "read",
@@ -38,6 +40,7 @@ __all__ = [
 _HOMES = {
     "matrix_form": "cofactor.certificate",
     "kmeans_plusplus": "cofactor.start.kmeans_plusplus",
+    "lightweight_coreset": "cofactor.start.coreset",
     "load_model": "cofactor.io",
     "read": "cofactor.io",
     "save_model": "cofactor.io",

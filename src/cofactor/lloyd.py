@@ -32,7 +32,7 @@ from cofactor.trace import Callback, Trace
 
 Clusterable = DenseRows | SparseRows
 
-COLUMNS = 6  # of the kernel's trace
+COLUMNS = 7  # of the kernel's trace
 OVER = -1  # on the board: the kernel rests
 DONE, FORGET = 8, 9  # places on the board
 
@@ -105,7 +105,7 @@ class Clusters:
         tolerance : float
             Of the squared shift of all means.
         until : int
-        lines : ndarray of shape (iterations, 6), written
+        lines : ndarray of shape (iterations, 7), written
             The kernel's trace.
         """
 
@@ -267,8 +267,8 @@ def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> F
     for lines in _iterations(clusters, data.engine, ending):
         dispersions = _dispersions(noise, params, lines, weight, first=not len(trace))
         objectives = _objectives(noise, params, lines, dispersions, weight)
-        moved, shifts, seconds = lines[:, 3:].T.tolist()
-        trace.extend(objectives, seconds, map(int, moved), shifts)
+        moved, shifts, seconds, evaluations = lines[:, 3:].T.tolist()
+        trace.extend(objectives, seconds, map(int, moved), shifts, map(int, evaluations))
         reason = ending.reason(trace)  # the kernel rests where there is one
         if ending.asked(trace) or reason is not None:
             break

@@ -79,10 +79,11 @@ class Trace:
         seconds: Iterable[float],
         moved: Iterable[int],
         shift: Iterable[float],
+        evaluations: Iterable[int],
     ) -> None:
         """Append several iterations."""
         numbers = count(len(self.iterations))
-        self.iterations += map(Iteration, numbers, objective, seconds, moved, shift)
+        self.iterations += map(Iteration, numbers, objective, seconds, moved, shift, evaluations)
 
     @property
     def objective(self) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import assert_hartigan_optimum
@@ -172,3 +173,95 @@ def test_learning_goes_on_after_a_fit():
     before = model.cluster_centers_.copy()
     model.partial_fit(X[:10])
     assert np.abs(model.cluster_centers_ - before).max() < np.abs(X).max()
+
+
+def overlapping(rng, n, d):
+    """Blobs that lists of neighbours tell little about."""
+    centers = rng.uniform(-4, 4, (n // 100, d))
+    return centers[rng.integers(0, len(centers), n)] + 3 * rng.normal(size=(n, d))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overlapping_blobs_reach_what_lloyds_iterations_reach(dtype):
+    X = overlapping(np.random.default_rng(5), 20_000, 40).astype(dtype)
+    full = KMeans(200, init=start_of(X, 200), tol=0.0).fit(X)
+    model = fitted(X, 200)
+    assert_never_rises(model)
+    assert model.converged_
+    assert model.inertia_ < full.inertia_
+    again = fitted(X, 200, n_threads=3)
+    np.testing.assert_array_equal(model.labels_, again.labels_)
+    np.testing.assert_array_equal(model.cluster_centers_, again.cluster_centers_)
+
+
+@pytest.mark.parametrize(("n", "k", "same"), [(2000, 100, "full"), (12_000, 400, "neighbors")])
+def test_the_search_chosen_goes_by_what_comparisons_take(n, k, same):
+    X = clustered(np.random.default_rng(6), n, 8)
+    fits = [KMeans(k, init=start_of(X, k), search=search).fit(X) for search in ("auto", same)]
+    np.testing.assert_array_equal(fits[0].labels_, fits[1].labels_)
+
+
+@pytest.mark.parametrize("choices", [{"n_closest": 2}, {"noise": "poisson", "tol": 0.0}])
+def test_what_only_a_full_search_can_do_is_left_to_it(choices):
+    rng = np.random.default_rng(7)
+    X = rng.poisson(3.0, (12_000, 4)) + rng.random((12_000, 4))
+    fits = [
+        KMeans(400, init=start_of(X, 400), search=search, max_iter=2, **choices).fit(X)
+        for search in ("auto", "full")
+    ]
+    np.testing.assert_array_equal(fits[0].labels_, fits[1].labels_)
+
+
+@few
+@given(rng=generators, search=st.sampled_from(["neighbors", "auto"]))
+def test_an_optimum_is_reported_where_it_was_shown(rng, search):
+    X = clustered(rng, 300, 4)
+    model = KMeans(30, init=start_of(X, 30), search=search, tol=0.0).fit(X)
+    assert model.hartigan_optimum_ == model.converged_
+    if np.bincount(model.labels_, minlength=30).all():
+        assert_hartigan_optimum(model, X, np.ones(300))
+    assert not KMeans(30, init=start_of(X, 30), search=search).fit(X).hartigan_optimum_
+    assert not KMeans(30, init=start_of(X, 30), max_iter=1, tol=0.0).fit(X).hartigan_optimum_
+
+
+def thinned(rng, X):
+    """Return about a third of the entries, as CSR."""
+    return sp.csr_array(np.where(rng.random(X.shape) < 0.3, X, 0.0))
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # of copies
+@some
+@given(
+    make=data,
+    rng=generators,
+    dtype=dtypes,
+    n=st.integers(20, 300),
+    share=st.floats(0.02, 0.6),
+    weighted=st.booleans(),
+)
+def test_sparse_rows_end_where_no_move_pays(make, rng, dtype, n, share, weighted):
+    X, k = thinned(rng, make(rng, n, 8)).astype(dtype), max(1, int(share * n))
+    weights = rng.exponential(size=n) if weighted else np.ones(n)
+    start = X[[*range(k)]].toarray()
+    model = KMeans(k, init=start, search="neighbors", tol=0.0).fit(X, sample_weight=weights)
+    assert_never_rises(model)
+    assert model.hartigan_optimum_
+    exact = inertia(X.toarray(), model.labels_, weights)
+    spread = weights @ np.square(X.toarray().astype(float)).sum(axis=1)
+    assert abs(model.inertia_ - exact) <= 1e-6 * exact + 1e-10 * spread
+    if np.bincount(model.labels_[weights > 0], minlength=k).all():
+        assert_hartigan_optimum(model, X.toarray(), weights)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_rows_give_the_same_bits_for_any_number_of_threads(dtype):
+    rng = np.random.default_rng(8)
+    X = thinned(rng, clustered(rng, 4000, 40)).astype(dtype)
+    start = X[:200].toarray()
+    fits = [KMeans(200, init=start, search="neighbors", n_threads=n).fit(X) for n in (1, 2, 3, 7)]
+    for other in fits[1:]:
+        np.testing.assert_array_equal(fits[0].labels_, other.labels_)
+        np.testing.assert_array_equal(fits[0].cluster_centers_, other.cluster_centers_)
+        assert fits[0].trace_.objective == other.trace_.objective
+    full = KMeans(200, init=start, tol=0.0).fit(X)
+    assert fits[0].inertia_ < full.inertia_

@@ -7,31 +7,54 @@ from dataclasses import replace
 import numpy as np
 
 from cofactor.codes.hartigan import Hartigan
+from cofactor.data.base import Floats
 from cofactor.noise import Gaussian, Params
 from cofactor.noise.base import Moments
 
 
-def moments_of_clusters(clusters: Hartigan, params: Params, inertia: float) -> Moments:
-    """Return the moments of the clusters' rows."""
-    about_reference = clusters.clustering.means - params.reference
-    between = clusters.counts @ np.einsum("cd,cd->c", about_reference, about_reference)
-    sums = clusters.counts[:, None] * about_reference
-    return Moments(clusters.counts, sums, np.array(inertia + between))
+class Account:
+    """What follows from the inertia of clusters, however their rows move.
 
+    Parameters
+    ----------
+    noise : Gaussian
+    clusters : Hartigan
+    params : Params
+        With equal mixing weights; means and dispersion are those of the clusters instead.
+    inertia : float
+        Of the clusters as they are.
+    """
 
-def params_of_clusters(
-    noise: Gaussian, clusters: Hartigan, before: Params, inertia: float
-) -> Params:
-    """Return the means of the clusters, and the variance about them."""
-    params = replace(before, components=clusters.clustering.means.copy())
-    moments = moments_of_clusters(clusters, params, inertia)
-    return replace(params, dispersion=noise.dispersion(moments, params))
+    def __init__(self, noise: Gaussian, clusters: Hartigan, params: Params, inertia: float) -> None:
+        self._noise, self._clusters, self._params = noise, clusters, params
+        self._n_columns = params.components.shape[1]
+        self._weight = float(clusters.counts.sum())
+        self._spread = inertia + self._between(clusters.clustering.means)
 
+    def objective(self, inertia: float) -> float:
+        """Return minus the free energy, in nats."""
+        variance, weight = self._dispersion(inertia), self._weight
+        loss = self._noise.hard_loss(
+            np.zeros(()), np.array(inertia), variance, weight, self._n_columns
+        )
+        return float(loss) - weight * float(self._params.log_weights.max())
 
-def objective_of_clusters(
-    noise: Gaussian, clusters: Hartigan, params: Params, inertia: float
-) -> float:
-    """Return minus the free energy, in nats."""
-    scorer = noise.scorer(params)
-    loss = 0.5 * scorer.scale * inertia + scorer.row_constant * clusters.counts.sum()
-    return float(loss)
+    def params(self, inertia: float) -> Params:
+        """Return the means of the clusters, and the variance about them."""
+        means = self._clusters.clustering.means.copy()
+        return replace(self._params, components=means, dispersion=self._dispersion(inertia))
+
+    def moments(self, inertia: float) -> Moments:
+        """Return the moments of the clusters' rows."""
+        counts, means = self._clusters.counts, self._clusters.clustering.means
+        sums = counts[:, None] * (means - self._params.reference)
+        return Moments(counts, sums, np.array(inertia + self._between(means)))
+
+    def _dispersion(self, inertia: float) -> Floats:
+        spread = np.array(self._spread)  # of the rows, which stays
+        return self._noise.variance(spread, spread - inertia, self._weight * self._n_columns)
+
+    def _between(self, means: Floats) -> float:
+        about_reference = means - self._params.reference
+        squares = np.einsum("cd,cd->c", about_reference, about_reference)
+        return float(self._clusters.counts @ squares)

@@ -110,12 +110,26 @@ class Hartigan:
         moved = 0
         while (empty := np.flatnonzero(self.clustering.counts == 0)).size:
             saved = np.concatenate(self._engine.map(self._saved, self._chunks))
-            worst = np.argsort(-saved, kind="stable")[: empty.size]
+            worst = _largest(saved, empty.size)
             accepted, _ = self.move(worst, empty[: worst.size].astype(np.int32))
             if not accepted:
                 break
             moved += accepted
         return moved
+
+    def refill(self) -> float:
+        """Fill empty clusters, if there are; return how much the inertia falls."""
+        if self.clustering.counts.all():
+            return 0.0
+        before = self.inertia()
+        self.fill()
+        return before - self.inertia()
+
+    def adopt(self, labels: Labels, counts: Floats, means: Floats) -> None:
+        """Take over clusters that somebody else found: labels, weights and means of all."""
+        now = self.clustering
+        now.labels[:], now.counts[:], now.means[:] = labels, counts / self.unit, means
+        self._bounds.upper[:], self._bounds.lower[:] = FAR, 0.0
 
     def sweep(self) -> Sweep:
         """Move the rows whose move lowers the inertia.
@@ -322,6 +336,15 @@ class Hartigan:
         open_share = np.searchsorted(margin, loss[order[how_many]]) / len(sample)
         cost = open_share * (k + OVERHEAD) + np.where(how_many, how_many + OVERHEAD, 0)
         return order[: how_many[cost.argmin()]]
+
+
+def _largest(values: Floats, how_many: int) -> RowNumbers:
+    """Return where the largest values are, in descending order."""
+    limit = -np.partition(-values, how_many - 1)[how_many - 1] if how_many < len(values) else -FAR
+    candidates = np.flatnonzero(values >= limit)
+    order = np.argsort(-values[candidates], kind="stable")
+    largest: RowNumbers = candidates[order][:how_many]
+    return largest
 
 
 def _length(vector: Floats) -> float:

@@ -185,12 +185,19 @@ class Movable(ABC):
         self, numbers: RowNumbers, labels: Labels, centers: Centers
     ) -> tuple[Labels, Floats]:
         """Return some rows' cheapest targets (−1: none), and at most what any would cost."""
+        targets, cost = self.targets(numbers, labels, centers)
+        unit = (self.rows.n_columns + 8) * np.finfo(centers.means.dtype).eps
+        cost -= unit * (np.sqrt(2.0 * self.half_norms[numbers]) + centers.reach) ** 2
+        return targets, np.clip(cost, 0.0, FAR)
+
+    def targets(
+        self, numbers: RowNumbers, labels: Labels, centers: Centers
+    ) -> tuple[Labels, Floats]:
+        """Return some rows' cheapest targets (−1: none), and what moving a unit there costs."""
         index, cost = np.empty(numbers.size, dtype=np.int32), np.empty(numbers.size)
         rows = (numbers, self.half_norms, self.rows.weights, labels, centers.places)
         self._targets(rows, centers, index, cost)
-        unit = (self.rows.n_columns + 8) * np.finfo(centers.means.dtype).eps
-        cost -= unit * (np.sqrt(2.0 * self.half_norms[numbers]) + centers.reach) ** 2
-        return np.append(centers.names, np.int32(-1))[index], np.clip(cost, 0.0, FAR)
+        return np.append(centers.names, np.int32(-1))[index], cost
 
     @abstractmethod
     def _targets(self, rows: RowArrays, centers: Centers, index: Labels, cost: Floats) -> None:

@@ -20,7 +20,7 @@ from cofactor.estimators.polish import polished
 from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
 from cofactor.model import Model
-from cofactor.neighbors import neighbors
+from cofactor.neighbors import neighbors, pays
 from cofactor.neighbors import suits as among_neighbors
 from cofactor.noise import Gaussian, MixtureNoise, Noise, Params
 from cofactor.noise.base import NearestNoise
@@ -69,15 +69,17 @@ class KMeans(ClusteringEstimator):
     noise : str or Noise, default 'gaussian'
         A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means or
         'von_mises_fisher' for spherical k-means, which judges rows by their cosine.
-    search : {'full', 'neighbors'}, default 'full'
-        How centers are found. 'full' takes the exact iterations of Lloyd. 'neighbors' compares
-        each row with few centers at a time and moves it at once if that lowers the inertia: for
-        thousands of clusters, many times sooner at a better optimum. Such a fit has converged when
-        the inertia fell by at most a fraction ``tol`` while all rows met all centers; with
-        ``tol=0``, when no move of a single row to any cluster lowers it. So hard clusters of dense
-        rows under Gaussian noise; with ``n_closest`` above 1, of sparse rows or under other noises
-        each iteration compares a row with the clusters near those that it keeps, and the free
-        energy never falls.
+    search : {'full', 'neighbors', 'auto'}, default 'full'
+        How centers are found. 'full' takes the exact iterations of Lloyd, and gives the labels
+        that scikit-learn gives. 'neighbors' compares each row with few centers at a time and
+        moves it at once if that lowers the inertia: for thousands of clusters, many times sooner
+        at a better optimum. Such a fit has converged when the inertia fell by at most a fraction
+        ``tol`` while all rows met all centers; with ``tol=0``, when no move of a single row to
+        any cluster lowers it. So hard clusters under Gaussian noise; with ``n_closest`` above 1 or
+        under other noises each iteration compares a row with the clusters near those that it
+        keeps, and the free energy never falls. 'auto' takes 'neighbors' for hard clusters of dense
+        rows under Gaussian noise where comparing them with all centers takes longer than with
+        neighbours: from some 200 clusters on.
     polish : bool, default False
         Go on until no single row can move to another cluster and lower the inertia [Hartigan
         1975]: better optima than Lloyd's, in little more time. Only for hard clusters under
@@ -100,6 +102,10 @@ class KMeans(ClusteringEstimator):
     n_iter_ : int
         Including the sweeps of ``polish``, of which at most ``max_iter`` are made too.
     converged_ : bool
+    hartigan_optimum_ : bool
+        Whether it was shown, with float64 means, that no move of a single row to another cluster
+        lowers the inertia by more than rounding [Hartigan 1975]: asked for by ``polish=True``, or
+        by ``tol=0`` with a search that is not 'full'.
     variance_ : float
         ``σ²``, only of Gaussian noise.
     free_energy_ : float
@@ -124,7 +130,7 @@ class KMeans(ClusteringEstimator):
         "algorithm": [StrOptions({"lloyd", "elkan"})],
         "n_closest": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [str, Noise],
-        "search": [StrOptions({"full", "neighbors"})],
+        "search": [StrOptions({"full", "neighbors", "auto"})],
         "polish": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
@@ -219,7 +225,7 @@ class KMeans(ClusteringEstimator):
         params = from_means(data.noise, data.blocks, means, data.mean)
         if self.verbose:
             print("Initialization complete")
-        if self.search == "neighbors" and self._moves_rows(data):
+        if self._among_neighbors(data):
             return self._run_neighbors(data, params, limit)
         if self.search != "neighbors" and self.n_closest == 1 and suits(data.noise, data.blocks):
             return self._run_lloyd(data, params, tolerance, limit)
@@ -269,8 +275,12 @@ class KMeans(ClusteringEstimator):
     @property
     def _polishes(self) -> bool:
         """Whether no move of a single row may be left that pays."""
-        moves = self.n_closest == 1 and type(self._mixture_noise) is Gaussian
-        return self.polish or (self.search == "neighbors" and moves and not self.tol)
+        return self.polish or (self.search != "full" and self._is_plain and not self.tol)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether clusters are hard and noise is Gaussian, so that rows can be moved singly."""
+        return self.n_closest == 1 and type(self._mixture_noise) is Gaussian
 
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
@@ -281,6 +291,7 @@ class KMeans(ClusteringEstimator):
         self.trace_: Trace = chosen.trace
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
+        self.hartigan_optimum_: bool = self._polishes and chosen.converged
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
         confirmed = chosen.trace[-1].shift <= tolerance
         most = self.max_iter * (1 + self._polishes)
@@ -290,9 +301,12 @@ class KMeans(ClusteringEstimator):
         self.cluster_centers_ = chosen.params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters
 
-    def _moves_rows(self, data: OpenData[MixtureNoise]) -> bool:
-        """Return whether rows can move one by one among neighbours."""
-        return self.n_closest == 1 and among_neighbors(data.noise, data.rows)
+    def _among_neighbors(self, data: OpenData[MixtureNoise]) -> bool:
+        """Return whether rows move one by one among neighbours."""
+        possible = self.n_closest == 1 and among_neighbors(data.noise, data.rows)
+        if self.search == "auto":
+            return possible and pays(data.rows, self.n_clusters)
+        return possible and self.search == "neighbors"
 
     def _check_polish(self) -> None:
         if self.polish and (self.n_closest != 1 or self._mixture_noise != Gaussian()):

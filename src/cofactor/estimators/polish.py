@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cofactor.codes.clustered import objective_of_clusters, params_of_clusters
+from cofactor.codes.clustered import Account
 from cofactor.codes.hartigan import Hartigan
 from cofactor.data import split
 from cofactor.estimators.base import OpenData
@@ -47,14 +47,13 @@ def polished(
         data.rows, labels, found.params.components, found.params.reference, data.engine
     )
     clusters.fill()
-    params, inertia, trace = found.params, clusters.inertia(), found.trace
+    inertia, trace = clusters.inertia(), found.trace
+    account = Account(NOISE, clusters, found.params, inertia)
     stop = Stop(max_iter, (NothingMoved(), limit))
     for _ in range(max_iter):
         sweep = clusters.sweep()
         inertia = inertia - sweep.gain if sweep.moved else clusters.inertia()
-        params = params_of_clusters(NOISE, clusters, params, inertia)
-        objective = objective_of_clusters(NOISE, clusters, params, inertia)
-        record = trace.record(objective, sweep.moved, sweep.shift)
+        record = trace.record(account.objective(inertia), sweep.moved, sweep.shift)
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked):
@@ -63,4 +62,5 @@ def polished(
     labels = clusters.clustering.labels
     states = [LabelState(part) for part in split(labels, found.rows.blocks)]
     rows = replace(found.rows, states=states)
+    params = account.params(inertia)
     return replace(found, params=params, rows=rows, trace=trace, converged=converged)

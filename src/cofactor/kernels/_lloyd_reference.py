@@ -74,10 +74,11 @@ def lloyd(
     tolerance : float
     until : int
         At most the rows of the trace.
-    trace : array of shape (iterations, 6), written
+    trace : array of shape (iterations, 7), written
         Of each iteration: ``sum_c (counts_c |mean_c|**2 / 2 - <sums_c, mean_c>)``; the products
         ``<sums_c, mean_c>`` by the labels before; the weighted squared norms of all rows; rows
-        that moved; the squared shift of all means (inf at first); seconds since the first call.
+        that moved; the squared shift of all means (inf at first); seconds since the first call;
+        distances computed, those in doubt again.
     space : uint8 array of `lloyd_space` bytes
         Zero before the first call, and then the kernel's own.
     board : int64 array of shape (16,)
@@ -213,7 +214,7 @@ def _iterate(
     spread = float(weights @ (wide * wide).sum(axis=1))
     affine = float(counts @ half_norms - np.vdot(sums, means))
     seconds = began + time.perf_counter()
-    trace[number] = affine, between, spread, moved, shifted, seconds
+    trace[number] = affine, between, spread, moved, shifted, seconds, losses.size
     board[8] += 1
 
 

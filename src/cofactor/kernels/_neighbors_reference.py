@@ -184,7 +184,7 @@ def neighbor_targets(
     edges : int64 array of shape (groups + 1,)
         Where the units of each group start.
     lists : int32 array of shape (units, g), or (1, g) for all units
-        Places; -1: none.
+        Places, each once; -1: none.
     index : int32 array of shape (n,)
         Written: the cheapest component but the own; -1 if there is none.
     gains : array of shape (n,)

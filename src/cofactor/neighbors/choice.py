@@ -49,7 +49,11 @@ class Choice:
     def best(self) -> str:
         """Name the arm to use."""
         alive = self._records.keys() - self._spent
-        return max(sorted(alive), key=lambda name: self._records[name].promise)
+        return max(sorted(alive), key=self.promise)
+
+    def promise(self, name: str) -> float:
+        """Return what to expect of an arm."""
+        return self._records[name].promise
 
     def learn(self, name: str, rate: float, *, worthwhile: bool) -> None:
         """Take over what an arm gained by what it took, and whether that is worth a pass."""

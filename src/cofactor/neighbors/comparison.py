@@ -32,11 +32,12 @@ class Units:
     starts: Numbers
 
     @classmethod
-    def by_place(cls, labels: Labels, places: Labels) -> Units:
-        """Make a unit of the rows of each place, those of its label."""
-        starts, order = np.empty(len(places) + 1, np.int64), np.empty(len(labels), np.int64)
-        kernels.neighbor_order(labels, places, starts, order)
-        return cls(order, starts)
+    def by_place(cls, labels: Labels, places: Labels, rows: RowNumbers | None = None) -> Units:
+        """Make a unit of the rows of each place, those of its label; of all rows or of some."""
+        own = labels if rows is None else labels[rows]
+        starts, order = np.empty(len(places) + 1, np.int64), np.empty(len(own), np.int64)
+        kernels.neighbor_order(own, places, starts, order)
+        return cls(order if rows is None else rows[order], starts)
 
     @classmethod
     def in_chunks(cls, order: RowNumbers) -> Units:

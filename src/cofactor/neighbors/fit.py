@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from cofactor.codes import OneHot
-from cofactor.codes.clustered import (
-    moments_of_clusters,
-    objective_of_clusters,
-    params_of_clusters,
-)
+from cofactor.codes.clustered import Account
 from cofactor.codes.onehot import OneHotStatistics
-from cofactor.data import DenseRows, RowBlock
+from cofactor.data import DenseRows, RowBlock, SparseRows
 from cofactor.fit import Fit
 from cofactor.lloyd import Ending, Whole
 from cofactor.model import Model
+from cofactor.neighbors.arms import N_NEAR, Neighbors
+from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
 from cofactor.neighbors.search import NeighborSearch
 from cofactor.noise import Gaussian, Params
 from cofactor.trace import Trace
 
+FEW_PAIRS = 1 << 22  # of a row and a center
+
 
 def suits(noise: object, rows: RowBlock) -> bool:
     """Return whether :func:`neighbors` can fit such rows."""
-    return type(noise) is Gaussian and isinstance(rows, DenseRows)
+    return type(noise) is Gaussian and isinstance(rows, DenseRows | SparseRows)
+
+
+def pays(rows: RowBlock, n_clusters: int) -> bool:
+    """Return whether rows should meet few centers at a time, by what it takes to compare them.
+
+    They should if looking at all centers takes longer than looking at neighbours. Small problems
+    are solved before anything of the kind is prepared, and centers of sparse rows are dense:
+    finding their neighbours would take longer than comparing rows with all.
+    """
+    longer = OPENING_EFFORT * n_clusters > Neighbors.effort * N_NEAR
+    return isinstance(rows, DenseRows) and longer and rows.n_rows * n_clusters > FEW_PAIRS
 
 
 def neighbors(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> Fit:
@@ -36,33 +45,29 @@ def neighbors(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> F
     ----------
     noise : Gaussian
     data : Whole
-        With dense rows.
     params : Params
         Where to start, with equal mixing weights.
     ending : Ending
         Converged when the inertia fell by at most the fraction ``tolerance`` while all rows met
         all centers. ``max_iter`` is the most passes over the rows after the first.
     """
-    rows = cast(DenseRows, data.rows)
-    search = NeighborSearch(rows, params.components, params.reference, data.engine)
-    clusters, trace, step = search.clusters, Trace(n_entries=data.n_entries), search.first
-    inertia, converged = clusters.inertia(), False
+    search = NeighborSearch(data.rows, params.components, params.reference, data.engine)
+    trace, step = Trace(n_entries=data.n_entries), search.first
+    inertia, converged = search.clusters.inertia(), False
+    account = Account(noise, search.clusters, params, inertia)
     for number in range(ending.max_iter + 1):
         inertia -= step.gain
-        params = params_of_clusters(noise, clusters, params, inertia)
-        objective = objective_of_clusters(noise, clusters, params, inertia)
-        trace.record(objective, step.moved, step.shift, step.evaluations)
+        trace.record(account.objective(inertia), step.moved, step.shift, step.evaluations)
         converged = search.recent_gain <= ending.tolerance * inertia
         late = ending.limit(trace) or number == ending.max_iter
         if ending.asked(trace) or converged or late:
             break
         step = search.step(ending.tolerance * inertia / search.n_slices)
-    moments = moments_of_clusters(clusters, params, inertia)
     return Fit(
         Model(noise, OneHot()),
-        params,
-        data.labelled(clusters.clustering.labels),
-        OneHotStatistics(objective, step.moved, moments),
+        account.params(inertia),
+        data.labelled(search.clusters.clustering.labels),
+        OneHotStatistics(trace[-1].objective, step.moved, account.moments(inertia)),
         trace,
         converged,
     )

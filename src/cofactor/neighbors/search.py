@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.codes.hartigan import Hartigan, Sweep
-from cofactor.codes.movable import Clustering, RowNumbers
-from cofactor.data import DenseRows
-from cofactor.data.base import Affine, Floats, Labels
+from cofactor.codes.movable import RowNumbers
+from cofactor.data.base import Floats
 from cofactor.engine import Engine
-from cofactor.neighbors.arms import Arm, Field, KeptLists, Neighbors, Slices
+from cofactor.neighbors.arms import N_NEAR, Arm, Field, KeptLists, Neighbors, Slices
 from cofactor.neighbors.choice import Choice
-from cofactor.neighbors.comparison import Comparison, Units
-from cofactor.neighbors.sketch import Sketch, cells_of
+from cofactor.neighbors.ground import Searchable, ground_of
+from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
+from cofactor.neighbors.opening import Opening
 
 LISTS, SLICES, KEPT = "lists", "slices", "kept"  # the arms
-STEPS = 4  # of Lloyd's, to find the cells
-FIRST = 256  # centers that a row is first compared with
+FEW = 0.5  # of all gains: where lists show no more, all centers must be met
+LOYALTY = 2.0  # what bounds are worth that are lost once Lloyd's iterations are left
 OVERHEAD = 16  # evaluations that anything else about a row takes as long as
 KEPT_SHARE = 1.0  # what to expect of lists kept from slices, by what the last slice gained
 
@@ -36,12 +36,46 @@ class Pass(Sweep):
     evaluations: int
 
 
+@dataclass(frozen=True)
+class Promises:
+    """What rows would gain, on average, if each moved on its own: guessed from a few.
+
+    Attributes
+    ----------
+    n_clusters, n_slices : int
+    nearby : float or None
+        Among the centers listed for them; None where there are no lists.
+    everywhere : float
+        Among all centers.
+    """
+
+    n_clusters: int
+    n_slices: int
+    nearby: float | None
+    everywhere: float
+
+    @property
+    def share(self) -> float:
+        """How much of what they would gain rows find among their neighbours."""
+        if self.nearby is None:
+            return 0.0
+        return self.nearby / self.everywhere if self.everywhere > 0 else 1.0
+
+    def rates(self, unit: float) -> dict[str, float]:
+        """Return what to expect of lists and slices, given the unit of weights."""
+        k, n_slices = self.n_clusters, self.n_slices
+        rates = {SLICES: _rate(unit * self.everywhere / n_slices, Slices.effort * k / n_slices)}
+        if self.nearby is not None:
+            rates[LISTS] = _rate(unit * self.nearby, Neighbors.effort * min(k, N_NEAR))
+        return rates
+
+
 class NeighborSearch:
     """A search for rows whose move lowers the inertia, among few centers at a time.
 
     Parameters
     ----------
-    rows : DenseRows
+    rows : DenseRows or SparseRows
     means : ndarray of shape (k, d)
         Where to start.
     shift : ndarray of shape (d,)
@@ -55,28 +89,23 @@ class NeighborSearch:
         That which found the first labels.
     """
 
-    def __init__(self, rows: DenseRows, means: Floats, shift: Floats, engine: Engine) -> None:
-        k = len(means)
-        n_cells = min(k, max(1, int(2 * np.sqrt(k))))
-        comparison = Comparison(rows, shift, engine)
-        centers = comparison.scale * (means - shift)
-        first = centers[np.arange(n_cells) * k // n_cells]
-        cells = cells_of(centers, first, STEPS, engine, comparison.counter)
-        sketch = Sketch(cells, shift, comparison.scale)
-        labels = _first_labels(rows, means, shift, sketch, comparison, engine)
-        self.clusters = Hartigan(rows, labels, means, shift, engine)
-        self.clusters.fill()
+    def __init__(self, rows: Searchable, means: Floats, shift: Floats, engine: Engine) -> None:
+        ground = ground_of(rows, means, shift, engine)
+        comparison = ground.comparison
+        self.clusters = Hartigan(rows, ground.labels, means, shift, engine)
+        filled = self.clusters.fill()
         self.first = Pass(rows.n_rows, 0.0, np.inf, int(comparison.counter[0]))
-        self._field = Field(self.clusters.clustering, sketch, comparison, engine)
+        self._field = Field(self.clusters.clustering, ground.sketch, comparison, engine)
+        self._lists = Neighbors(self._field) if ground.listed else None
         self._slices = Slices(self._field)
-        self._arms: dict[str, Arm] = {
-            LISTS: Neighbors(self._field),
-            SLICES: self._slices,
-            KEPT: KeptLists(self._field),
-        }
-        self._choice = Choice(SLICES, {LISTS: np.inf, SLICES: self._slices.promise()})
+        self._arms: dict[str, Arm] = {SLICES: self._slices, KEPT: KeptLists(self._field)}
+        if self._lists is not None:
+            self._arms[LISTS] = self._lists
         self._recent = [np.inf]  # gains from the beginning of each of the last slices to the next
         self._unit = self.clusters.unit
+        promises = self._promises()
+        self._choice = Choice(SLICES, promises.rates(self._unit))
+        self._opening = None if filled or promises.share > FEW else ground.opening
 
     @property
     def recent_gain(self) -> float:
@@ -96,19 +125,45 @@ class NeighborSearch:
         worthwhile : float
             Arms that gain no more rest.
         """
-        name, counter = self._choice.best(), self._field.comparison.counter
-        arm, before = self._arms[name], int(counter[0])
+        if self._opening is not None:
+            return self._open(self._opening)
+        return self.use(self._choice.best(), worthwhile)
+
+    def use(self, name: str, worthwhile: float = 0.0) -> Pass:
+        """Let an arm propose moves, and make those that pay; see :meth:`step`."""
+        arm, counter = self._arms[name], self._field.comparison.counter
+        before, n = int(counter[0]), self._field.n_rows
         if name == SLICES:
             self._recent = [*self._recent, 0.0][-self._field.n_slices :]
         arm.propose()
         evaluations = int(counter[0]) - before
         moved, gain, shift = self._move(self._wishes())
         self._recent[-1] += gain
-        rate = gain / (arm.effort * evaluations + OVERHEAD * self._field.n_rows)
+        rate = _rate(gain / n, arm.effort * evaluations / n)
         self._choice.learn(name, rate, worthwhile=gain > worthwhile)
         if name == SLICES and self._slices.n_done > 1:
             self._choice.expect(KEPT, KEPT_SHARE * rate)
         return Pass(moved, gain, shift, evaluations)
+
+    def _promises(self) -> Promises:
+        k, lists = len(self.clusters.counts), self._lists
+        nearby = None if lists is None else lists.promise()
+        return Promises(k, self.n_slices, nearby, self._slices.promise())
+
+    def _open(self, opening: Opening) -> Pass:
+        """Take one of Lloyd's iterations; let arms go on once they promise much more."""
+        sweep, evaluations = opening.iterate(self.clusters)
+        self._field.changed()
+        n, rates = self._field.n_rows, self._promises().rates(self._unit)
+        rate = _rate(sweep.gain / n, OPENING_EFFORT * evaluations / n)
+        filled = 0.0
+        if opening.is_over or LOYALTY * rate <= max(rates.values()):
+            self._choice, self._opening = Choice(SLICES, rates), None
+            if self._lists is not None:
+                self._lists.expire()
+            filled = self.clusters.refill()
+            self._field.changed()
+        return Pass(sweep.moved, sweep.gain + filled, sweep.shift, evaluations)
 
     def _wishes(self) -> RowNumbers:
         """Return the rows that would gain by moving, those that would gain most first."""
@@ -120,37 +175,17 @@ class NeighborSearch:
     def _move(self, rows: RowNumbers) -> tuple[int, float, float]:
         clustering = self._field.clustering
         before, targets = clustering.labels[rows], self._field.comparison.index[rows]
-        touched = np.unique(np.append(before, targets))
+        touched = np.zeros(len(clustering.counts), dtype=bool)
+        touched[before] = touched[targets] = True
         means = clustering.means[touched]
         moved, gain = self.clusters.move(rows, targets)
+        self._field.changed(touched)
         went = clustering.labels[rows] != before
         self._field.remember(rows[went], before[went])
         shift = float(np.square(clustering.means[touched] - means).sum())
         return moved, gain * self._unit, shift
 
 
-def _first_labels(
-    rows: DenseRows,
-    means: Floats,
-    shift: Floats,
-    sketch: Sketch,
-    comparison: Comparison,
-    engine: Engine,
-) -> Labels:
-    """Return the nearest to each row of the centers nearest to its cell."""
-    n, k, cells = rows.n_rows, len(means), sketch.cells
-    sketch.draw(means, np.ones(k), 0.0, engine)
-    lists = sketch.near_points(FIRST, 2 * FIRST, engine, comparison.counter)
-    own = _nearest_points(rows, sketch.widen(cells.points), shift, engine)
-    comparison.counter += n * len(cells)
-    units = Units.by_place(own, np.arange(len(cells), dtype=np.int32))
-    nobody = Clustering(np.ones(n), np.full(n, -1, dtype=np.int32), np.ones(k), means)
-    comparison.units(sketch, nobody, units, units.alone, lists)
-    return comparison.index.copy()
-
-
-def _nearest_points(rows: DenseRows, points: Floats, shift: Floats, engine: Engine) -> Labels:
-    centred = points - shift
-    half_norms = 0.5 * np.einsum("cd,cd->c", centred, centred)
-    labels, _ = rows.nearest(Affine(centred, half_norms, shift), engine)
-    return labels
+def _rate(gain: float, effort: float) -> float:
+    """Return what a row gains by what it takes: evaluations of a slice, and all else about it."""
+    return gain / (effort + OVERHEAD)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cofactor import kernels
+from cofactor.codes.movable import RowNumbers
 from cofactor.data import DenseRows
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
@@ -125,6 +126,14 @@ class Sketch:
         """Take over the centers as they are."""
         task = means, counts, self._shift, self._scale, most_share
         run(engine, kernels.neighbor_centers, *task, *self.arrays)
+
+    def redraw(self, means: Floats, counts: Floats, clusters: RowNumbers) -> None:
+        """Take over some clusters as they are, all of which have rows."""
+        vectors = self.narrow(means[clusters]).astype(np.float32)
+        places = self.cells.places[clusters]
+        self._vectors[places, : vectors.shape[1]] = vectors
+        self._half_norms[places] = 0.5 * np.einsum("cd,cd->c", vectors, vectors, dtype=float)
+        self._shares[places] = 1.0 / counts[clusters]
 
     def near_points(self, how_many: int, enough: int, engine: Engine, counter: Numbers) -> Labels:
         """Return places of the centers nearest to each cell's point, −1 where there are fewer."""

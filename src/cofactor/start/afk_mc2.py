@@ -11,6 +11,7 @@ from cofactor.engine.threads import engine_for
 from cofactor.start.measured import Indices, MeasuredRows, drawn_by_weight
 
 CHAIN = 200  # proposals for each seed
+BLOCK = 32  # chains whose proposals meet the seeds before them together
 
 
 def chain_rows(
@@ -42,15 +43,68 @@ def chain_rows(
         shape = (k - 1, CHAIN)
         proposed = rng.choice(len(weights), size=shape, p=proposal / proposal.sum())
         chances = rng.random_sample(shape)
-        chosen, centers = [first], np.empty((k, X.shape[1]))
-        centers[0] = rows.centers(np.array([first]))[0] - rows.reference
-        for candidates, luck in zip(proposed, chances, strict=True):
-            offered = rows.centers(candidates) - rows.reference
-            gain = _closest(offered, centers[: len(chosen)]) / density[candidates]
-            last = _end_of_chain(gain.tolist(), luck.tolist())
-            centers[len(chosen)] = offered[last]
-            chosen.append(int(candidates[last]))
-    return np.array(chosen)
+        closest = ClosestSeeds(rows, len(weights), k)
+        closest.add(first)
+        for start in range(0, k - 1, BLOCK):
+            block = slice(start, min(start + BLOCK, k - 1))
+            closest.meet(proposed[block])
+            for candidates, luck in zip(proposed[block], chances[block], strict=True):
+                gain = closest.distances(candidates) / density[candidates]
+                last = _end_of_chain(gain.tolist(), luck.tolist())
+                closest.add(int(candidates[last]))
+    return closest.seeds
+
+
+class ClosestSeeds:
+    """Squared distances from the closest seed, for rows that are asked for.
+
+    Each row meets every seed once: it is remembered how many it has met.
+
+    Parameters
+    ----------
+    rows : MeasuredRows
+    n_rows : int
+    k : int
+        The number of seeds that there will be.
+    """
+
+    def __init__(self, rows: MeasuredRows, n_rows: int, k: int) -> None:
+        self._rows, self._count = rows, 0
+        self._seeds = np.empty(k, dtype=np.intp)
+        self._centers = np.empty((k, rows.X.shape[1]))
+        self._known, self._met = np.full(n_rows, np.inf), np.zeros(n_rows, dtype=np.intp)
+        self._before = 0  # so many seeds all rows of the block have met
+
+    @property
+    def seeds(self) -> Indices:
+        """The rows that are seeds, in their order."""
+        return self._seeds[: self._count]
+
+    def add(self, row: int) -> None:
+        """Make a row a seed."""
+        self._seeds[self._count] = row
+        self._centers[self._count] = self._centred(np.array([row]))[0]
+        self._count += 1
+
+    def meet(self, candidates: Indices) -> None:
+        """Let rows meet the seeds that there are, before they are asked for."""
+        asked = np.unique(candidates)
+        for met in np.unique(self._met[asked]):
+            rows = asked[self._met[asked] == met]
+            fresh = _closest(self._centred(rows), self._centers[met : self._count])
+            self._known[rows] = np.minimum(self._known[rows], fresh)
+        self._met[asked] = self._before = self._count
+
+    def distances(self, candidates: Indices) -> Floats:
+        """Return the distances of rows that met all seeds but the last few."""
+        known: Floats = self._known[candidates]
+        if self._before == self._count:
+            return known
+        recent = self._centers[self._before : self._count]
+        return np.minimum(known, _closest(self._centred(candidates), recent))
+
+    def _centred(self, rows: Indices) -> Floats:
+        return self._rows.centers(rows) - self._rows.reference
 
 
 def _density(distances: Floats, weights: Floats) -> Floats:

@@ -1,0 +1,88 @@
+"""How the time of a pass grows with the number of clusters: ``python -m benchmarks.many_clusters``.
+
+Fifty thousand rows of d-hard, 1,000 to 32,000 clusters: passes over neighbour lists, each with its
+share of making the lists anew. ``--plot FILE`` draws them beside full passes over all centers.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from benchmarks.workloads import Array, distinct_rows, load
+from cofactor.data import DenseRows
+from cofactor.data.base import Affine
+from cofactor.engine.threads import engine_for
+from cofactor.neighbors.arms import REFRESH
+from cofactor.neighbors.search import LISTS, NeighborSearch
+
+SIZES = tuple(1000 * 2**i for i in range(6))
+N_THREADS = 2
+ROUNDS = 3  # of passes between two refreshes
+
+
+def pass_seconds(X: Array, k: int) -> tuple[float, float, float]:
+    """Return seconds of a pass over lists and of one over all centers, and distances by row."""
+    rows, means = DenseRows(X, np.ones(len(X))), distinct_rows(X, k).astype(float)
+    shift = rows.reference(X.mean(axis=0, dtype=float))
+    with engine_for(N_THREADS, len(X)) as engine:
+        search = NeighborSearch(rows, means, shift, engine)
+        search.use(LISTS)
+        times, evaluations = [], 0
+        for _ in range(ROUNDS):
+            start = perf_counter()
+            evaluations += sum(search.use(LISTS).evaluations for _ in range(REFRESH))
+            times.append((perf_counter() - start) / REFRESH)
+        centred = means - shift
+        affine = Affine(centred, 0.5 * np.square(centred).sum(axis=1), shift)
+        start = perf_counter()
+        rows.nearest(affine, engine)
+        full = perf_counter() - start
+    return float(np.median(times)), full, evaluations / (ROUNDS * REFRESH * len(X))
+
+
+def exponent(sizes: Array, seconds: Array) -> float:
+    """Return the slope of a straight line through the logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def draw(file: Path, sizes: Array, listed: Array, full: Array) -> None:
+    """Draw both against the number of clusters."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for seconds, name, colour in (
+        (full, "all centers", "#D55E00"),
+        (listed, "neighbours", "#0072B2"),
+    ):
+        label = f"{name}: exponent {exponent(sizes, seconds):.2f}"
+        axes.loglog(sizes, 1e3 * seconds, "o-", color=colour, label=label)
+    axes.set(xlabel="clusters", ylabel="milliseconds a pass", xticks=sizes)
+    axes.set_xticks(sizes, [f"{k:,}" for k in sizes])
+    axes.set_title("50,000 rows of 64 columns, two threads")
+    axes.legend(frameon=False)
+    figure.savefig(file, dpi=150)
+
+
+def main(arguments: list[str]) -> None:
+    """Print a line for every number of clusters, and the exponents."""
+    X = load("d-hard")
+    pass_seconds(X[:5000], 500)  # warms up
+    found = []
+    for k in SIZES:
+        listed, full, evaluations = pass_seconds(X, k)
+        found.append((listed, full))
+        figures = f"{1e3 * listed:8.1f} ms a pass, {evaluations:6.0f} distances a row"
+        print(f"{k:7,}: {figures}; all centers {1e3 * full:8.1f} ms", flush=True)
+    sizes, (listed_all, full_all) = np.array(SIZES), np.array(found).T
+    print(f"exponents: {exponent(sizes, listed_all):.3f}, {exponent(sizes, full_all):.3f}")
+    if arguments[:1] == ["--plot"]:
+        draw(Path(arguments[1]), sizes, listed_all, full_all)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
