@@ -101,7 +101,7 @@ import scipy.sparse as sp
 big = np.random.default_rng(1).normal(size=(400_000, 32)).astype(np.float32)
 long = {"tol": 0, "max_iter": 10**6, "n_threads": 2}
 FITS = {
-    "dense rows": lambda: KMeans(300, init=big[:300], **long).fit(big),
+    "dense rows": lambda: KMeans(1000, init=big[:1000], **long).fit(big),
     "sparse rows": lambda: KMeans(300, init=big[:300], **long).fit(sp.csr_array(big[:200_000])),
     "greedy seeds": lambda: KMeans(4_000, n_threads=2).fit(big),
     "moves of single rows": lambda: KMeans(
