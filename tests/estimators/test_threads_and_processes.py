@@ -97,7 +97,9 @@ def test_fits_do_not_hang_or_differ(script):
 
 
 LONG = """
+import signal
 import scipy.sparse as sp
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 big = np.random.default_rng(1).normal(size=(400_000, 32)).astype(np.float32)
 long = {"tol": 0, "max_iter": 10**6, "n_threads": 2}
 FITS = {
