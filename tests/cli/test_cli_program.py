@@ -23,6 +23,11 @@ PROGRAM = [sys.executable, "-m", "cofactor"]
 ENDLESS = ["-m", "nmf", "-k", "2", "--tol", "0", "--max-iter", "1000000000", "-o", "out"]
 
 
+def heard() -> None:
+    """Let a process hear interrupts, which jobs in the background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(counts: Path) -> Callable[..., subprocess.Popen[bytes]]:
     """Start the program as a process of its own, on small data."""
@@ -31,7 +36,11 @@ def start(counts: Path) -> Callable[..., subprocess.Popen[bytes]]:
 
     def start(*words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*PROGRAM, *words], env=environment, stdout=subprocess.PIPE, stderr=stderr
+            [*PROGRAM, *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            preexec_fn=heard,
         )
 
     return start
