@@ -9,12 +9,12 @@ constexpr size_t strip = 16, block = strip * strip, chunk = 4 * block, panel = 6
 size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
 
 using Words = Array2<std::int32_t>;
-using Coordinates = Array2<const std::int16_t>;
+using Coordinates = Array2<const std::uint8_t>;
 
 template <class Strips>
-void expect_pairs(const Strips& firsts, const Strips& others) {
+void expect_quads(const Strips& firsts, const Strips& others) {
     if (firsts.shape(1) % strip || others.shape(1) % strip)
-        throw nb::value_error("strips are not as wide as pairs of coordinates of 16 rows");
+        throw nb::value_error("strips are not as wide as quads of coordinates of 16 rows");
 }
 
 void bind_layout(nb::module_& module, const Kernels& kernels) {
@@ -33,8 +33,8 @@ void bind_layout(nb::module_& module, const Kernels& kernels) {
             expect("norms", norms, {firsts.shape(0) * strip});
             expect("order", order, {firsts.shape(0) * strip});
             expect("others", others, {firsts.shape(0), others.shape(1)});
-            expect_pairs(firsts, others);
-            if ((firsts.shape(1) + others.shape(1)) / strip * 2 > Q.shape(1))
+            expect_quads(firsts, others);
+            if ((firsts.shape(1) + others.shape(1)) / strip * 4 > Q.shape(1))
                 throw nb::value_error("strips have more coordinates than rows have columns");
             kernels.seeding_strips(matrix(Q), order.data(), matrix(firsts), matrix(others),
                                    norms.data());
@@ -49,16 +49,32 @@ void bind_layout(nb::module_& module, const Kernels& kernels) {
         named("strips"), named("boxes"), Unlocked());
 }
 
+template <class T, class Whole>
+void bind_round(nb::module_& module,
+                double (*round)(Matrix<const T> Y, double scale, Matrix<Whole> Q)) {
+    module.def(
+        "seeding_round",
+        [round](const Array2<const T>& Y, double scale, const Array2<Whole>& Q) {
+            expect("Q", Q, {Y.shape(0), Q.shape(1)});
+            return round(matrix(Y), scale, matrix(Q));
+        },
+        named("Y"), nb::arg("scale"), named("Q"), Unlocked());
+}
+
 template <class T>
 void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
+    bind_round(module, kernels.seeding_round_bytes);
+    bind_round(module, kernels.seeding_round_words);
     module.def(
         "seeding_steps",
         [&kernels](const Array2<const T>& X, const Array1<const double>& weights,
                    const Array1<const Label>& order, const Array1<const Label>& places,
                    const Array2<const std::int32_t>& firsts,
                    const Array2<const std::int32_t>& others,
-                   const Array1<const std::int32_t>& norms, const Coordinates& profiles,
+                   const Array1<const std::int32_t>& norms,
+                   const Array2<const std::int16_t>& profiles,
                    const Array2<const std::int32_t>& boxes, double scale, double slack,
+                   double fineness, double fine_slack,
                    const Array1<T>& closest, const Array1<double>& potentials,
                    const Array1<std::int32_t>& reach, const Array1<std::int32_t>& strip_reach,
                    const Array1<Label>& chosen, const Array2<const double>& uniforms,
@@ -77,7 +93,7 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("places", places, {n});
             expect("firsts", firsts, {blocks * strip, boxes.shape(1) / 2});
             expect("others", others, {blocks * strip, others.shape(1)});
-            expect_pairs(firsts, others);
+            expect_quads(firsts, others);
             expect("norms", norms, {room});
             expect("profiles", profiles, {profiles.shape(1) ? room : 0, profiles.shape(1)});
             expect("closest", closest, {n});
@@ -90,7 +106,8 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("board", board, {board_size});
             kernels.seeding_steps(
                 {matrix(X), weights.data(), order.data(), places.data(), matrix(firsts),
-                 matrix(others), norms.data(), matrix(profiles), matrix(boxes), scale, slack},
+                 matrix(others), norms.data(), matrix(profiles), matrix(boxes), scale, slack,
+                 fineness, fine_slack},
                 {closest.data(), potentials.data(), reach.data(), strip_reach.data(),
                  chosen.data()},
                 {matrix(uniforms), first_step, last_step},
@@ -100,7 +117,7 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
         named("X"), named("weights"), named("order"), named("places"), named("firsts"),
         named("others"), named("norms"),
         named("profiles"), named("boxes"), nb::arg("scale"),
-        nb::arg("slack"), named("closest"), named("potentials"), named("reach"),
+        nb::arg("slack"), nb::arg("fineness"), nb::arg("fine_slack"), named("closest"), named("potentials"), named("reach"),
         named("strip_reach"), named("chosen"), named("uniforms"), nb::arg("first_step"),
         nb::arg("last_step"), named("candidates"), named("found"), named("gains"), named("board"),
         Unlocked());

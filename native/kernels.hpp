@@ -126,6 +126,8 @@ struct SeedingRows {
     Matrix<const std::int32_t> boxes;
     double scale;
     double slack;
+    double fineness;
+    double fine_slack;
 };
 
 // How far the seeds so far are from the rows.
@@ -328,6 +330,8 @@ struct DenseKernels {
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
+    double (*seeding_round_bytes)(Matrix<const T> Y, double scale, Matrix<std::uint8_t> Q);
+    double (*seeding_round_words)(Matrix<const T> Y, double scale, Matrix<std::int16_t> Q);
     void (*seeding_steps)(SeedingRows<T> rows, SeedingState<T> state, SeedingDraws draws,
                           SeedingFinds finds, std::int64_t* board);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
@@ -416,8 +420,8 @@ struct Kernels {
     PoissonKernels<float> poisson_f32;
     PoissonKernels<double> poisson_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
-    void (*seeding_order)(Matrix<const std::int16_t> Q, size_t columns, Label* rows, size_t count);
-    void (*seeding_strips)(Matrix<const std::int16_t> Q, const Label* order,
+    void (*seeding_order)(Matrix<const std::uint8_t> Q, size_t columns, Label* rows, size_t count);
+    void (*seeding_strips)(Matrix<const std::uint8_t> Q, const Label* order,
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
                            std::int32_t* norms);
     void (*seeding_boxes)(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes);

@@ -49,8 +49,8 @@ public:
           finds_(finds),
           notes_(notes),
           trials_(draws.uniforms.columns),
-          first_pairs_(rows.firsts.columns / strip_slots),
-          other_pairs_(rows.others.columns / strip_slots),
+          first_quads_(rows.firsts.columns / strip_slots),
+          other_quads_(rows.others.columns / strip_slots),
           panels_((rows.X.rows + panel_rows - 1) / panel_rows),
           pieces_((rows.firsts.rows * strip_slots + chunk_slots - 1) / chunk_slots),
           candidates_(trials_, rows.firsts, rows.others, rows.norms),
@@ -100,7 +100,7 @@ private:
     size_t screen(size_t first, size_t last) {
         const size_t from = first * strip_slots, to = last * strip_slots;
         size_t count = 0;
-        if (first_pairs_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
+        if (first_quads_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
             for (size_t q = 0; q < candidates_.count; ++q) near_[q] = look_at_firsts(from, q);
             for (size_t q = 0; q < candidates_.count; ++q) count = screen_near(from, q, count);
         } else {
@@ -118,7 +118,7 @@ private:
                 const std::uint64_t bits =
                     candidates_.has_head(q)
                         ? strips_within_reach(rows_.boxes.data + b * rows_.boxes.columns,
-                                              first_pairs_, candidates_.head(q),
+                                              first_quads_, candidates_.head(q),
                                               state_.strip_reach + b * strip_slots)
                         : 0xffff;
                 near_[q] |= bits << (b - first) * strip_slots;
@@ -131,7 +131,7 @@ private:
     std::uint64_t look_at_firsts(size_t first, size_t q) const {
         std::uint64_t left = 0;
         for_each_bit(near_[q], [&](size_t s) {
-            if (!rows_within_reach(strip_at(first + s), measured_pairs(q, first_pairs_), 0,
+            if (!rows_within_reach(strip_at(first + s), measured_quads(q, first_quads_), 0,
                                    candidates_.head(q)))
                 return;
             left |= std::uint64_t{1} << s;
@@ -145,27 +145,26 @@ private:
     size_t screen_near(size_t first, size_t q, size_t count) {
         for_each_bit(near_[q], [&](size_t s) {
             const std::uint32_t bits =
-                rows_within_reach(strip_at(first + s), measured_pairs(q, first_pairs_),
-                                  measured_pairs(q, other_pairs_), candidates_.head(q));
+                rows_within_reach(strip_at(first + s), measured_quads(q, first_quads_),
+                                  measured_quads(q, other_quads_), candidates_.head(q));
             count = add(first + s, bits, q, count);
         });
         return count;
     }
 
-    // How many pairs of coordinates tell the distance of a candidate; none if it has no head.
-    COFACTOR_INLINE size_t measured_pairs(size_t q, size_t pairs) const {
-        return candidates_.has_head(q) ? pairs : 0;
+    // How many quads of coordinates tell the distance of a candidate; none if it has no head.
+    COFACTOR_INLINE size_t measured_quads(size_t q, size_t quads) const {
+        return candidates_.has_head(q) ? quads : 0;
     }
 
     // Add the rows of a strip that heads cannot exclude to the pairs found.
     size_t screen_all(size_t s, size_t count) {
         std::uint32_t bits[screened_together];
         const Strip strip = strip_at(s);
-        const size_t pairs = first_pairs_ + other_pairs_;
         for (size_t q = 0; q < candidates_.count; q += screened_together) {
             const size_t size = smaller(candidates_.count - q, screened_together);
-            screen_strips[size - 1](strip, first_pairs_, pairs, candidates_.doubled() + q * pairs,
-                                    candidates_.norms() + q, bits);
+            screen_strips[size - 1](strip, first_quads_, other_quads_, candidates_.points(q),
+                                    candidates_.starts(q), bits);
             for (size_t r = 0; r < size; ++r) count = add(s, bits[r], q + r, count);
         }
         return count;
@@ -221,12 +220,21 @@ private:
             const Hit hit = hits_[i];
             const std::int16_t* const other = profile(candidate_slot(hit.candidate));
             if (candidates_.has_head(hit.candidate) &&
-                profile_distance(profile(hit.slot), other, columns) >= state_.reach[hit.slot])
+                profile_distance(profile(hit.slot), other, columns) >= fine_reach(hit.slot))
                 continue;
             fetch_row(hit.slot);
             hits_[kept++] = hit;
         }
         return kept;
+    }
+
+    // How far a row reaches among profiles, squared, as it follows from its reach among heads.
+    COFACTOR_INLINE double fine_reach(size_t slot) const {
+        const std::int32_t reach = state_.reach[slot];
+        if (reach >= everything) return everything;
+        const double radius =
+            rows_.fineness * __builtin_sqrt(static_cast<double>(reach)) + rows_.fine_slack;
+        return radius * radius;
     }
 
     COFACTOR_INLINE size_t candidate_slot(size_t q) const {
@@ -373,7 +381,7 @@ private:
     const SeedingDraws draws_;
     const SeedingFinds finds_;
     std::int64_t* const notes_;
-    const size_t trials_, first_pairs_, other_pairs_, panels_, pieces_;
+    const size_t trials_, first_quads_, other_quads_, panels_, pieces_;
     Candidates candidates_;
     std::int64_t prepared_ = -1;
     const Scratch<Hit> hits_;

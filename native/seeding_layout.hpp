@@ -1,12 +1,12 @@
 // Where greedy k-means++ keeps its rows, so that near ones are looked at together.
 //
 // Rows lie in slots, ordered so that rows close to each other are neighbours. Sixteen slots are a
-// strip, in which a pair of coordinates of 16 bits lies beside that of the next slot; sixteen
+// strip, in which four coordinates of 8 bits lie beside those of the next slot; sixteen
 // strips are a block. The boxes of the strips of a block lie as the rows of a strip do. The first
 // coordinates, those that boxes bound, lie apart from the others, which are needed less often.
 #pragma once
 
-#include "words.hpp"
+#include "bytes.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -59,7 +59,7 @@ inline void sort_rows(Label* rows, size_t count) {
 // Halves rows along the widest coordinate until they fit into strips, whose rows ascend.
 class Halving {
 public:
-    Halving(Matrix<const std::int16_t> Q, size_t columns, size_t most)
+    Halving(Matrix<const std::uint8_t> Q, size_t columns, size_t most)
         : Q_(Q), columns_(columns), keys_(most), spreads_(columns) {}
 
     void order(Label* rows, size_t count) {
@@ -76,7 +76,7 @@ public:
     }
 
 private:
-    COFACTOR_INLINE const std::int16_t* row_of(Label row) const {
+    COFACTOR_INLINE const std::uint8_t* row_of(Label row) const {
         return Q_.data + static_cast<size_t>(row) * Q_.columns;
     }
 
@@ -96,7 +96,7 @@ private:
     void measure(const Label* rows, size_t count, size_t first) {
         double sums[size]{}, squares[size]{};
         for (size_t i = 0; i < count; ++i) {
-            const std::int16_t* const q = row_of(rows[i]) + first;
+            const std::uint8_t* const q = row_of(rows[i]) + first;
             for (size_t l = 0; l < size; ++l) {
                 const double value = q[l];
                 sums[l] += value;
@@ -108,75 +108,121 @@ private:
     }
 
     static constexpr size_t together = 8;
-    const Matrix<const std::int16_t> Q_;
+    const Matrix<const std::uint8_t> Q_;
     const size_t columns_;
     const Scratch<std::int64_t> keys_;
     const Scratch<double> spreads_;
 };
 
-inline void seeding_order(Matrix<const std::int16_t> Q, size_t columns, Label* rows,
+inline void seeding_order(Matrix<const std::uint8_t> Q, size_t columns, Label* rows,
                           size_t count) {
     Halving(Q, columns, count).order(rows, count);
 }
 
-// Both numbers of a pair times two.
-COFACTOR_INLINE std::int32_t doubled_pair(std::int32_t pair) {
-    std::int16_t part[2];
-    __builtin_memcpy(part, &pair, sizeof part);
-    return pair_of(static_cast<std::int16_t>(2 * part[0]),
-                   static_cast<std::int16_t>(2 * part[1]));
-}
-
-// Write as many pairs of coordinates to a slot as strips hold; return the sum of their squares.
-COFACTOR_INLINE std::int32_t pack_pairs(const std::int16_t* q, size_t slot,
+// Write as many coordinates to a slot as strips hold; return the sum of their squares.
+COFACTOR_INLINE std::int32_t pack_quads(const std::uint8_t* q, size_t slot,
                                         Matrix<std::int32_t> strips) {
     std::int32_t* const out =
         strips.data + slot / strip_slots * strips.columns + slot % strip_slots;
     std::int32_t norm = 0;
-    for (size_t l = 0; l < strips.columns; l += strip_slots, q += 2) {
-        out[l] = pair_of(q[0], q[1]);
-        norm += q[0] * q[0] + q[1] * q[1];
+    for (size_t l = 0; l < strips.columns; l += strip_slots, q += 4) {
+        __builtin_memcpy(out + l, q, 4);
+        for (size_t e = 0; e < 4; ++e) norm += (q[e] - 128) * (q[e] - 128);
     }
     return norm;
 }
 
 // Pack the first columns of the rows in all slots, then the columns that follow; norms are of both.
 // Empty slots hold those of the first row, and are in no one's reach.
-inline void seeding_strips(Matrix<const std::int16_t> Q, const Label* order,
+inline void seeding_strips(Matrix<const std::uint8_t> Q, const Label* order,
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
                            std::int32_t* norms) {
     for (size_t slot = 0; slot < firsts.rows * strip_slots; ++slot) {
         const bool empty = order[slot] < 0;
-        const std::int16_t* const q =
+        const std::uint8_t* const q =
             Q.data + (empty ? 0 : static_cast<size_t>(order[slot]) * Q.columns);
-        const std::int32_t norm = pack_pairs(q, slot, firsts) +
-                                  pack_pairs(q + firsts.columns / strip_slots * 2, slot, others);
+        const std::int32_t norm = pack_quads(q, slot, firsts) +
+                                  pack_quads(q + firsts.columns / strip_slots * 4, slot, others);
         norms[slot] = empty ? no_row : norm;
     }
 }
 
 // boxes[b] = the least, then the largest, coordinates of the strips of block b, as in a strip.
 inline void seeding_boxes(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes) {
-    const size_t pairs = boxes.columns / (2 * strip_slots);
+    const size_t quads = boxes.columns / (2 * strip_slots);
     for (size_t s = 0; s < strips.rows; ++s) {
-        std::int32_t* const low =
-            boxes.data + s / strip_slots * boxes.columns + s % strip_slots;
-        std::int32_t* const high = low + pairs * strip_slots;
-        for (size_t l = 0; l < pairs; ++l) {
-            std::int16_t least[2] = {32767, 32767}, most[2] = {-32768, -32768};
+        std::int32_t* const low = boxes.data + s / strip_slots * boxes.columns + s % strip_slots;
+        std::int32_t* const high = low + quads * strip_slots;
+        for (size_t l = 0; l < quads; ++l) {
+            std::uint8_t least[4] = {255, 255, 255, 255}, most[4] = {0, 0, 0, 0};
             for (size_t j = 0; j < strip_slots; ++j) {
-                std::int16_t pair[2];
-                __builtin_memcpy(pair, strips.data + s * strips.columns + l * strip_slots + j,
-                                 sizeof pair);
-                for (size_t e = 0; e < 2; ++e) {
-                    least[e] = smaller(least[e], pair[e]);
-                    most[e] = larger(most[e], pair[e]);
+                std::uint8_t quad[4];
+                __builtin_memcpy(quad, strips.data + s * strips.columns + l * strip_slots + j,
+                                 sizeof quad);
+                for (size_t e = 0; e < 4; ++e) {
+                    least[e] = smaller(least[e], quad[e]);
+                    most[e] = larger(most[e], quad[e]);
                 }
             }
-            low[l * strip_slots] = pair_of(least[0], least[1]);
-            high[l * strip_slots] = pair_of(most[0], most[1]);
+            __builtin_memcpy(low + l * strip_slots, least, sizeof least);
+            __builtin_memcpy(high + l * strip_slots, most, sizeof most);
         }
     }
+}
+
+// How coordinates are stored: the largest one, and what stands for zero.
+template <class Q>
+struct Stored;
+template <>
+struct Stored<std::uint8_t> {
+    static constexpr std::int32_t end = 127, zero = 128;
+};
+template <>
+struct Stored<std::int16_t> {
+    static constexpr std::int32_t end = 16000, zero = 0;
+};
+
+// Round up to a vector of coordinates times a factor, brought between the ends; return the squares
+// of how far that moves them.
+template <class T, class Whole>
+COFACTOR_INLINE Vec<T> round_some(const T* y, T factor, size_t count, Whole* q) {
+    constexpr std::int32_t last = Stored<Whole>::end;
+    const Vec<T> end = splat<T>(last);
+    Vec<T> values{};
+    __builtin_memcpy(&values, y, count * sizeof(T));
+    const Vec<T> low = at_least(values * factor, -end), above = (low < end ? low : end) + end;
+    Whole rounded[lanes<T>];
+    T wholes[lanes<T>];
+    for (size_t e = 0; e < lanes<T>; ++e) {
+        const auto whole = static_cast<std::int32_t>(above[e] + static_cast<T>(0.5));
+        rounded[e] = static_cast<Whole>(whole - last + Stored<Whole>::zero);
+        wholes[e] = static_cast<T>(whole);
+    }
+    __builtin_memcpy(q, rounded, count * sizeof(Whole));
+    const Vec<T> gap = above - load(wholes);
+    return gap * gap;
+}
+
+// Bring the first coordinates times a scale between two ends and round them to whole numbers, with
+// zeros in the columns that are missing; return the largest squared distance that rounding moves a
+// row.
+template <class T, class Whole>
+double seeding_round(Matrix<const T> Y, double scale, Matrix<Whole> Q) {
+    const T factor = static_cast<T>(scale);
+    const size_t columns = smaller(Y.columns, Q.columns);
+    double largest = 0;
+    for (size_t n = 0; n < Y.rows; ++n) {
+        const T* const y = Y.data + n * Y.columns;
+        Whole* const q = Q.data + n * Q.columns;
+        Vec<T> moved{};
+        size_t l = 0;
+        for (; l + lanes<T> <= columns; l += lanes<T>)
+            moved += round_some(y + l, factor, lanes<T>, q + l);
+        moved += round_some(y + l, factor, columns - l, q + l);
+        for (l = columns; l < Q.columns; ++l) q[l] = Stored<Whole>::zero;
+        largest = larger(largest, sum<T>(moved));
+    }
+    return largest;
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -1,8 +1,8 @@
-// Which rows may be closer to a candidate than to all seeds: bounds in whole numbers of 16 bits.
+// Which rows may be closer to a candidate than to all seeds: bounds in whole numbers of 8 bits.
 //
 // q_n are the coordinates of row n, whole numbers; a row may be closer if |q_n - q_c|^2 is below
-// the row's reach. Where all candidates meet all rows, a candidate comes as 2 q_c and |q_c|^2, and
-// a row needs |q_n|^2 - reach: the pair passes if <q_n, 2 q_c> - |q_c|^2 is no less.
+// the row's reach. Where all candidates meet all rows, a pair passes if <q_n, q_c> - |q_c|^2 / 2 is
+// no less than (|q_n|^2 - reach) / 2, both halves rounded down.
 #pragma once
 
 #include "seeding_layout.hpp"
@@ -44,60 +44,55 @@ struct Strip {
     const std::int32_t *firsts, *others, *norms, *reach;
 };
 
-// x + <y, z> for some pairs of coordinates of each row of a strip and of `size` candidates.
+// x + <y, z> for some coordinates of each row of a strip and of `size` candidates.
 template <size_t size>
-COFACTOR_INLINE void add_pairs(const std::int32_t* strip, size_t pairs, const std::int32_t* heads,
+COFACTOR_INLINE void add_quads(const std::int32_t* strip, size_t quads, const PointQuad* points,
                                size_t stride, Int<float> (&score)[size][strip_vectors]) {
-    for (size_t l = 0; l < pairs; ++l) {
-        Int<float> values[strip_vectors];
-        for (size_t v = 0; v < strip_vectors; ++v)
-            values[v] = load_words(strip + l * strip_slots + v * lanes<float>);
-        for (size_t r = 0; r < size; ++r) {
-            const Int<float> own = splat_int<float>(heads[r * stride + l]);
-            for (size_t v = 0; v < strip_vectors; ++v)
-                score[r][v] = add_products(score[r][v], values[v], own);
+    for (size_t l = 0; l < quads; ++l)
+        for (size_t v = 0; v < strip_vectors; ++v) {
+            const RowQuads rows(load_words(strip + l * strip_slots + v * lanes<float>));
+            for (size_t r = 0; r < size; ++r)
+                score[r][v] = rows.add_products_with(points[r * stride + l], score[r][v]);
         }
-    }
 }
 
 // bits[r] = the rows of a strip that pass for candidate r.
 template <size_t size>
-void screen_strip(const Strip& strip, size_t first_pairs, size_t pairs, const std::int32_t* heads,
-                  const std::int32_t* norms, std::uint32_t* bits) {
+void screen_strip(const Strip& strip, size_t firsts, size_t others, const PointQuad* points,
+                  const std::int32_t* starts, std::uint32_t* bits) {
+    const size_t stride = firsts + others;
     Int<float> score[size][strip_vectors];
     for (size_t r = 0; r < size; ++r)
-        for (size_t v = 0; v < strip_vectors; ++v) score[r][v] = splat_int<float>(-norms[r]);
-    add_pairs(strip.firsts, first_pairs, heads, pairs, score);
-    add_pairs(strip.others, pairs - first_pairs, heads + first_pairs, pairs, score);
+        for (size_t v = 0; v < strip_vectors; ++v) score[r][v] = splat_int<float>(starts[r]);
+    add_quads(strip.firsts, firsts, points, stride, score);
+    add_quads(strip.others, others, points + firsts, stride, score);
     for (size_t r = 0; r < size; ++r) bits[r] = 0;
     for (size_t v = 0; v < strip_vectors; ++v) {
         const size_t at = v * lanes<float>;
-        const Int<float> need = load_words(strip.norms + at) - load_words(strip.reach + at);
+        const Int<float> need = (load_words(strip.norms + at) - load_words(strip.reach + at)) >> 1;
         for (size_t r = 0; r < size; ++r)
             bits[r] |= static_cast<std::uint32_t>(lane_bits(score[r][v] >= need)) << at;
     }
 }
 
-using ScreenStrip = void (*)(const Strip&, size_t, size_t, const std::int32_t*,
-                             const std::int32_t*, std::uint32_t*);
+using ScreenStrip = void (*)(const Strip&, size_t, size_t, const PointQuad*, const std::int32_t*,
+                             std::uint32_t*);
 constexpr ScreenStrip screen_strips[] = {
     screen_strip<1>, screen_strip<2>, screen_strip<3>, screen_strip<4>, screen_strip<5>,
     screen_strip<6>, screen_strip<7>, screen_strip<8>, screen_strip<9>, screen_strip<10>};
 
 // The strips of a block whose boxes are within reach of a candidate, as bits.
-COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, size_t pairs,
+COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, size_t quads,
                                                   const std::int32_t* head,
                                                   const std::int32_t* reach) {
-    const std::int32_t* const ends = boxes + pairs * strip_slots;
+    const std::int32_t* const ends = boxes + quads * strip_slots;
     Int<float> squares[strip_vectors]{};
-    for (size_t l = 0; l < pairs; ++l) {
-        const Shorts c = (Shorts)splat_int<float>(head[l]);
+    for (size_t l = 0; l < quads; ++l) {
+        const Int<float> point = splat_int<float>(head[l]);
         for (size_t v = 0; v < strip_vectors; ++v) {
             const size_t at = l * strip_slots + v * lanes<float>;
-            const Shorts below = (Shorts)load_words(boxes + at) - c;
-            const Shorts above = c - (Shorts)load_words(ends + at);
-            const Int<float> gap = (Int<float>)at_least(at_least(below, above), Shorts{});
-            squares[v] = add_products(squares[v], gap, gap);
+            squares[v] = add_squares(
+                squares[v], gaps_outside(load_words(boxes + at), load_words(ends + at), point));
         }
     }
     std::uint64_t bits = 0;
@@ -106,20 +101,18 @@ COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, siz
     return static_cast<std::uint32_t>(bits);
 }
 
-// Add the squared gaps between a point and the rows of a strip, in some pairs of coordinates.
-COFACTOR_INLINE void add_gaps(const std::int32_t* strip, size_t pairs, const std::int32_t* point,
+// Add the squared gaps between a point and the rows of a strip, in some coordinates.
+COFACTOR_INLINE void add_gaps(const std::int32_t* strip, size_t quads, const std::int32_t* point,
                               Int<float> (&squares)[strip_vectors]) {
-    for (size_t l = 0; l < pairs; ++l) {
-        const Shorts own = (Shorts)splat_int<float>(point[l]);
-        for (size_t v = 0; v < strip_vectors; ++v) {
-            const Int<float> x = load_words(strip + l * strip_slots + v * lanes<float>);
-            const Int<float> gap = (Int<float>)((Shorts)x - own);
-            squares[v] = add_products(squares[v], gap, gap);
-        }
+    for (size_t l = 0; l < quads; ++l) {
+        const Int<float> own = splat_int<float>(point[l]);
+        for (size_t v = 0; v < strip_vectors; ++v)
+            squares[v] = add_squares(
+                squares[v], gaps(load_words(strip + l * strip_slots + v * lanes<float>), own));
     }
 }
 
-// The rows of a strip that so many of its first and other pairs leave within reach, as bits.
+// The rows of a strip that so many of its first and other quads leave within reach, as bits.
 COFACTOR_INLINE std::uint32_t rows_within_reach(const Strip& strip, size_t firsts, size_t others,
                                                 const std::int32_t* head) {
     Int<float> squares[strip_vectors]{};
@@ -156,10 +149,11 @@ public:
         : firsts_(firsts),
           others_(others),
           slot_norms_(norms),
-          pairs_((firsts.columns + others.columns) / strip_slots),
-          heads_(trials * pairs_),
-          doubled_(trials * pairs_),
-          norms_(trials) {}
+          quads_((firsts.columns + others.columns) / strip_slots),
+          heads_(trials * quads_),
+          norms_(trials),
+          starts_(trials),
+          points_(trials * quads_) {}
 
     size_t count = 0;
 
@@ -167,32 +161,36 @@ public:
         count = number;
         for (size_t r = 0; r < number; ++r) {
             const size_t slot = static_cast<size_t>(places[rows[r]]);
-            copy_pairs(others_, slot, copy_pairs(firsts_, slot, r * pairs_));
             norms_[r] = slot_norms_[slot];
+            starts_[r] = -(norms_[r] >> 1);
+            copy_quads(others_, slot, r, copy_quads(firsts_, slot, r, r * quads_));
         }
     }
 
     COFACTOR_INLINE bool has_head(size_t r) const { return norms_[r] != no_head; }
-    COFACTOR_INLINE const std::int32_t* head(size_t r) const { return heads_ + r * pairs_; }
-    COFACTOR_INLINE const std::int32_t* doubled() const { return doubled_; }
-    COFACTOR_INLINE const std::int32_t* norms() const { return norms_; }
+    COFACTOR_INLINE const std::int32_t* head(size_t r) const { return heads_ + r * quads_; }
+    // As products want them, and the sums that products are added to.
+    COFACTOR_INLINE const PointQuad* points(size_t r) const { return points_ + r * quads_; }
+    COFACTOR_INLINE const std::int32_t* starts(size_t r) const { return starts_ + r; }
 
 private:
-    // Copy the pairs of a slot to where `at` says; return what follows.
-    size_t copy_pairs(Matrix<const std::int32_t> strips, size_t slot, size_t at) const {
+    // Copy the coordinates of a slot to where `at` says; return what follows.
+    size_t copy_quads(Matrix<const std::int32_t> strips, size_t slot, size_t r, size_t at) {
         const std::int32_t* const strip =
             strips.data + slot / strip_slots * strips.columns + slot % strip_slots;
         for (size_t l = 0; l < strips.columns; l += strip_slots, ++at) {
             heads_[at] = strip[l];
-            doubled_[at] = doubled_pair(strip[l]);
+            points_[at] = PointQuad(strip[l]);
+            starts_[r] -= surplus(strip[l]);
         }
         return at;
     }
 
     const Matrix<const std::int32_t> firsts_, others_;
     const std::int32_t* const slot_norms_;
-    const size_t pairs_;
-    const Scratch<std::int32_t> heads_, doubled_, norms_;
+    const size_t quads_;
+    const Scratch<std::int32_t> heads_, norms_, starts_;
+    const Scratch<PointQuad> points_;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

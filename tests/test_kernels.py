@@ -305,18 +305,18 @@ def seeding_rows(rng, dtype, n, d, order):
     return X, Q, slots, places
 
 
-def empty_strips(n_slots, first_pairs, pairs):
-    return [np.empty((n_slots // 16, p * 16), np.int32) for p in (first_pairs, pairs - first_pairs)]
+def empty_strips(n_slots, firsts, quads):
+    return [np.empty((n_slots // 16, q * 16), np.int32) for q in (firsts, quads - firsts)]
 
 
 def seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed):
     """Choose rows in two calls; return all that is specified of the outcome."""
     X, Q, slots, places = seeding_rows(rng, dtype, n, d, rng.permutation(n).astype(np.int32))
-    heads, norms = empty_strips(len(slots), boxed, (head + 1) // 2), np.empty(len(slots), np.int32)
+    heads, norms = empty_strips(len(slots), boxed, (head + 3) // 4), np.empty(len(slots), np.int32)
     boxes = np.empty((len(slots) // 256, 2 * heads[0].shape[1]), np.int32)
-    implementation.seeding_strips(Q, slots, *heads, norms)
+    implementation.seeding_strips((Q + 128).astype(np.uint8), slots, *heads, norms)
     implementation.seeding_boxes(heads[0], boxes)
-    bounds = Q[slots], boxes, 1.0, 0.0
+    bounds = Q[slots], boxes, 1.0, 0.0, 1.0, 0.0
     k, chunks = min(n, 9), -(-len(slots) // kernels.SEEDING_CHUNK)
     reach = np.where(slots < 0, 0, 2**30).astype(np.int32)
     closest, potentials = np.full(n, np.inf, dtype), np.zeros(-(-n // kernels.SEEDING_PANEL))
@@ -341,7 +341,7 @@ def seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed):
 @given(st.integers(0, 2**31), dtypes, st.integers(1, 1500), columns, st.integers(1, 14), st.data())
 def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials, data):
     head = data.draw(st.integers(1, d))
-    boxed = data.draw(st.integers(0, (head + 1) // 2))
+    boxed = data.draw(st.integers(0, (head + 3) // 4))
 
     def steps(implementation):
         rng = np.random.default_rng(seed)
@@ -352,18 +352,37 @@ def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials, data):
 
 @every
 @quick
+@given(generators, dtypes, st.integers(1, 50), columns, st.integers(0, 70), st.data())
+def test_seeding_rounds_as_its_reference(name, rng, dtype, n, d, padding, data):
+    stored = data.draw(st.sampled_from([np.uint8, np.int16]))
+    size, scale = (
+        data.draw(st.sampled_from([1.0, 30.0, 200.0, 1e5])),
+        data.draw(st.sampled_from([0.5, 8.0])),
+    )
+    width = data.draw(st.integers(0, d + padding))
+    Y = (np.round(2 * size * rng.standard_normal((n, d))) / 2).astype(dtype)
+
+    def rounded(implementation):
+        Q = np.empty((n, width), stored)
+        return Q, implementation.seeding_round(Y, scale, Q)
+
+    assert_same(rounded(kernels.load(name)), rounded(reference))
+
+
+@every
+@quick
 @given(generators, st.integers(1, 400), st.integers(1, 6), st.integers(1, 50), st.data())
-def test_seeding_layouts_match_their_reference(name, rng, n, pairs, spread, data):
-    first_pairs = data.draw(st.integers(0, pairs))
-    Q = rng.integers(-spread, spread, (n, 2 * pairs)).astype(np.int16)
+def test_seeding_layouts_match_their_reference(name, rng, n, quads, spread, data):
+    firsts = data.draw(st.integers(0, quads))
+    Q = rng.integers(128 - spread, 128 + spread, (n, 4 * quads)).astype(np.uint8)
 
     def layout(implementation):
         slots = np.full(-(-n // 256) * 256, -1, np.int32)
         slots[:n] = np.arange(n)
-        implementation.seeding_order(Q, pairs, slots[:n])
-        strips, norms = empty_strips(len(slots), first_pairs, pairs), slots.copy()
+        implementation.seeding_order(Q, quads, slots[:n])
+        strips, norms = empty_strips(len(slots), firsts, quads), slots.copy()
         implementation.seeding_strips(Q, slots, *strips, norms)
-        boxes = np.empty((len(slots) // 256, 32 * first_pairs), np.int32)
+        boxes = np.empty((len(slots) // 256, 32 * firsts), np.int32)
         implementation.seeding_boxes(strips[0], boxes)
         return slots, *strips, norms, boxes
 

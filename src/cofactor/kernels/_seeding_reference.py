@@ -12,13 +12,15 @@ from cofactor.kernels._relay_reference import claimed
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int32]
-Coordinates: TypeAlias = NDArray[np.int16]
+Coordinates: TypeAlias = NDArray[np.uint8]
+Profiles: TypeAlias = NDArray[np.int16]
 
 SEEDING_STRIP = 16
 SEEDING_BLOCK = SEEDING_STRIP * SEEDING_STRIP
 SEEDING_CHUNK = 4 * SEEDING_BLOCK
 SEEDING_PANEL = 64
 NO_ROW = 1 << 30
+ZERO = 128
 
 
 def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
@@ -30,7 +32,7 @@ def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
 
     Parameters
     ----------
-    Q : int16 array of shape (n, w)
+    Q : uint8 array of shape (n, w)
     columns : int
         How many columns to look at.
     rows : int32 array
@@ -48,6 +50,33 @@ def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
     seeding_order(Q, columns, rows[middle:])
 
 
+def seeding_round(Y: Data, scale: float, Q: Coordinates | Profiles) -> float:
+    """Round the first coordinates times a scale to whole numbers, halves up.
+
+    What lies beyond the ends, ±127 in 8 bits and ±16,000 in 16, is brought there first. That never
+    moves rows apart, so bounds on distances hold all the same.
+
+    Parameters
+    ----------
+    Y : array of shape (n, w)
+    scale : float
+    Q : uint8 or int16 array of shape (n, v)
+        Written: the first v columns of ``Y``, and zeros where it has fewer; in
+        8 bits 128 stands for zero.
+
+    Returns
+    -------
+    float
+        The largest squared distance that rounding moves a row.
+    """
+    end, zero = (127, ZERO) if Q.dtype == np.uint8 else (16_000, 0)
+    Y = Y[:, : Q.shape[1]]
+    above = np.clip(Y * Y.dtype.type(scale), -end, end) + Y.dtype.type(end)
+    rounded = np.floor(above + Y.dtype.type(0.5))
+    Q[:, : Y.shape[1]], Q[:, Y.shape[1] :] = rounded - (end - zero), zero
+    return float(np.square(above - rounded).sum(axis=1).max(initial=0.0))
+
+
 def seeding_strips(
     Q: Coordinates, order: Integers, firsts: Integers, others: Integers, norms: Integers
 ) -> None:
@@ -55,20 +84,21 @@ def seeding_strips(
 
     Parameters
     ----------
-    Q : int16 array of shape (n, w)
+    Q : uint8 array of shape (n, w)
+        Whole numbers from -127 to 127, and 128 more.
     order : int32 array of shape (16 s,)
         The row in each slot; -1: none.
     firsts, others : int32 arrays of shape (s, p * 16) and (s, q * 16)
-        Written: ``firsts.reshape(s, p, 16)[i, l, j]`` holds columns 2l and 2l + 1 of the row in
+        Written: ``firsts.reshape(s, p, 16)[i, l, j]`` holds columns 4l to 4l + 3 of the row in
         slot ``16 i + j``, or of row 0 in empty slots; ``others`` holds the columns that follow.
     norms : int32 array of shape (16 s,)
         Written: squared norm of these columns, 2**30 in empty slots.
     """
     p, q = (strips.shape[1] // SEEDING_STRIP for strips in (firsts, others))
-    values = np.ascontiguousarray(Q[np.maximum(order, 0), : 2 * (p + q)])
-    pairs = values.view(np.int32).reshape(len(firsts), SEEDING_STRIP, p + q).transpose(0, 2, 1)
-    firsts[:], others[:] = pairs[:, :p].reshape(firsts.shape), pairs[:, p:].reshape(others.shape)
-    norms[:] = np.where(order < 0, NO_ROW, np.square(values, dtype=np.int32).sum(axis=1))
+    values = np.ascontiguousarray(Q[np.maximum(order, 0), : 4 * (p + q)])
+    quads = values.view(np.int32).reshape(len(firsts), SEEDING_STRIP, p + q).transpose(0, 2, 1)
+    firsts[:], others[:] = quads[:, :p].reshape(firsts.shape), quads[:, p:].reshape(others.shape)
+    norms[:] = np.where(order < 0, NO_ROW, np.square(values - np.int32(ZERO)).sum(axis=1))
 
 
 def seeding_boxes(strips: Integers, boxes: Integers) -> None:
@@ -80,12 +110,12 @@ def seeding_boxes(strips: Integers, boxes: Integers) -> None:
         As from `seeding_strips`.
     boxes : int32 array of shape (b, 2 * p * 16)
         Written: ``boxes.reshape(b, 2, p, 16)[i, :, l, j]`` holds the least and the largest
-        coordinates 2l and 2l + 1 of strip ``16 i + j``.
+        coordinates 4l to 4l + 3 of strip ``16 i + j``.
     """
-    n_boxes, pairs = len(boxes), boxes.shape[1] // (2 * SEEDING_STRIP)
-    values = strips.view(np.int16).reshape(len(strips), pairs, SEEDING_STRIP, 2)
+    n_boxes, quads = len(boxes), boxes.shape[1] // (2 * SEEDING_STRIP)
+    values = strips.view(np.uint8).reshape(len(strips), quads, SEEDING_STRIP, 4)
     ends = np.stack([values.min(axis=2), values.max(axis=2)], axis=1)
-    ends = ends.reshape(n_boxes, SEEDING_STRIP, 2, pairs, 2).transpose(0, 2, 3, 1, 4)
+    ends = ends.reshape(n_boxes, SEEDING_STRIP, 2, quads, 4).transpose(0, 2, 3, 1, 4)
     boxes[:] = np.ascontiguousarray(ends).view(np.int32).reshape(boxes.shape)
 
 
@@ -97,10 +127,12 @@ def seeding_steps(
     firsts: Integers,
     others: Integers,
     norms: Integers,
-    profiles: Coordinates,
+    profiles: Profiles,
     boxes: Integers,
     scale: float,
     slack: float,
+    fineness: float,
+    fine_slack: float,
     closest: Data,
     potentials: Floats,
     reach: Integers,
@@ -123,8 +155,9 @@ def seeding_steps(
     are 0.
 
     A pair of row n and candidate c need not be measured if heads, the first columns of whole
-    numbers q, or profiles, all columns, say ``|q_n - q_c|**2 > (scale * sqrt(D_n) + slack)**2``;
-    nor if no point of the box of the strip of n is within the reach of one of its rows. The caller
+    numbers q, say ``|q_n - q_c| > scale * sqrt(D_n) + slack``; nor if profiles p, all columns, say
+    ``|p_n - p_c| > fineness * (scale * sqrt(D_n) + slack) + fine_slack``; nor if no point of the
+    box of the strip of n is within the reach of one of its rows. The caller
     gives coordinates that exclude no row that is closer to c than ``sqrt(D_n)``. What rows are
     measured is not part of the specification.
 
@@ -138,15 +171,17 @@ def seeding_steps(
     places : int32 array of shape (n,)
         The slot of each row.
     firsts, others, norms : int32 arrays of shape (16 b, p * 16), (16 b, q * 16) and (256 b,)
-        Heads as from `seeding_strips`, coordinates at most 16,000; norm -800,000,000 for rows
-        without head, which are always measured.
+        Heads as from `seeding_strips`, their norms at most 16,000 squared; norm -800,000,000 for
+        rows without head, which are always measured and whose coordinates are all 128.
     profiles : int16 array of shape (256 b, w)
         All columns of the row in each slot, w a multiple of 32; or of shape (0, 0): no more than
         heads.
     boxes : int32 array of shape (b, 2 * p * 16)
         As from `seeding_boxes` for ``firsts``; p may be 0.
     scale, slack : float
-        Rows at a distance r have coordinates at most ``scale * r + slack`` apart.
+        Rows at a distance r have heads at most ``scale * r + slack`` apart,
+    fineness, fine_slack : float
+        and profiles at most ``fineness * (scale * r + slack) + fine_slack``.
     closest, potentials : array as X, float64 array of shape (n,) and (ceil(n / 64),)
         Updated: D_n, infinite at first, and the sums of ``w_n D_n`` of each 64 rows.
     reach, strip_reach : int32 arrays of shape (256 b,) and (16 b,)

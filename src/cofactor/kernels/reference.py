@@ -61,6 +61,7 @@ from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
     seeding_boxes,
     seeding_order,
+    seeding_round,
     seeding_steps,
     seeding_strips,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "scaled_top",
     "seeding_boxes",
     "seeding_order",
+    "seeding_round",
     "seeding_steps",
     "seeding_strips",
     "soft_assign",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,16 @@ SAMPLE_ENTRIES = 1 << 22
 LENGTHS = (8, 12, 16, 24, 32, 48)
 PROFILE = 64  # coordinates that pairs are judged by before they are measured,
 PROFILE_STEP = 32  # and of what number these are multiples
+QUAD = 4  # coordinates that lie side by side
+EXTENT_ROWS, EXTENT_COLUMNS = 64, 64
+END = 127  # of the coordinates of heads
+MOVED = 0.7  # steps, times the square root of their number, that rounding moves two rows
+INSIDE = 0.95  # share of the rows none of whose coordinates is cut off
 ROOM, ROOM_TAKEN = 1.15, 32  # bytes a row, in those of the data, and how many of them are taken
 POWER_STEPS = 2
-JUDGING = 1000  # what a pair costs that heads do not exclude, in products of heads,
-MEASURING = 1600  # and one that profiles do not exclude either,
-MEASURING_COLUMN = 8  # and what each column adds to that
+JUDGING = 2000  # what a pair costs that heads do not exclude, in products of heads,
+MEASURING = 3200  # and one that profiles do not exclude either,
+MEASURING_COLUMN = 16  # and what each column adds to that
 BOXED, OPEN = 8, 4.0  # a box is within reach OPEN times as often as a row by so many coordinates
 JUDGES, JUDGED_SEEDS, JUDGED_CANDIDATES = 512, 4096, 64
 SMALL = 1 << 22  # products of rows and seeds, below which nothing is worth preparing
@@ -35,11 +40,14 @@ class HeadMap:
         V, those of most variance first; None keeps all coordinates as they are.
     length : int
         How many of the coordinates make a head.
+    extent : float
+        Most rows have no larger coordinate.
     """
 
     reference: Array
     directions: Floats | None
     length: int
+    extent: float
 
     def __call__(self, rows: Array, scale: float, columns: int) -> Array:
         """Return the first coordinates of rows times a scale, shape (n, columns)."""
@@ -50,10 +58,14 @@ class HeadMap:
         return product
 
     @property
+    def padded_length(self) -> int:
+        """Number of coordinates of a head and of zeros that fill them up for the kernels."""
+        return -(-self.length // QUAD) * QUAD
+
+    @property
     def padded_width(self) -> int:
         """Number of coordinates and of zeros that fill them up for the kernels."""
-        step = 2 if self.length == self.width else PROFILE_STEP
-        return -(-self.width // step) * step
+        return -(-self.width // PROFILE_STEP) * PROFILE_STEP
 
     @property
     def width(self) -> int:
@@ -76,17 +88,33 @@ def head_map(X: Array, k: int) -> HeadMap:
     sample = X if count == n else X[np.arange(count) * n // count]
     reference = sample.mean(axis=0, dtype=np.float64).astype(X.dtype)
     if d <= LENGTHS[0] or (n * k * d <= SMALL and d <= PROFILE):
-        return HeadMap(reference, None, d)
+        return _with_extent(sample, reference, None, d)
     if n * k * d <= SMALL:
-        return HeadMap(reference, _longest_axes(sample), PROFILE)
+        return _with_extent(sample, reference, _longest_axes(sample), PROFILE)
     centred = sample - reference
     centred /= np.abs(centred).max() or 1.0  # squares neither overflow nor vanish
     directions = _principal(centred)
     costs = _costs(centred, k, directions, X.itemsize * d)
     length = min(costs, key=costs.__getitem__)
     if costs[length] < d:
-        return HeadMap(reference, directions, length)
-    return HeadMap(reference, None, d)
+        return _with_extent(sample, reference, directions, length)
+    return _with_extent(sample, reference, None, d)
+
+
+def _with_extent(
+    sample: Array, reference: Array, directions: Floats | None, length: int
+) -> HeadMap:
+    """Return a head map, and how large the coordinates of most rows of a sample are."""
+    head = HeadMap(reference, directions, length, 0.0)
+    few = sample[:: 1 + len(sample) // EXTENT_ROWS]
+    return replace(head, extent=_extent(head(few, 1.0, EXTENT_COLUMNS)))
+
+
+def _extent(coordinates: Array) -> float:
+    """Return what the largest coordinates of most rows are below."""
+    largest = np.abs(coordinates).max(axis=1)
+    most = int(INSIDE * (len(largest) - 1))
+    return float(np.partition(largest, most)[most])
 
 
 def _longest_axes(sample: Array) -> Floats:
@@ -129,14 +157,16 @@ def _costs(sample: Array, k: int, directions: Floats, row_bytes: int) -> dict[in
     candidates = judges[np.searchsorted(closest.cumsum(), closest.sum() * shares)]
     judged, offered = (rows @ directions.astype(rows.dtype) for rows in (judges, candidates))
 
-    def left(length: int) -> float:
+    def left(length: int, step: float = 0.0) -> float:
+        reach = np.sqrt(closest) + MOVED * np.sqrt(length) * step
         bounds = _squares(judged[:, :length], offered[:, :length])
-        return float((bounds < closest[:, None]).mean())
+        return float((bounds < np.square(reach)[:, None]).mean())
 
+    step = _extent(judged) / END
     measuring = left(width) * (MEASURING + MEASURING_COLUMN * d)
-    boxes = min(1.0, OPEN * left(BOXED))
+    boxes = min(1.0, OPEN * left(BOXED, step))
     costs = {
-        length: boxes * length + left(length) * JUDGING + measuring
+        length: boxes * length + left(length, step) * JUDGING + measuring
         for length in LENGTHS
         if length < width and _fits(length, width, row_bytes)
     }
@@ -144,9 +174,9 @@ def _costs(sample: Array, k: int, directions: Floats, row_bytes: int) -> dict[in
 
 
 def _fits(length: int, width: int, row_bytes: int) -> bool:
-    """Return whether heads and profiles of 16 bits take no more memory than there is."""
+    """Return whether heads of 8 and profiles of 16 bits take no more memory than there is."""
     padded = -(-width // PROFILE_STEP) * PROFILE_STEP
-    return 2 * (length + padded) + ROOM_TAKEN <= ROOM * row_bytes
+    return length + 2 * padded + ROOM_TAKEN <= ROOM * row_bytes
 
 
 def _squares(a: Array, b: Array) -> Array:

@@ -1,14 +1,16 @@
 """Greedy seeding of dense rows, of which only those that lower bounds cannot exclude are measured.
 
-Coordinates are rounded to whole numbers q in units of ``1/s``, which moves each row by at most
-``√w/2``. So rows closer than ``√D_n`` have ``‖q_n − q_c‖ < s√D_n + √w``: this is a row's reach.
+Coordinates, in units of ``1/s``, are brought to ±127, which moves no rows apart, and rounded to
+whole numbers q, which moves none by more than some ``δ``, about ``√(w/12)``. So rows closer than
+``√D_n`` have ``‖q_n − q_c‖ < s√D_n + 2δ``: this is a row's reach. Heads have 8 bits; profiles,
+which are looked at for fewer pairs, 16.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,45 +26,64 @@ from cofactor.kernels import (
     SEEDING_PANEL,
     SEEDING_STRIP,
 )
-from cofactor.start.heads import SAMPLE_ROWS, HeadMap, head_map
+from cofactor.start.heads import END, QUAD, SAMPLE_ROWS, HeadMap, head_map
 
 Integers = NDArray[np.int32]
 
-LARGEST = 16_000  # coordinate of a head
+LARGEST = 16_000  # norm of a row's coordinates
 EVERYTHING = 1 << 30  # a reach that no pair of heads exceeds
 NO_HEAD = -800_000_000  # norm of a row that is always measured
 FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
-ORDERING, BOXED = 8, 8  # coordinates that rows are ordered by; pairs of them that make a box
+ORDERING, BOXED = 8, 4  # coordinates that rows are ordered by; quads of them that make a box
+
 ROUNDED_ROWS = 1024  # whole blocks
 TINY = 1 << 13  # entries times seeds, below which rows are measured sooner than bounded
 WORK_PER_CALL = 1 << 32  # products of heads between two looks at the clock
 
 
+class Reaches(NamedTuple):
+    """How far apart rows have coordinates.
+
+    Attributes
+    ----------
+    scale, slack : float
+        Rows at a distance δ have heads at most ``scale δ + slack`` apart,
+    fineness, fine_slack : float
+        and profiles at most ``fineness (scale δ + slack) + fine_slack``.
+    """
+
+    scale: float
+    slack: float
+    fineness: float
+    fine_slack: float
+
+
+NO_REACHES = Reaches(1.0, 0.0, 1.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Grid:
-    """Coordinates of the rows in whole numbers.
+    """Coordinates of the rows in whole numbers of 8 bits, and of 16.
 
     Attributes
     ----------
     X : ndarray of shape (n, d)
     head : HeadMap
     is_far : ndarray of shape (n,), bool
-        Rows too far away, whose coordinates are zeros.
-    unit, scale, slack : float
-        Coordinates are multiplied by ``unit``; those of rows at a distance δ are at most
-        ``scale δ + slack`` apart.
+        Rows too far away, whose coordinates count as zeros.
+    unit, fine_unit : float
+        Coordinates are multiplied by these in 8 and in 16 bits.
     """
 
     X: Array
     head: HeadMap
     is_far: NDArray[np.bool_]
     unit: float
-    scale: float
-    slack: float
+    fine_unit: float
 
     @classmethod
     def of(cls, X: Array, head: HeadMap, engine: Engine) -> Self:
-        """Choose a unit for which the coordinates of almost all rows have 16 bits.
+        """Choose units in which the coordinates of most rows have 8 bits, or 16.
 
         Raises
         ------
@@ -72,32 +93,49 @@ class Grid:
         norms = _norms(X, head.reference, engine)
         _check_range(norms, X.dtype)
         radius = _radius(norms)
-        unit = LARGEST / radius if radius > 0 else 1.0
-        rounding = 4.0 * (X.shape[1] + 16) * np.finfo(X.dtype).eps
-        slack = np.sqrt(head.width) * (1.0 + LARGEST * rounding) + 1.0
-        return cls(X, head, norms > radius**2, unit, unit * (1.0 + rounding), slack)
+        fine_unit = LARGEST / radius if radius > 0 else 1.0
+        unit = min(fine_unit, END / head.extent) if head.extent > 0 else fine_unit
+        return cls(X, head, norms > radius**2, unit, fine_unit)
 
-    def __call__(self, rows: Any, columns: int) -> Array:
-        """Return the first coordinates of some rows, of shape (r, columns), in whole numbers."""
+    def coordinates(self, rows: Any, columns: int) -> Array:
+        """Return the first coordinates of some rows, shape (r, columns), times the unit."""
         y = self.head(self.X[rows], self.unit, columns)
         y[self.is_far[rows]] = 0.0
-        return np.rint(y, out=y)
+        return y
 
-    def padded(self, rows: Any) -> Array:
-        """Return all coordinates of some rows, and zeros at the end, of 16 bits."""
-        q = np.zeros((len(rows), self.head.padded_width), dtype=np.int16)
-        q[:, : self.head.width] = self(rows, self.head.width)
-        return q
-
-    def first(self, columns: int, engine: Engine) -> Array:
-        """Return so many coordinates of all rows, of shape (n, columns), of 16 bits."""
-        q = np.empty((len(self.X), columns), dtype=np.int16)
+    def first(self, columns: int, engine: Engine) -> NDArray[np.uint8]:
+        """Return so many coordinates of all rows, of shape (n, columns)."""
+        q = np.empty((len(self.X), columns), dtype=np.uint8)
 
         def fill(rows: slice) -> None:
-            q[rows] = self(rows, columns)
+            kernels.seeding_round(self.coordinates(rows, columns), 1.0, q[rows])
 
         engine.map(fill, _parts(len(q), ROUNDED_ROWS))
         return q
+
+    @property
+    def fineness(self) -> float:
+        """How many units of 16 bits make one of 8."""
+        return self.fine_unit / self.unit
+
+    def reaches(self, moved: float, moved_finely: float) -> Reaches:
+        """Return how far apart rows have coordinates.
+
+        Parameters
+        ----------
+        moved, moved_finely : float
+            The largest squared distances that rounding moves a row.
+        """
+        rounding = 4.0 * (self.X.shape[1] + 16) * np.finfo(self.X.dtype).eps
+        products = np.sqrt(self.head.width) * LARGEST * rounding + 1e-3  # in fine units
+        slack = 2.0 * np.sqrt(moved) * (1.0 + rounding) + products / self.fineness
+        fine_slack = 2.0 * np.sqrt(moved_finely) * (1.0 + rounding) + products
+        return Reaches(
+            self.unit * (1.0 + rounding),
+            slack,
+            self.fineness * (1.0 + rounding),
+            fine_slack - self.fineness * slack,
+        )
 
 
 @dataclass(frozen=True)
@@ -128,26 +166,26 @@ class Layout:
     boxes: Integers
 
     @classmethod
-    def of(cls, grid: Grid, engine: Engine) -> Self:
-        """Pack the rounded coordinates of all rows."""
+    def of(cls, grid: Grid, engine: Engine) -> tuple[Self, Reaches]:
+        """Pack the rounded coordinates of all rows, and say how far apart they may be."""
         head, order = grid.head, _order(grid, engine)
         places = np.empty(len(grid.X), dtype=np.int32)
         places[order[: len(places)]] = np.arange(len(places), dtype=np.int32)
-        n_slots, n_blocks, pairs = len(order), len(order) // SEEDING_BLOCK, -(-head.length // 2)
-        firsts = 0 if head.directions is None else min(BOXED, pairs)
+        n_slots, n_blocks, quads = len(order), len(order) // SEEDING_BLOCK, -(-head.length // QUAD)
+        firsts = 0 if head.directions is None else min(BOXED, quads)
         columns = 0 if head.length == head.width else head.padded_width
         layout = cls(
             order,
             places,
             np.empty((n_blocks * SEEDING_STRIP, firsts * SEEDING_STRIP), dtype=np.int32),
-            np.empty((n_blocks * SEEDING_STRIP, (pairs - firsts) * SEEDING_STRIP), dtype=np.int32),
+            np.empty((n_blocks * SEEDING_STRIP, (quads - firsts) * SEEDING_STRIP), dtype=np.int32),
             np.empty(n_slots, dtype=np.int32),
             np.empty((n_slots if columns else 0, columns), dtype=np.int16),
             np.empty((n_blocks, 2 * SEEDING_STRIP * firsts), dtype=np.int32),
         )
-        engine.map(partial(layout._pack, grid), _parts(n_slots, ROUNDED_ROWS))
+        moved = engine.map(partial(layout._pack, grid), _parts(n_slots, ROUNDED_ROWS))
         kernels.seeding_boxes(layout.firsts, layout.boxes)
-        return layout
+        return layout, grid.reaches(*np.max(moved, axis=0))
 
     @classmethod
     def bare(cls, n_rows: int) -> Self:
@@ -159,16 +197,25 @@ class Layout:
         profiles = np.empty((0, 0), dtype=np.int16)
         return cls(order, places, nothing, nothing, norms, profiles, nothing[:n_blocks])
 
-    def _pack(self, grid: Grid, slots: slice) -> None:
-        """Write the coordinates of the rows in some slots, whole blocks of them."""
-        rows = self.order[slots]
-        q, norms = grid.padded(rows), self.norms[slots]
+    def _pack(self, grid: Grid, slots: slice) -> tuple[float, float]:
+        """Write the coordinates of the rows in some slots, whole blocks of them.
+
+        Returns
+        -------
+        moved, moved_finely : float
+            The largest squared distances that rounding to 8 and to 16 bits moves a row.
+        """
+        rows, norms = self.order[slots], self.norms[slots]
+        y = grid.coordinates(rows, grid.head.width)
+        q = np.empty((len(rows), grid.head.padded_length), dtype=np.uint8)
+        moved = kernels.seeding_round(y, 1.0, q)
         here = np.where(rows < 0, -1, np.arange(len(rows), dtype=np.int32))
         strips = slice(slots.start // SEEDING_STRIP, slots.stop // SEEDING_STRIP)
         kernels.seeding_strips(q, here, self.firsts[strips], self.others[strips], norms)
         norms[grid.is_far[rows] & (rows >= 0)] = NO_HEAD
-        if len(self.profiles):
-            self.profiles[slots] = q
+        if not len(self.profiles):
+            return moved, 0.0
+        return moved, kernels.seeding_round(y, grid.fineness, self.profiles[slots])
 
 
 @dataclass(frozen=True)
@@ -181,16 +228,14 @@ class ScreenedRows:
         C-contiguous.
     weights : ndarray of shape (n,)
     layout : Layout
-    scale, slack : float
-        See :class:`Grid`.
+    reaches : Reaches
     engine : Engine
     """
 
     X: Array
     weights: Floats
     layout: Layout
-    scale: float
-    slack: float
+    reaches: Reaches
     engine: Engine
 
     @classmethod
@@ -205,9 +250,9 @@ class ScreenedRows:
         X = _enlarged(X)
         if X.size * k <= TINY:
             _check_range(_norms(X, X[0], engine), X.dtype)
-            return cls(X, weights, Layout.bare(len(X)), 1.0, 0.0, engine)
+            return cls(X, weights, Layout.bare(len(X)), NO_REACHES, engine)
         grid = Grid.of(X, head_map(X, k), engine)
-        return cls(X, weights, Layout.of(grid, engine), grid.scale, grid.slack, engine)
+        return cls(X, weights, *Layout.of(grid, engine), engine)
 
     def greedy(self, first: int, uniforms: Floats) -> Integers:
         """Return the rows that greedy k-means++ chooses.
@@ -230,10 +275,9 @@ class ScreenedRows:
         steps = partial(
             kernels.seeding_steps,
             **vars(self.layout),
+            **self.reaches._asdict(),
             X=self.X,
             weights=self.weights,
-            scale=self.scale,
-            slack=self.slack,
             uniforms=uniforms,
             chosen=chosen,
             **_untouched(self.layout, self.X.dtype),
