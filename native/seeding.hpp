@@ -6,6 +6,7 @@
 // the winner's distances are needed again, so all are forgotten and the winner's measured anew.
 #pragma once
 
+#include "across.hpp"
 #include "relay.hpp"
 #include "seeding_screen.hpp"
 
@@ -17,9 +18,9 @@ constexpr size_t word_slots = 64;
 constexpr size_t chunk_words = chunk_slots / word_slots;
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
 
-// |x - y|^2 in the precision of the data; never inlined, so that it rounds the same everywhere.
+// The squares of x - y, to be added up across; the last columns are filled up with zeros.
 template <class T>
-[[gnu::noinline]] double row_distance(const T* x, const T* y, size_t d) {
+COFACTOR_INLINE Vec<T> squared_gaps(const T* x, const T* y, size_t d) {
     Vec<T> even{}, odd{};
     size_t l = 0;
     for (; l + 2 * lanes<T> <= d; l += 2 * lanes<T>) {
@@ -28,9 +29,21 @@ template <class T>
         even += a * a;
         odd += b * b;
     }
-    T rest = 0;
-    for (; l < d; ++l) rest += (x[l] - y[l]) * (x[l] - y[l]);
-    return sum<T>(even + odd) + static_cast<double>(rest);
+    for (; l < d; l += lanes<T>) {
+        const Vec<T> a = load_some(x + l, d - l) - load_some(y + l, d - l);
+        even += a * a;
+    }
+    return even + odd;
+}
+
+// |x_i - y_i|^2 of as many pairs as there are lanes, in the precision of the data; never inlined,
+// so that it rounds the same everywhere, as it does in every lane.
+template <class T>
+[[gnu::noinline]] Vec<T> row_distances(const T* const (&x)[lanes<T>], const T* const (&y)[lanes<T>],
+                                       size_t d) {
+    Vec<T> gaps[lanes<T>];
+    for (size_t i = 0; i < lanes<T>; ++i) gaps[i] = squared_gaps(x[i], y[i], d);
+    return sums_across<T>(gaps);
 }
 
 // A row that may be closer to a candidate.
@@ -189,9 +202,11 @@ private:
         return static_cast<size_t>(rows_.order[slot]);
     }
 
-    COFACTOR_INLINE const T* row_at(size_t slot) const {
-        return rows_.X.data + row_in(slot) * rows_.X.columns;
+    COFACTOR_INLINE const T* row_of(Label row) const {
+        return rows_.X.data + static_cast<size_t>(row) * rows_.X.columns;
     }
+
+    COFACTOR_INLINE const T* row_at(size_t slot) const { return row_of(rows_.order[slot]); }
 
     COFACTOR_INLINE const std::int16_t* profile(size_t slot) const {
         return rows_.profiles.data + slot * rows_.profiles.columns;
@@ -245,20 +260,27 @@ private:
         return finds_.found + (piece * trials_ + q) * chunk_words;
     }
 
-    COFACTOR_INLINE T distance(size_t row, Label candidate) const {
-        const size_t d = rows_.X.columns;
-        return static_cast<T>(row_distance(
-            rows_.X.data + row * d, rows_.X.data + static_cast<size_t>(candidate) * d, d));
-    }
-
     // Mark the rows that a candidate is closer to, and add up what they would gain.
     void measure(size_t piece, size_t count) {
-        for (size_t i = 0; i < count; ++i) {
-            const size_t row = row_in(hits_[i].slot), q = hits_[i].candidate;
-            const double gain = static_cast<double>(state_.closest[row]) -
-                                static_cast<double>(distance(row, finds_.candidates[q]));
+        for (size_t i = 0; i < count; i += lanes<T>)
+            measure(piece, hits_ + i, smaller(count - i, lanes<T>));
+    }
+
+    // The same for up to as many pairs as there are lanes.
+    COFACTOR_INLINE void measure(size_t piece, const Hit* hits, size_t count) {
+        const T *rows[lanes<T>], *points[lanes<T>];
+        for (size_t j = 0; j < lanes<T>; ++j) {
+            const Hit hit = hits[smaller(j, count - 1)];
+            rows[j] = row_at(hit.slot);
+            points[j] = row_of(finds_.candidates[hit.candidate]);
+        }
+        const Vec<T> distances = row_distances<T>(rows, points, rows_.X.columns);
+        for (size_t j = 0; j < count; ++j) {
+            const size_t row = row_in(hits[j].slot), q = hits[j].candidate;
+            const double gain =
+                static_cast<double>(state_.closest[row]) - static_cast<double>(distances[j]);
             if (!(gain > 0)) continue;
-            const size_t at = hits_[i].slot % chunk_slots;
+            const size_t at = hits[j].slot % chunk_slots;
             marks(piece, q)[at / word_slots] |= std::uint64_t{1} << at % word_slots;
             finds_.gains[piece * trials_ + q] += rows_.weights[row] * gain;
         }
@@ -292,18 +314,32 @@ private:
 
     // Bring the rows of some of the slots from `first` on up to date.
     void take(size_t first, std::uint64_t bits, Label seed) {
-        for_each_bit(bits, [=](size_t at) { prefetch(row_at(first + at), rows_.X.columns); });
-        for_each_bit(bits, [=](size_t at) { take(first + at, seed); });
+        size_t slots[word_slots], count = 0;
+        for_each_bit(bits, [&](size_t at) {
+            slots[count++] = first + at;
+            prefetch(row_at(first + at), rows_.X.columns);
+        });
+        for (size_t i = 0; i < count; i += lanes<T>)
+            take(slots + i, smaller(count - i, lanes<T>), seed);
         for (size_t s = 0; s < word_slots / strip_slots; ++s)
             if (bits >> s * strip_slots & 0xffff) limit_strip(first / strip_slots + s);
     }
 
-    COFACTOR_INLINE void take(size_t slot, Label seed) {
-        const size_t row = row_in(slot);
-        state_.closest[row] = distance(row, seed);
-        touch(row / panel_rows);
-        if (rows_.norms[slot] != no_head)
-            state_.reach[slot] = reach(static_cast<double>(state_.closest[row]));
+    // The same for up to as many slots as there are lanes.
+    COFACTOR_INLINE void take(const size_t* slots, size_t count, Label seed) {
+        const T *rows[lanes<T>], *points[lanes<T>];
+        for (size_t j = 0; j < lanes<T>; ++j) {
+            rows[j] = row_at(slots[smaller(j, count - 1)]);
+            points[j] = row_of(seed);
+        }
+        const Vec<T> distances = row_distances<T>(rows, points, rows_.X.columns);
+        for (size_t j = 0; j < count; ++j) {
+            const size_t row = row_in(slots[j]);
+            state_.closest[row] = distances[j];
+            touch(row / panel_rows);
+            if (rows_.norms[slots[j]] != no_head)
+                state_.reach[slots[j]] = reach(static_cast<double>(distances[j]));
+        }
     }
 
     // Note that the potential of a panel has to be added up again, and fetch what that takes.

@@ -72,6 +72,15 @@ COFACTOR_INLINE Vec<T> load(const T* at) {
     return value;
 }
 
+// The first numbers, at most a vector of them, and zeros.
+template <class T>
+COFACTOR_INLINE Vec<T> load_some(const T* at, size_t count) {
+    if (count >= lanes<T>) return load(at);
+    Vec<T> value{};
+    __builtin_memcpy(&value, at, count * sizeof(T));
+    return value;
+}
+
 template <class T>
 COFACTOR_INLINE void store(T* at, Vec<T> value) {
     __builtin_memcpy(at, &value, sizeof value);
