@@ -31,6 +31,14 @@ struct Task {
     PoissonCodes<T> out;
 };
 
+// Offsets of the stored entries; none: zero.
+template <class T>
+const T* offsets_of(const Array1<const T>& offsets, size_t stored) {
+    if (!offsets.size()) return nullptr;
+    expect("offsets", offsets, {stored});
+    return offsets.data();
+}
+
 template <class T>
 PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
                            double tolerance) {
@@ -45,29 +53,31 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Of = Task<T>;
     module.def(
         "poisson_multiplicative_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
-                   typename Of::Totals totals, typename Of::Weights weights,
-                   typename Of::Codes codes, double l1, double l2, double floor,
+        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets,
+                   typename Of::Columns columns, typename Of::Totals totals,
+                   typename Of::Weights weights, typename Of::Codes codes, double l1, double l2, double floor,
                    typename Of::Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
-            kernels.poisson_multiplicative(X, task.model, task.out);
+            kernels.poisson_multiplicative(X, offsets_of<T>(offsets, data.size()), task.model,
+                                           task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
-        named("weights"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
+        named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
+        named("totals"), named("weights"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
         named("loss"), Unlocked());
     module.def(
         "poisson_coordinate_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
-                   typename Of::Totals totals, typename Of::Weights weights,
-                   typename Of::Codes codes, size_t sweeps, double l1, double l2, double floor,
+        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets,
+                   typename Of::Columns columns, typename Of::Totals totals,
+                   typename Of::Weights weights, typename Of::Codes codes, size_t sweeps, double l1, double l2, double floor,
                    typename Of::Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
-            kernels.poisson_coordinate(X, task.model, sweeps, task.out);
+            kernels.poisson_coordinate(X, offsets_of<T>(offsets, data.size()), task.model, sweeps,
+                                       task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
-        named("weights"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
+        named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
+        named("totals"), named("weights"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
         nb::arg("floor"), named("loss"), Unlocked());
     module.def(
         "poisson_newton_csr",

@@ -9,24 +9,28 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr size_t count_step = lanes<T> < 4 ? 4 : lanes<T>;
 
-// The counts of a row and their columns.
+// The counts of a row, their columns, and what their fitted values are beside the codes' share.
 template <class T>
 struct CountRow {
     Label* columns;
     T* counts;
+    T* offsets;
     size_t size;
 };
 
+// A row of `size` counts whose last vector is filled up; offsets beyond it may be anything.
 template <class T>
-COFACTOR_INLINE CountRow<T> filled_up(Label* columns, T* counts, size_t size) {
-    const size_t whole = round_up(size, count_step<T>);
-    for (size_t p = size; p < whole; ++p) columns[p] = 0, counts[p] = 0;
-    return {columns, counts, whole};
+COFACTOR_INLINE CountRow<T> filled_up(CountRow<T> row, size_t size) {
+    row.size = round_up(size, count_step<T>);
+    for (size_t p = size; p < row.size; ++p) row.columns[p] = 0, row.counts[p] = 0;
+    return row;
 }
 
+// Offsets are stored like the counts; null where all are zero.
 template <class T, class I>
 struct SparseCounts {
     Csr<T, I> X;
+    const T* offsets = nullptr;
 
     size_t rows() const { return X.rows; }
 
@@ -37,16 +41,17 @@ struct SparseCounts {
         return static_cast<size_t>(longest);
     }
 
-    CountRow<T> take(size_t n, Label* columns, T* counts) const {
+    CountRow<T> take(size_t n, CountRow<T> to) const {
         const size_t begin = static_cast<size_t>(X.indptr[n]);
         const size_t size = static_cast<size_t>(X.indptr[n + 1]) - begin;
-        for (size_t p = 0; p < size; ++p) columns[p] = static_cast<Label>(X.indices[begin + p]);
-        __builtin_memcpy(counts, X.data + begin, size * sizeof(T));
-        return filled_up(columns, counts, size);
+        for (size_t p = 0; p < size; ++p) to.columns[p] = static_cast<Label>(X.indices[begin + p]);
+        __builtin_memcpy(to.counts, X.data + begin, size * sizeof(T));
+        if (offsets) __builtin_memcpy(to.offsets, offsets + begin, size * sizeof(T));
+        return filled_up(to, size);
     }
 };
 
-// Entries of zero are left out.
+// Entries of zero are left out; there are no offsets.
 template <class T>
 struct DenseCounts {
     Matrix<const T> X;
@@ -54,15 +59,15 @@ struct DenseCounts {
     size_t rows() const { return X.rows; }
     size_t longest() const { return X.columns; }
 
-    CountRow<T> take(size_t n, Label* columns, T* counts) const {
+    CountRow<T> take(size_t n, CountRow<T> to) const {
         const T* const x = X.data + n * X.columns;
         size_t size = 0;
         for (size_t j = 0; j < X.columns; ++j) {
-            columns[size] = static_cast<Label>(j);
-            counts[size] = x[j];
+            to.columns[size] = static_cast<Label>(j);
+            to.counts[size] = x[j];
             size += x[j] > 0;
         }
-        return filled_up(columns, counts, size);
+        return filled_up(to, size);
     }
 };
 
@@ -72,14 +77,19 @@ class CountShelf {
 public:
     template <class Counts>
     CountShelf(const Counts& X, size_t rows)
-        : size_(rows * round_up(X.longest() + 1, count_step<T>)), columns_(size_), counts_(size_) {}
+        : size_(rows * round_up(X.longest() + 1, count_step<T>)),
+          columns_(size_),
+          counts_(size_),
+          offsets_(size_) {
+        __builtin_memset(offsets_, 0, size_ * sizeof(T));
+    }
 
     size_t size() const { return size_; }
 
     // Take row n to a place; weights of columns, unless null, multiply their counts.
     template <class Counts>
     COFACTOR_INLINE CountRow<T> take(const Counts& X, const T* weights, size_t n, size_t place) {
-        const CountRow<T> row = X.take(n, columns_ + place, counts_ + place);
+        const CountRow<T> row = X.take(n, {columns_ + place, counts_ + place, offsets_ + place, 0});
         if (weights)
             for (size_t p = 0; p < row.size; ++p) row.counts[p] *= weights[row.columns[p]];
         return row;
@@ -88,7 +98,7 @@ public:
 private:
     const size_t size_;
     const Scratch<Label> columns_;
-    const Scratch<T> counts_;
+    const Scratch<T> counts_, offsets_;
 };
 
 template <class T>

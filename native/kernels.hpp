@@ -386,9 +386,10 @@ struct SparseKernels {
     void (*weighted_sums)(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums);
     void (*weighted_squares)(Csr<T, I> X, Membership members, Matrix<double> squares);
     void (*squared_norms)(Csr<T, I> X, double* out);
-    void (*poisson_multiplicative)(Csr<T, I> X, PoissonModel<T> model, PoissonCodes<T> out);
-    void (*poisson_coordinate)(Csr<T, I> X, PoissonModel<T> model, size_t sweeps,
-                               PoissonCodes<T> out);
+    void (*poisson_multiplicative)(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
+                                   PoissonCodes<T> out);
+    void (*poisson_coordinate)(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
+                               size_t sweeps, PoissonCodes<T> out);
     void (*poisson_newton)(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
                            PoissonCodes<T> out);
     void (*products)(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out);

@@ -86,7 +86,7 @@ private:
 
     void fit(const T* z) {
         for (size_t p = 0; p < row_.size; p += lanes<T>) {
-            Vec<T> fitted{};
+            Vec<T> fitted = load(row_.offsets + p);
             for (size_t c = 0; c < k_; ++c) fitted += z[c] * load(component(c) + p);
             store<T>(fitted_ + p, fitted);
         }
@@ -222,8 +222,9 @@ void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCod
 }
 
 template <class T, class I>
-void poisson_multiplicative_csr(Csr<T, I> X, PoissonModel<T> model, PoissonCodes<T> out) {
-    multiplicative_rows(SparseCounts<T, I>{X}, model, out);
+void poisson_multiplicative_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
+                                PoissonCodes<T> out) {
+    multiplicative_rows(SparseCounts<T, I>{X, offsets}, model, out);
 }
 
 template <class T>
@@ -233,9 +234,9 @@ void poisson_coordinate(Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
 }
 
 template <class T, class I>
-void poisson_coordinate_csr(Csr<T, I> X, PoissonModel<T> model, size_t sweeps,
+void poisson_coordinate_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model, size_t sweeps,
                             PoissonCodes<T> out) {
-    coordinate_rows(SparseCounts<T, I>{X}, model, sweeps, out);
+    coordinate_rows(SparseCounts<T, I>{X, offsets}, model, sweeps, out);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

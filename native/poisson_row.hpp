@@ -164,7 +164,8 @@ struct RowPasses {
         for (size_t p = 0; p < row.size; p += lanes<T>) {
             Vec<T> products[lanes<T>] = {};
             tile.multiply(row.columns + p, code, products);
-            const Vec<T> fitted = sums_across<T>(products), x = load(row.counts + p);
+            const Vec<T> fitted = sums_across<T>(products) + load(row.offsets + p);
+            const Vec<T> x = load(row.counts + p);
             likelihood.add(x, fitted);
             divide<T>(x, fitted, rates, out.bends ? out.bends + p : nullptr);
             tile.template add<chains>(row.columns + p, rates, sums);
@@ -186,7 +187,8 @@ struct RowPasses {
         for (size_t p = 0; p < row.size; p += lanes<T>) {
             Vec<T> products[lanes<T>] = {};
             tile.multiply(row.columns + p, code, products);
-            likelihood.add(load(row.counts + p), sums_across<T>(products));
+            const Vec<T> fitted = sums_across<T>(products) + load(row.offsets + p);
+            likelihood.add(load(row.counts + p), fitted);
         }
         return likelihood.value();
     }
@@ -198,15 +200,16 @@ struct RowPasses<T, 0> {
     static constexpr size_t vectors = component_group / lanes<T>;
     using Group = ColumnTile<T, vectors, size_t>;
 
-    COFACTOR_INLINE static Vec<T> fit(Matrix<const T> components, const Label* columns,
+    // Fitted values of the nonzeros from place p on.
+    COFACTOR_INLINE static Vec<T> fit(Matrix<const T> components, CountRow<T> row, size_t p,
                                       const T* z) {
         Vec<T> products[lanes<T>] = {};
         for (size_t c = 0; c < components.columns; c += component_group) {
             Vec<T> code[vectors];
             for (size_t v = 0; v < vectors; ++v) code[v] = load(z + c + v * lanes<T>);
-            Group{components.data + c, components.columns}.multiply(columns, code, products);
+            Group{components.data + c, components.columns}.multiply(row.columns + p, code, products);
         }
-        return sums_across<T>(products);
+        return sums_across<T>(products) + load(row.offsets + p);
     }
 
     template <class Likelihood>
@@ -216,7 +219,7 @@ struct RowPasses<T, 0> {
         alignas(64) T rates[lanes<T>];
         __builtin_memset(out.explained, 0, components.columns * sizeof(T));
         for (size_t p = 0; p < row.size; p += lanes<T>) {
-            const Vec<T> fitted = fit(components, row.columns + p, z), x = load(row.counts + p);
+            const Vec<T> fitted = fit(components, row, p, z), x = load(row.counts + p);
             likelihood.add(x, fitted);
             divide<T>(x, fitted, rates, out.bends ? out.bends + p : nullptr);
             for (size_t c = 0; c < components.columns; c += component_group) {
@@ -236,7 +239,7 @@ struct RowPasses<T, 0> {
                                                    const T* z) {
         LogLikelihood<T> likelihood;
         for (size_t p = 0; p < row.size; p += lanes<T>)
-            likelihood.add(load(row.counts + p), fit(components, row.columns + p, z));
+            likelihood.add(load(row.counts + p), fit(components, row, p, z));
         return likelihood.value();
     }
 };

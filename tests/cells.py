@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cofactor import codes, noise
 from cofactor.codes import Codes
-from cofactor.data import RowBlock, open_blocks, open_columns
+from cofactor.data import Baseline, RowBlock, open_blocks, open_columns
 from cofactor.engine import Engine, SerialEngine
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
@@ -188,21 +188,24 @@ class Problem:
     labels: Array
     start: Start
     weights: Array | None = None
-    observed: Array | None = None
+    observed: Any = None
+    baseline: Baseline | None = None
     block_rows: int = 10**6
     engine: Engine = field(default_factory=SerialEngine)
 
     @cached_property
     def blocks(self) -> list[RowBlock]:
         """The data in blocks of at most ``block_rows`` rows."""
-        return _cut(open_blocks(self.X, self.weights, self.observed), self.block_rows)
+        return _cut(
+            open_blocks(self.X, self.weights, self.observed, self.baseline), self.block_rows
+        )
 
     @cached_property
     def columns(self) -> list[RowBlock]:
         """The transposed data, cut likewise, if the codes need them."""
         if not self.model.codes.needs_columns:
             return []
-        return _cut(open_columns(self.X, self.observed), self.block_rows)
+        return _cut(open_columns(self.X, self.observed, self.baseline), self.block_rows)
 
     def fit(self, n_steps: int = 8) -> Fit:
         """Take a number of M-steps from the start."""

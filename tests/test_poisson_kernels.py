@@ -39,14 +39,21 @@ class PoissonRows:
         self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
         self.codes = (rng.gamma(0.5, size=(n, k)) * (rng.random((n, k)) < 0.8)).astype(dtype)
         self.l1, self.l2, self.floor = rng.choice([0.0, 0.5]), rng.choice([0.0, 0.5]), 1e-9
+        self.offsets = np.zeros((n, m), dtype)
         self.hessians = np.zeros((-(-n // 16), k * (k + 1) // 2, 16), dtype)
         self.loss = np.empty(n)
+
+    def set_off(self, rng):
+        """Give the entries offsets, some of them zero."""
+        chosen = rng.random(self.dense.shape) < 0.8
+        self.offsets = (rng.gamma(0.5, size=self.dense.shape) * chosen).astype(self.dense.dtype)
 
     def take(self, step, implementation):
         settings = STEPS[step](self)
         kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
         getattr(implementation, kernel)(
             *self._stored,
+            *self._stored_offsets(step),
             self.columns,
             self.totals,
             self.column_weights,
@@ -62,7 +69,7 @@ class PoissonRows:
     def exact_loss(self):
         """The loss of the codes in float64; `inf` where a count cannot be explained."""
         z = self.codes.astype(float)
-        nats = special.xlogy(self.weighted, z @ self.parts.T.astype(float))
+        nats = special.xlogy(self.weighted, z @ self.parts.T.astype(float) + self.offsets)
         prices = (z * (self.totals + self.l1)).sum(axis=1) + 0.5 * self.l2 * (z**2).sum(axis=1)
         return np.where(self.counted, prices - nats.sum(axis=1), 0.0)
 
@@ -73,6 +80,12 @@ class PoissonRows:
     @property
     def counted(self):
         return self.dense.sum(axis=1) > 0
+
+    def _stored_offsets(self, step):
+        if self.storage == "dense" or step.startswith("newton"):
+            return ()
+        offsets = self.offsets[self.dense > 0]
+        return (offsets if offsets.any() else offsets[:0],)
 
     @property
     def _stored(self):
@@ -114,6 +127,27 @@ def test_no_step_raises_the_loss(name, rng, storage, step):
 
 @every
 @quick
+@given(seeds, st.sampled_from(["multiplicative", "coordinate"]), st.integers(1, 70))
+def test_offsets_are_added_to_fitted_values(name, seed, step, k):
+    def problem():
+        rows = PoissonRows(np.random.default_rng(seed), k=k)
+        rows.set_off(np.random.default_rng(seed + 1))
+        return rows
+
+    got, expected = problem(), problem()
+    for _ in range(3):
+        before = got.exact_loss()
+        codes, loss = got.take(step, kernels.load(name))
+        other_codes, other_loss = expected.take(step, reference)
+        np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(loss, other_loss, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(loss, got.exact_loss(), rtol=1e-12, atol=1e-12)
+        assert (loss <= before + 1e-12 * np.abs(loss)).all()
+        got.codes = other_codes.copy()
+
+
+@every
+@quick
 @given(generators, every_step, st.integers(1, 40))
 def test_loss_belongs_to_the_codes_in_float32(name, rng, step, k):
     problem = PoissonRows(rng, np.float32, k=k)
@@ -146,7 +180,8 @@ def test_rows_do_not_depend_on_those_beside_them(name, seed, storage, step, bloc
 
     def problem(rows):
         part = PoissonRows(np.random.default_rng(seed), np.float32, storage, n)
-        part.dense, part.codes, part.loss = part.dense[rows], part.codes[rows], part.loss[rows]
+        part.dense, part.offsets = part.dense[rows], part.offsets[rows]
+        part.codes, part.loss = part.codes[rows], part.loss[rows]
         part.totals = part.totals[rows] if len(part.totals) == n else part.totals
         part.hessians = part.hessians[: -(-len(part.codes) // 16)].copy()
         return part

@@ -74,13 +74,9 @@ def first_rows(
     Raises
     ------
     InputError
-        If entries are missing and the codes cannot do without them.
+        If entries are missing, or rows have exposures or offsets, and the codes know none of that.
     """
-    if not (model.codes.takes_missing or all(block.complete for block in blocks)):
-        raise InputError(
-            f"Some entries are missing, and {model.codes.name} codes need them all: fill them, "
-            "drop their rows, or use nonnegative codes."
-        )
+    _check_plain(model, blocks)
     parts = [None] * len(blocks) if codes is None else split(codes, blocks)
     pairs = list(zip(blocks, parts, strict=True))
     states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)
@@ -137,6 +133,20 @@ def fit(
         shift = float(np.square(params.components - previous.components).sum())
     converged = reason is not None and reason.converged
     return Fit(model, params, rows, statistics, trace, converged)
+
+
+def _check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
+    if model.codes.takes_missing or all(block.plain for block in blocks):
+        return
+    if all(block.baseline.absent for block in blocks):
+        raise InputError(
+            f"Some entries are missing, and {model.codes.name} codes need them all: fill them, "
+            "drop their rows, or use nonnegative codes."
+        )
+    raise InputError(
+        f"Rows have exposures or offsets, which {model.codes.name} codes do not know: leave them "
+        "out, or use nonnegative codes."
+    )
 
 
 def n_entries(blocks: Sequence[RowBlock]) -> float:

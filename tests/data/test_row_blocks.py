@@ -15,6 +15,8 @@ from strategies import generators
 from cofactor.data import (
     DenseRows,
     MaskedRows,
+    MaskedSparseRows,
+    MissingEntries,
     SparseRows,
     cut,
     mean_row,
@@ -25,11 +27,15 @@ from cofactor.data import (
 from cofactor.data.base import Affine
 from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS
 from cofactor.data.gaussians import Scaled, Whitened
+from cofactor.data.mask import DenseMask
 
 STORAGES = {
     "dense": lambda X, w: DenseRows(X, w),
     "sparse": lambda X, w: SparseRows(sp.csr_array(X), w),
-    "masked": lambda X, w: MaskedRows(X, w, np.ones(X.shape)),
+    "masked": lambda X, w: MaskedRows(X, w, DenseMask(np.ones(X.shape))),
+    "masked, sparse": lambda X, w: MaskedSparseRows(
+        sp.csr_array(X), w, MissingEntries(sp.csr_array(X.shape))
+    ),
 }
 close = np.testing.assert_allclose
 

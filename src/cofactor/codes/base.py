@@ -28,7 +28,7 @@ class Codes(ABC, Generic[N]):
     needs_columns : bool
         Whether the M-step encodes the transposed data.
     takes_missing : bool
-        Whether entries may be missing.
+        Whether entries may be missing, and rows have exposures and offsets.
     tag : str
         What the objective is: ``"free energy"`` (a bound on the marginal likelihood, exact when
         the whole posterior is kept) or ``"conditional"`` (likelihood given the fitted codes).

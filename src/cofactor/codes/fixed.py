@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.codes.linear import LinearCodes
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats
-from cofactor.noise.linear import FixedFactor, LinearNoise
+from cofactor.noise.linear import Encoded, FixedFactor, LinearNoise
 
 TOLERANCE = 1e-10  # of a row's loss
 MAX_STEPS = 300
@@ -21,7 +21,7 @@ def fold_in(
     block: RowBlock,
     factor: FixedFactor,
     start: Floats,
-) -> Floats:
+) -> Encoded:
     """Return the best codes of rows under fixed components, each row as if it were alone.
 
     A row takes steps until one lowers its own loss by a negligible part, so that its codes do not
@@ -39,7 +39,8 @@ def fold_in(
 
     Returns
     -------
-    ndarray of shape (n, k)
+    Encoded
+        The codes (n, k), and each row's loss, without the penalty.
     """
 
     def losses(rows: RowBlock, at: Floats) -> tuple[Floats, Floats]:
@@ -58,4 +59,4 @@ def fold_in(
         active = active[~settled]
         if not active.size:
             break
-    return found
+    return Encoded(found, last - codes.penalty.of(found))

@@ -20,9 +20,10 @@ class Stationarity:
     """What is left of the conditions ``z ≥ 0, ∂ ≥ 0, z·∂ = 0`` for both factors, free of scale.
 
     The derivative ``∂ = p − m`` has two nonnegative parts; ``γ = (p − m) / (p + m)`` lies between
-    −1 and 1. A code counts as its share ``σ`` of its row's: ``z_c Σ_l w_cl`` over the sum of these.
-    Neither changes if components are scaled and codes inversely, or if the data are. Products
-    ``z·∂`` would not do: they vanish at entries that are wrongly zero.
+    −1 and 1. A code counts as its share ``σ`` of its row's mean: ``z_c Σ_l w_cl`` over the sum of
+    these and of the offsets, if there are any. Neither changes if components are scaled and codes
+    inversely, or if the data are. Products ``z·∂`` would not do: they vanish at entries that are
+    wrongly zero.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ def stationarity(
     fixed = codes.factor(params.components)
     of_rows = rows.gather(lambda block, state: _of_block(noise, block, fixed, state.codes))
     found = FixedFactor(
-        np.vstack([state.codes for state in rows.states]),
+        rows.exposed([state.codes for state in rows.states]),
         codes.components_penalties,
         rows.uneven_weights,
     )
@@ -77,7 +78,8 @@ def _of_block(
     down, up = noise.pulls(block, factor, codes)
     up = up + factor.penalty.l1 + factor.penalty.l2 * codes
     slope = (up - down) / np.maximum(up + down, TINY)
-    mass = codes * factor.columns.sum(axis=0)
-    share = mass / np.maximum(mass.sum(axis=1, keepdims=True), TINY)
+    mass = block.baseline.exposed(codes * factor.columns.sum(axis=0))
+    total = mass.sum(axis=1) + block.offset_sums()
+    share = mass / np.maximum(total, TINY)[:, None]
     residual = float(np.abs(np.minimum(share, slope)).max(initial=0.0))
     return Stationarity(residual, float(-np.minimum(slope, 0.0).min(initial=0.0)))

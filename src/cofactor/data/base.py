@@ -14,6 +14,7 @@ from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
 if TYPE_CHECKING:
+    from cofactor.data.baseline import Baseline
     from cofactor.data.sparse import SparseRows
 
 Array = NDArray[Any]
@@ -211,8 +212,29 @@ class RowBlock(Protocol):
         ...
 
     @property
+    def plain(self) -> bool:
+        """Whether every entry was observed, and there is no baseline."""
+        ...
+
+    @property
     def observed(self) -> Floats:
-        """1 where an entry was observed, else 0; broadcasts to (n, d)."""
+        """1 where an entry was observed, else 0; broadcasts to (n, d); ask small blocks only."""
+        ...
+
+    @property
+    def baseline(self) -> Baseline:
+        """Exposures and offsets of the rows."""
+        ...
+
+    def observed_times(self, matrix: Floats) -> Floats:
+        """Return the sums of the observed columns' rows of ``B`` of shape (d, p).
+
+        Shape (n, p), or (1, p) where all rows have the same.
+        """
+        ...
+
+    def offset_sums(self) -> Floats:
+        """Return the baseline's ``Σ_l o_nl`` over observed entries, shape (n,)."""
         ...
 
     def row_entries(self) -> Floats:

@@ -11,9 +11,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor.data.base import Array, Floats, RowBlock
+from cofactor.data.baseline import Baseline
 from cofactor.data.cut import cut
 from cofactor.data.dense import DenseRows
-from cofactor.data.masked import MaskedRows
+from cofactor.data.mask import DenseMask, Mask, as_mask
+from cofactor.data.masked import MaskedRows, MaskedSparseRows
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Addable, Engine
 from cofactor.engine.serial import SerialEngine
@@ -27,7 +29,10 @@ SERIAL = SerialEngine()
 
 
 def open_rows(
-    X: Any, sample_weight: Array | None = None, observed: Array | None = None
+    X: Any,
+    sample_weight: Array | None = None,
+    observed: Any = None,
+    baseline: Baseline | None = None,
 ) -> RowBlock:
     """Open data as one block of all their rows.
 
@@ -37,24 +42,37 @@ def open_rows(
         Float32 or float64; validated by the caller. Not copied when C-contiguous.
     sample_weight : ndarray of shape (n,), optional
         Weights of the rows; default 1.
-    observed : ndarray of shape (n, d), optional
-        True where an entry was observed; default everywhere.
+    observed : ndarray of bool, sparse matrix or Mask of shape (n, d), optional
+        Where an entry was observed; default everywhere. See :func:`as_mask`.
+    baseline : Baseline, optional
+        Exposures and offsets; default none.
     """
     weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
+    beside = Baseline() if baseline is None else baseline
     if observed is not None:
-        values = X.toarray() if sp.issparse(X) else X
-        held = np.ascontiguousarray(np.where(observed, values, values.dtype.type(0)))
-        return MaskedRows(held, weights, np.asarray(observed, float))
+        return _masked(X, weights, as_mask(observed), beside)
     if sp.issparse(X):
-        return SparseRows(sp.csr_array(X), weights)
-    return DenseRows(np.ascontiguousarray(X), weights)
+        return SparseRows(sp.csr_array(X), weights, baseline=beside)
+    return DenseRows(np.ascontiguousarray(X), weights, baseline=beside)
+
+
+def _masked(X: Any, weights: Floats, mask: Mask, baseline: Baseline) -> RowBlock:
+    """Open data without the entries that were not observed."""
+    if sp.issparse(X):
+        return MaskedSparseRows(mask.kept(sp.csr_array(X)), weights, mask, baseline=baseline)
+    whole = DenseMask(mask.dense())
+    held = np.ascontiguousarray(np.where(whole.values > 0, X, X.dtype.type(0)))
+    return MaskedRows(held, weights, whole, baseline=baseline)
 
 
 def open_blocks(
-    X: Any, sample_weight: Array | None = None, observed: Array | None = None
+    X: Any,
+    sample_weight: Array | None = None,
+    observed: Any = None,
+    baseline: Baseline | None = None,
 ) -> list[RowBlock]:
     """Open data in blocks of rows, as :func:`cut` cuts them; see :func:`open_rows`."""
-    return cut(open_rows(X, sample_weight, observed))
+    return cut(open_rows(X, sample_weight, observed, baseline))
 
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
@@ -63,10 +81,14 @@ def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
     return [array[first:last] for first, last in pairwise(edges)]
 
 
-def open_columns(X: Any, observed: Array | None = None) -> list[RowBlock]:
+def open_columns(X: Any, observed: Any = None, baseline: Baseline | None = None) -> list[RowBlock]:
     """Cut the columns of data into blocks: the blocks of ``Xᵀ``; see :func:`open_blocks`."""
     columns = sp.csr_array(X.T) if sp.issparse(X) else X.T
-    return open_blocks(columns, observed=None if observed is None else observed.T)
+    return open_blocks(
+        columns,
+        observed=None if observed is None else as_mask(observed).transposed,
+        baseline=None if baseline is None else baseline.transposed,
+    )
 
 
 def mean_row(blocks: Sequence[RowBlock], engine: Engine = SERIAL) -> Floats:
@@ -107,6 +129,11 @@ class Rows(Generic[S]):
         """Return ``function(block, state)`` of every block, in order, changing nothing."""
         pairs = list(zip(self.blocks, self.states, strict=True))
         return self.engine.map(lambda pair: function(*pair), pairs)
+
+    def exposed(self, codes: Sequence[Floats]) -> Floats:
+        """Return the codes of all blocks, one array, times the exposures of their rows."""
+        pairs = zip(self.blocks, codes, strict=True)
+        return np.vstack([block.baseline.exposed(part) for block, part in pairs])
 
     @lazy
     def weights(self) -> Floats:

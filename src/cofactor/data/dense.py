@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from cofactor.data.base import (
     RowKernel,
     RowSelection,
 )
+from cofactor.data.baseline import Baseline
 from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.sparse import SparseRows
@@ -45,10 +46,12 @@ class DenseRows:
         C-contiguous float32 or float64.
     weights : ndarray of shape (n,)
         Float64 row weights.
+    baseline : Baseline
     """
 
     values: Array
     weights: Floats
+    baseline: Baseline = field(default_factory=Baseline, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -76,9 +79,22 @@ class DenseRows:
         return True
 
     @property
+    def plain(self) -> bool:
+        """See :class:`RowBlock`."""
+        return self.complete and self.baseline.absent
+
+    @property
     def observed(self) -> Floats:
         """See :class:`RowBlock`."""
         return np.ones((1, 1))
+
+    def observed_times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return matrix.sum(axis=0, keepdims=True)
+
+    def offset_sums(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.baseline.offset_sums(None, self.n_rows)
 
     def row_entries(self) -> Floats:
         """See :class:`RowBlock`."""
@@ -88,7 +104,7 @@ class DenseRows:
         """See :class:`RowBlock`."""
         # Several times as fast as indexing by numbers.
         values = self.values[rows] if isinstance(rows, slice) else self.values.take(rows, axis=0)
-        return type(self)(values, self.weights[rows])
+        return type(self)(values, self.weights[rows], baseline=self.baseline.take(rows))
 
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""
@@ -253,7 +269,7 @@ class DenseRows:
 
     @lazy
     def _sparse(self) -> SparseRows:
-        return SparseRows(sp.csr_array(self.values), self.weights)
+        return SparseRows(sp.csr_array(self.values), self.weights, baseline=self.baseline)
 
     def _no_moments(self, n_components: int, second: int) -> tuple[Floats, Floats, Floats]:
         sums = np.zeros((n_components, self.n_columns))

@@ -1,4 +1,4 @@
-"""Dense rows of which some entries were not observed."""
+"""Rows of which some entries were not observed: they hold 0 there, and carry no loss."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Self
 import numpy as np
 
 from cofactor.data.base import Array, Floats, RowSelection
+from cofactor.data.csr import rows_of
 from cofactor.data.dense import DenseRows
+from cofactor.data.mask import DenseMask, Mask
+from cofactor.data.sparse import SparseRows
 
 
 @dataclass(frozen=True)
 class MaskedRows(DenseRows):
-    """A block of dense rows with a mask; entries not observed hold 0 and carry no loss.
+    """A block of dense rows with a mask.
 
     Attributes
     ----------
-    mask : ndarray of shape (n, d)
-        1 where an entry was observed, else 0.
+    mask : DenseMask of shape (n, d)
     """
 
-    mask: Floats
+    mask: DenseMask
 
     @property
     def complete(self) -> bool:
@@ -31,17 +33,74 @@ class MaskedRows(DenseRows):
 
     @property
     def observed(self) -> Floats:
-        """The mask."""
-        return self.mask
+        """See :class:`RowBlock`."""
+        return self.mask.dense()
+
+    def observed_times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.mask.times(matrix)
+
+    def offset_sums(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.baseline.offset_sums(self.mask, self.n_rows)
 
     def row_entries(self) -> Floats:
         """See :class:`RowBlock`."""
-        return self.mask.sum(axis=1)
+        return self.mask.row_entries()
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
-        return type(self)(self.values[rows], self.weights[rows], self.mask[rows])
+        return type(self)(
+            self.values[rows],
+            self.weights[rows],
+            self.mask.take(rows),
+            baseline=self.baseline.take(rows),
+        )
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        return (self.mask * function(np.where(self.mask > 0, self.dense(), 1.0))).sum(axis=1)
+        mask = self.observed
+        return (mask * function(np.where(mask > 0, self.dense(), 1.0))).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class MaskedSparseRows(SparseRows):
+    """A block of sparse rows with a mask; entries not stored are zero where they were observed.
+
+    Attributes
+    ----------
+    mask : Mask of shape (n, d)
+    """
+
+    mask: Mask
+
+    @property
+    def complete(self) -> bool:
+        """False: some entries are missing."""
+        return False
+
+    @property
+    def observed(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.mask.dense()
+
+    def observed_times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.mask.times(matrix)
+
+    def offset_sums(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.baseline.offset_sums(self.mask, self.n_rows)
+
+    def row_entries(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.mask.row_entries()
+
+    def take(self, rows: RowSelection) -> Self:
+        """See :class:`RowBlock`."""
+        return type(self)(
+            rows_of(self.matrix, rows),
+            self.weights[rows],
+            self.mask.take(rows),
+            baseline=self.baseline.take(rows),
+        )

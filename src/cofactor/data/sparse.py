@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ from cofactor.data.base import (
     RowKernel,
     RowSelection,
 )
+from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.data.whole import applied
@@ -45,10 +46,12 @@ class SparseRows:
         Float32 or float64, sorted indices without duplicates.
     weights : ndarray of shape (n,)
         Float64 row weights.
+    baseline : Baseline
     """
 
     matrix: Any
     weights: Floats
+    baseline: Baseline = field(default_factory=Baseline, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -81,9 +84,22 @@ class SparseRows:
         return True
 
     @property
+    def plain(self) -> bool:
+        """See :class:`RowBlock`."""
+        return self.complete and self.baseline.absent
+
+    @property
     def observed(self) -> Floats:
         """See :class:`RowBlock`."""
         return np.ones((1, 1))
+
+    def observed_times(self, matrix: Floats) -> Floats:
+        """See :class:`RowBlock`."""
+        return matrix.sum(axis=0, keepdims=True)
+
+    def offset_sums(self) -> Floats:
+        """See :class:`RowBlock`."""
+        return self.baseline.offset_sums(None, self.n_rows)
 
     def row_entries(self) -> Floats:
         """See :class:`RowBlock`."""
@@ -91,7 +107,8 @@ class SparseRows:
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
-        return type(self)(rows_of(self.matrix, rows), self.weights[rows])
+        taken, baseline = rows_of(self.matrix, rows), self.baseline.take(rows)
+        return type(self)(taken, self.weights[rows], baseline=baseline)
 
     def reweighted(self, weights: Floats) -> Self:
         """See :class:`RowBlock`."""

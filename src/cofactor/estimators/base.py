@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from cofactor.data import RowBlock, cut, mean_row, n_blocks, open_rows
+from cofactor.data import Baseline, Mask, RowBlock, cut, mean_row, n_blocks, open_rows
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
@@ -98,10 +98,12 @@ class FamilyEstimator(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _validated(self, X: Any, *, reset: bool, min_rows: int = 1, finite: bool = True) -> Any:
+    def _validated(
+        self, X: Any, *, reset: bool, min_rows: int = 1, finite: bool | str = True
+    ) -> Any:
         """Return X as float32 or float64, C-contiguous or CSR; errors are scikit-learn's.
 
-        Without ``finite``, NaN and infinities are let through.
+        Without ``finite``, NaN and infinities are let through; with 'allow-nan', NaN are.
         """
         if _is_valid(X, min_rows, finite) and self._fits_columns(X, reset):
             return np.ascontiguousarray(X)
@@ -153,10 +155,15 @@ class FamilyEstimator(BaseEstimator):
 
     @contextmanager
     def _open(
-        self, X: Any, noise: N, sample_weight: Any = None, observed: Array | None = None
+        self,
+        X: Any,
+        noise: N,
+        sample_weight: Any = None,
+        mask: Mask | None = None,
+        baseline: Baseline | None = None,
     ) -> Iterator[OpenData[N]]:
         """Open validated data for as many threads as ``n_threads`` allows."""
-        rows = open_rows(X, _checked_weights(sample_weight, X), observed)
+        rows = open_rows(X, _checked_weights(sample_weight, X), mask, baseline)
         with self._opened(X, rows, noise) as data:
             yield data
 
@@ -170,7 +177,7 @@ class FamilyEstimator(BaseEstimator):
             yield OpenData(X if seen is rows else seen.entries, seen, noise, engine, n_threads)
 
 
-def _is_valid(X: Any, min_rows: int, finite: bool) -> bool:
+def _is_valid(X: Any, min_rows: int, finite: bool | str) -> bool:
     """Return whether check_array would only make an array contiguous, sooner than it does."""
     return (
         type(X) is np.ndarray

@@ -6,11 +6,13 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
-from cofactor.data.base import Array, Floats
+from cofactor.data.base import Floats
 from cofactor.errors import InputError
+from cofactor.estimators.observation import Observation
 from cofactor.start import first_factors
 from cofactor.start.factors import Factors
 
@@ -62,33 +64,44 @@ def warn_of_ignored(W: Any, H: Any) -> None:
         )
 
 
-def checked_mask(X: Array, mask: Any) -> Array:
-    """Return a mask as booleans of the shape of dense data X.
+def warn_of_locked_zeros(solver: str, init: str | None) -> None:
+    """Warn, as scikit-learn does, that steps that multiply cannot leave the zeros of a start."""
+    if solver == "mu" and init == "nndsvd":
+        warnings.warn(
+            "The multiplicative update ('mu') solver cannot update zeros present in the "
+            "initialization, and so leads to poorer results when used jointly with init='nndsvd'. "
+            "You may try init='nndsvda' or init='nndsvdar' instead.",
+            UserWarning,
+            stacklevel=3,
+        )
 
-    Raises
-    ------
-    InputError
-        If its shape is another, or an entry that it calls observed is no finite number.
+
+def first_guess(
+    seen: Observation, k: int, init: str | None, random_state: Any, weights: Floats
+) -> Factors:
+    """Return first factors of data as they were observed; see :func:`drawn_factors`.
+
+    Missing entries of dense data are filled with the mean of their column. Those of sparse data
+    are not, which would take room: the factors are lifted as much as the mean of all entries is
+    too low. Exposures are taken out of the codes.
     """
-    observed = np.asarray(mask, dtype=bool)
-    if observed.shape != X.shape:
-        raise InputError(
-            f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
-            "where an entry was observed."
-        )
-    if not np.isfinite(X[observed]).all():
-        raise InputError(
-            "X contains NaN or infinity where the mask is True; expected finite numbers: fill "
-            "them, or set the mask to False there."
-        )
-    return observed
+    if seen.mask is None:
+        codes, components = drawn_factors(seen.X, k, init, random_state, weights)
+    elif not sp.issparse(seen.X):
+        filled = _filled(seen.X, seen.mask.dense())
+        codes, components = drawn_factors(filled, k, init, random_state, weights)
+    else:
+        lift = np.sqrt(np.prod(seen.X.shape) / max(float(seen.mask.row_entries().sum()), 1.0))
+        drawn = drawn_factors(seen.X, k, init or "random", random_state, weights)
+        codes, components = (lift * factor for factor in drawn)
+    exposures = seen.baseline.exposures
+    return (codes if exposures is None else codes / exposures[:, None]), components
 
 
-def observed_means(X: Floats, mask: Floats) -> Floats:
+def _filled(X: Floats, mask: Floats) -> Floats:
     """Return X with entries not observed replaced by the observed mean of their column."""
-    held = np.where(mask, X, 0.0)
     counts = np.maximum(np.count_nonzero(mask, axis=0), 1)
-    return np.where(mask, X, held.sum(axis=0) / counts)
+    return np.where(mask > 0, X, X.sum(axis=0) / counts)
 
 
 def _checked(factor: Any, shape: tuple[int | None, int], whom: str) -> Any:

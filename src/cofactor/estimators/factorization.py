@@ -8,8 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,6 +23,7 @@ from cofactor.estimators.base import (
     runs,
     warn_unless_converged,
 )
+from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
@@ -38,7 +37,7 @@ Start = tuple[Floats | None, Floats]
 Encoder = Callable[[RowBlock], Floats]
 
 
-class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
+class Factorization(CodesOut, FamilyEstimator):
     """``X ≈ ZW`` with any noise and any linear codes that go together.
 
     ``codes="free"`` with Gaussian noise is the truncated singular value decomposition;
@@ -157,18 +156,6 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
             codes = data.rowwise(encode)
         return codes.astype(X.dtype, copy=False)
 
-    def inverse_transform(self, X: Any) -> Array:
-        """Return the data that codes stand for, ``ZW``, shape (n, d).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, n_components)
-            Codes.
-        """
-        check_is_fitted(self)
-        codes = check_array(X, accept_sparse=True, dtype=[np.float64, np.float32])
-        return np.asarray(codes @ self.components_)
-
     @property
     def noise_(self) -> Noise:
         """The noise that ``noise`` means."""
@@ -177,10 +164,6 @@ class Factorization(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEst
     @property
     def _model(self) -> Model:
         return Model(noise_named(self.noise), KINDS[self.codes].codes)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.components_.shape[0]
 
     def _run(self, model: Model, data: OpenData, codes: Floats | None, components: Floats) -> Fit:
         k, d = components.shape
@@ -245,7 +228,11 @@ def _free(noise: Any, components: Floats) -> Encoder:
 def _averages(noise: Any, components: Floats) -> Encoder:
     codes, k = Simplex(), len(components)
     factor = codes.factor(components)
-    return lambda block: fold_in(codes, noise, block, factor, np.full((block.n_rows, k), 1.0 / k))
+
+    def encode(block: RowBlock) -> Floats:
+        return fold_in(codes, noise, block, factor, np.full((block.n_rows, k), 1.0 / k)).codes
+
+    return encode
 
 
 def _multiples(noise: Any, components: Floats) -> Encoder:
@@ -259,7 +246,8 @@ def _multiples(noise: Any, components: Floats) -> Encoder:
 
 
 def _sums(noise: Any, components: Floats) -> Encoder:
-    return nonnegative_encoder(noise, components, Penalty())
+    encode = nonnegative_encoder(noise, components, Penalty())
+    return lambda block: encode(block).codes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from cofactor.data import RowBlock
 from cofactor.data.base import Floats
 from cofactor.estimators.base import OpenData
 from cofactor.noise import Penalty
-from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise
 
 
 def codes_under(
@@ -28,18 +28,37 @@ def codes_under(
         On the codes.
     data : OpenData
     """
-    return data.rowwise(nonnegative_encoder(noise, components, penalty))
+    encode = nonnegative_encoder(noise, components, penalty)
+    return data.rowwise(lambda block: encode(block).codes)
+
+
+def nats_per_entry(
+    noise: NonnegativeNoise, components: Floats, penalty: Penalty, data: OpenData
+) -> float:
+    """Return the log-likelihood of an observed entry, given the codes of :func:`codes_under`.
+
+    Constants are included, penalties are not; rows count with their weights.
+    """
+    encode = nonnegative_encoder(noise, components, penalty)
+
+    def of_block(block: RowBlock) -> tuple[Floats, Floats, Floats]:
+        divergence = block.weights @ (encode(block).loss + noise.row_constant(block))
+        return divergence, noise.constants(block), block.weights @ block.row_entries()
+
+    parts = data.engine.map(of_block, data.blocks)
+    divergence, constants, entries = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
+    return -noise.nats(float(divergence), constants) / max(float(entries), TINY)
 
 
 def nonnegative_encoder(
     noise: NonnegativeNoise, components: Floats, penalty: Penalty
-) -> Callable[[RowBlock], Floats]:
+) -> Callable[[RowBlock], Encoded]:
     """Return what finds the best nonnegative codes of a block's rows; see :func:`codes_under`."""
     codes = Nonnegative(penalty)
     factor, total = codes.factor(components), max(float(components.sum()), TINY)
 
-    def of_block(block: RowBlock) -> Floats:
-        level = block.row_sums(lambda x: x) / total
+    def of_block(block: RowBlock) -> Encoded:
+        level = block.baseline.unexposed(block.row_sums(lambda x: x)) / total
         start = np.repeat(level[:, None], len(components), axis=1)
         return fold_in(codes, noise, block, factor, start)
 

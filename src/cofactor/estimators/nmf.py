@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative
 from cofactor.codes.linear import LinearStatistics
 from cofactor.codes.shuffled import ShuffledNonnegative
-from cofactor.data import open_columns
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, narrator, runs
+from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.factor_starts import (
-    checked_mask,
-    drawn_factors,
+    first_guess,
     given_factors,
-    observed_means,
     warn_of_ignored,
+    warn_of_locked_zeros,
 )
-from cofactor.estimators.folding import codes_under
+from cofactor.estimators.folding import codes_under, nats_per_entry
+from cofactor.estimators.losses import loss_named
 from cofactor.estimators.nonnegative_fits import (
     judgement,
     may_begin_coarsely,
+    opened,
     settled,
     stationary_stop,
+    warn_of_the_last_iteration,
 )
-from cofactor.fit import Fit, first_rows, fit
+from cofactor.estimators.observation import Observation, observation
+from cofactor.fit import Fit, fit
 from cofactor.model import Model
-from cofactor.noise import Gamma, Gaussian, Noise, Params, Penalty, Poisson, noise_named
-from cofactor.noise.beta import Beta
+from cofactor.noise import Noise, Penalty, noise_named
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.factors import Factors
@@ -48,11 +46,9 @@ from cofactor.stop import Rule, SmallChange, Stop
 from cofactor.trace import Callback, Trace
 
 PATIENCE = 10  # iterations in which the objective must fall by tol
-BETA_OF: dict[Any, float] = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
-NOISE_OF: dict[float, NonnegativeNoise] = {2.0: Gaussian(), 1.0: Poisson(), 0.0: Gamma()}
 
 
-class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
+class NMF(CodesOut, FamilyEstimator):
     """Nonnegative matrix factorization: ``X ≈ WH`` with ``W ≥ 0`` and ``H ≥ 0``.
 
     Minimises ``Σ_n w_n d(x_n, (WH)_n)`` plus the penalties
@@ -199,6 +195,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         self.time_limit = time_limit
         self.kkt_tol = kkt_tol
 
+    _needs_offset: bool = False  # of new rows, as the fit had one
+
     def fit(self, X: Any, y: Any = None, **params: Any) -> NMF:
         """Find the factors.
 
@@ -207,7 +205,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         X : array-like or sparse matrix of shape (n, d)
         y : ignored
         **params
-            ``W``, ``H``, ``sample_weight`` and ``mask``; see :meth:`fit_transform`.
+            ``W``, ``H``, ``sample_weight``, ``mask``, ``exposure`` and ``offset``; see
+            :meth:`fit_transform`.
         """
         self.fit_transform(X, **params)
         return self
@@ -221,20 +220,31 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         *,
         sample_weight: Any = None,
         mask: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
     ) -> Array:
         """Find the factors and return the codes ``W``.
+
+        The mean of the data is ``e_n (WH)_nl + o_nl`` with exposures ``e`` and offsets ``o``, if
+        they are given.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
-            At least 0.
+            At least 0; NaN where an entry is missing.
         y : ignored
         W, H : array-like of shape (n, k) and (k, d), optional
             Where to start, with ``init='custom'``.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, at least 0; default 1.
-        mask : array-like of shape (n, d), optional
-            True where an entry of dense X was observed; others may be NaN.
+        mask : array-like or sparse matrix of shape (n, d), optional
+            True where an entry was observed, whatever X holds elsewhere; default: all but NaN. A
+            sparse mask lists what was observed, zeros of X among it.
+        exposure : array-like of shape (n,), optional
+            What each row was exposed to, above 0: hours, area, or counts in all; default 1.
+        offset : optional
+            Known parts of the means, at least 0: an array of shape (d,), an array or sparse matrix
+            of shape (n, d), a pair of arrays (n, r) and (r, d) whose product it is, or a number.
 
         Returns
         -------
@@ -246,79 +256,79 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
             If the noise cannot produce such data, or start and data do not fit together.
         """
         self._validate_params()
-        if self.solver == "mu" and self.init == "nndsvd":
-            warnings.warn(
-                "The multiplicative update ('mu') solver cannot update zeros present in the "
-                "initialization, and so leads to poorer results when used jointly with "
-                "init='nndsvd'. You may try init='nndsvda' or init='nndsvdar' instead.",
-                UserWarning,
-                stacklevel=2,
-            )
+        warn_of_locked_zeros(self.solver, self.init)
         noise = self.noise_
-        X, observed = self._checked(X, mask)
-        with self._open(X, noise, sample_weight, observed) as data:
-            codes = self._penalised(float(data.weights.sum()), X.shape[1])
-            start = self._start(data.X, observed, W, H, data.weights)
-            found = self._run(Model(noise, codes), data, observed, start)
+        seen = self._seen(X, mask, exposure, offset, reset=True)
+        dtype, n_columns = seen.X.dtype, seen.X.shape[1]
+        with self._open(seen.X, noise, sample_weight, seen.mask, seen.baseline) as data:
+            codes = self._penalised(float(data.weights.sum()), n_columns)
+            start = self._start(seen, W, H, data.weights)
+            found = self._run(Model(noise, codes), data, seen, start)
             statistics, rows = settled(found)
             judged = judgement(found, statistics, rows)
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
-        self._remember(found, statistics, X.dtype)
-        self._warn_unless_converged()
-        return np.vstack([state.codes for state in rows.states]).astype(X.dtype, copy=False)
+        self._remember(found, statistics, dtype)
+        self._needs_offset = offset is not None
+        if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
+            warn_of_the_last_iteration(self.max_iter)
+        return np.vstack([state.codes for state in rows.states]).astype(dtype, copy=False)
 
-    def transform(self, X: Any) -> Array:
+    def transform(
+        self, X: Any, *, mask: Any = None, exposure: Any = None, offset: Any = None
+    ) -> Array:
         """Return the best codes of rows under the fitted components, shape (n, n_components).
 
         Each row is treated as if it were alone; those of the fit get their codes of the fit, unless
-        weights, a mask or several equally good codes part them.
-        """
-        check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        check_non_negative(X, "NMF.transform (input X)")
-        noise, components = self.noise_, self.components_.astype(float)
-        penalty = self._penalty(self.alpha_W, X.shape[1])
-        with self._open(X, noise) as data:
-            return codes_under(noise, components, penalty, data).astype(X.dtype, copy=False)
-
-    def inverse_transform(self, X: Any) -> Array:
-        """Return the data that codes stand for: ``WH``.
+        weights or several equally good codes part them.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_components)
-            Codes.
+        X, mask, exposure, offset
+            As for :meth:`fit_transform`, of these rows.
 
-        Returns
-        -------
-        ndarray of shape (n, d)
+        Raises
+        ------
+        InputError
+            If the fit had an offset and these rows have none; ``offset=0`` says so.
         """
-        check_is_fitted(self)
-        codes = check_array(X, accept_sparse=True, dtype=[np.float64, np.float32])
-        return np.asarray(codes @ self.components_)
+        seen = self._new_rows(X, mask, exposure, offset)
+        penalty = self._penalty(self.alpha_W, seen.X.shape[1])
+        with self._open(seen.X, self.noise_, None, seen.mask, seen.baseline) as data:
+            codes = codes_under(self.noise_, self.components_.astype(float), penalty, data)
+        return codes.astype(seen.X.dtype, copy=False)
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        mask: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> float:
+        """Return the log-likelihood of an observed entry in nats, given codes of :meth:`transform`.
+
+        Constants are included; a dispersion is the best for these rows.
+        """
+        seen = self._new_rows(X, mask, exposure, offset)
+        penalty = self._penalty(self.alpha_W, seen.X.shape[1])
+        with self._open(seen.X, self.noise_, sample_weight, seen.mask, seen.baseline) as data:
+            return nats_per_entry(self.noise_, self.components_.astype(float), penalty, data)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @property
-    def _n_features_out(self) -> int:
-        return self.components_.shape[0]
-
-    @property
     def noise_(self) -> NonnegativeNoise:
         """The noise that ``noise``, or else ``beta_loss``, means."""
-        if self.noise is not None:
-            return cast(NonnegativeNoise, Model(noise_named(self.noise), Nonnegative()).noise)
-        beta = float(BETA_OF.get(self.beta_loss, self.beta_loss))
-        if self.solver != "mu" and beta != 2.0:
-            raise InputError(
-                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = "
-                f"{self.beta_loss!r}: use solver='mu', or noise instead of beta_loss."
-            )
-        return NOISE_OF.get(beta) or Beta(beta)
+        if self.noise is None:
+            return loss_named(self.beta_loss, self.solver)
+        return cast(NonnegativeNoise, Model(noise_named(self.noise), Nonnegative()).noise)
 
     def _penalised(self, n_rows: float, n_columns: int) -> Nonnegative:
         """Return the codes, with penalties that grow with the data as scikit-learn's do."""
@@ -333,45 +343,41 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
     def _penalty(self, alpha: float, size: float) -> Penalty:
         return Penalty(size * alpha * self.l1_ratio, size * alpha * (1.0 - self.l1_ratio))
 
-    def _checked(self, X: Any, mask: Any) -> tuple[Any, Array | None]:
-        """Return valid data, and what was observed of them if not all."""
-        if mask is None:
-            X = self._validated(X, reset=True)
-            check_non_negative(X, "NMF (input X)")
-            return X, None
-        X = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False
-        )
-        observed = checked_mask(X, mask)
-        check_non_negative(np.where(observed, X, 0.0), "NMF (input X)")
-        return X, observed
+    def _seen(self, X: Any, mask: Any, exposure: Any, offset: Any, *, reset: bool) -> Observation:
+        """Return valid data, and how they were observed."""
+        X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
+        whom = "NMF (input X)" if reset else "NMF.transform (input X)"
+        return observation(X, mask, exposure, offset, whom)
 
-    def _start(self, X: Any, observed: Array | None, W: Any, H: Any, weights: Floats) -> Factors:
-        k = X.shape[1] if self.n_components in (None, "auto") else int(cast(int, self.n_components))
+    def _new_rows(self, X: Any, mask: Any, exposure: Any, offset: Any) -> Observation:
+        check_is_fitted(self)
+        if offset is None and self._needs_offset:
+            raise InputError(
+                "This NMF was fitted with an offset, and these rows have none: pass theirs, or "
+                "offset=0."
+            )
+        return self._seen(X, mask, exposure, offset, reset=False)
+
+    def _start(self, seen: Observation, W: Any, H: Any, weights: Floats) -> Factors:
+        d = seen.X.shape[1]
+        k = d if self.n_components in (None, "auto") else int(cast(int, self.n_components))
         if self.init == "custom":
-            return given_factors(X, None if self.n_components == "auto" else k, W, H)
+            return given_factors(seen.X, None if self.n_components == "auto" else k, W, H)
         warn_of_ignored(W, H)
-        filled = X if observed is None else observed_means(X, observed)
-        return drawn_factors(filled, k, self.init, self.random_state, weights)
+        return first_guess(seen, k, self.init, self.random_state, weights)
 
-    def _run(self, model: Model, data: OpenData, observed: Array | None, start: Factors) -> Fit:
+    def _run(self, model: Model, data: OpenData, seen: Observation, start: Factors) -> Fit:
         started = time.perf_counter()
-        free = self.init != "custom" and observed is None
+        free = self.init != "custom" and seen.plain
         if free and may_begin_coarsely(model) and worth_coarsening(data.X, len(start[1])):
             start = coarse_factors(model, data.X, start, data.weights, data.engine)
-        codes, components = start
-        k, d = components.shape
-        params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
-        rows = first_rows(
-            model, data.blocks, params, data.engine, codes, open_columns(data.X, observed)
-        )
+        rows, params = opened(model, data, seen, start)
         slow = SmallChange(self.tol / PATIENCE, relative=True)
         rules: tuple[Rule, ...] = (slow,) if self.tol > 0 else ()
         residual, still = stationary_stop(model, self.kkt_tol)
-        rules = (*rules, *still)
         (limit,) = runs(1, self.time_limit)
         callbacks = [*self.callbacks, *([narrator(1)] if self.verbose else [])]
-        stop = Stop(self.max_iter, (*rules, limit))
+        stop = Stop(self.max_iter, (*rules, *still, limit))
         return fit(model, rows, params, stop, callbacks, started, residual)
 
     def _remember(self, found: Fit, statistics: LinearStatistics, dtype: Any) -> None:
@@ -385,12 +391,3 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
         self.log_likelihood_: float = -noise.nats(statistics.divergence, statistics.constants)
         self.dispersion_: float | None = float(dispersion) if dispersion.size else None
         self.trace_: Trace = found.trace
-
-    def _warn_unless_converged(self) -> None:
-        if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
-            warnings.warn(
-                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
-                "convergence.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )

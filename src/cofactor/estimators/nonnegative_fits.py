@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from cofactor.codes import Nonnegative
 from cofactor.codes.fixed import fold_in
 from cofactor.codes.linear import LinearState, LinearStatistics
 from cofactor.codes.stationarity import stationarity
-from cofactor.data import RowBlock, Rows
-from cofactor.fit import Fit
+from cofactor.data import RowBlock, Rows, open_columns
+from cofactor.estimators.base import OpenData
+from cofactor.estimators.observation import Observation
+from cofactor.fit import Fit, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
 from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.start.factors import Factors
 from cofactor.stop import Rule, SmallResidual
 
 
@@ -26,6 +31,17 @@ def may_begin_coarsely(model: Model) -> bool:
     return plain and isinstance(model.noise, Poisson)
 
 
+def opened(
+    model: Model, data: OpenData, seen: Observation, start: Factors
+) -> tuple[Rows[LinearState], Params]:
+    """Return the rows of a fit with their first codes and columns, and its first parameters."""
+    codes, components = start
+    k, d = components.shape
+    params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
+    columns = open_columns(data.X, seen.mask, seen.baseline)
+    return first_rows(model, data.blocks, params, data.engine, codes, columns), params
+
+
 def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
     """Return the rows with the best codes under the last components, and their statistics."""
     noise = cast(NonnegativeNoise, found.model.noise)
@@ -33,7 +49,7 @@ def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
     factor = codes.factor(found.params.components)
 
     def settle(block: RowBlock, state: LinearState) -> LinearState:
-        return replace(state, codes=fold_in(codes, noise, block, factor, state.codes))
+        return replace(state, codes=fold_in(codes, noise, block, factor, state.codes).codes)
 
     rows = replace(found.rows, states=found.rows.gather(settle))
     return rows.sweep(codes.e_step(noise, found.params))
@@ -54,6 +70,15 @@ def stationary_stop(
         return stationarity(codes, noise, rows, params).residual
 
     return residual, (SmallResidual(tolerance),)
+
+
+def warn_of_the_last_iteration(max_iter: int) -> None:
+    """Warn, as scikit-learn does, that a fit used up its iterations."""
+    warnings.warn(
+        f"Maximum number of iterations {max_iter} reached. Increase it to improve convergence.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
 
 
 def judgement(

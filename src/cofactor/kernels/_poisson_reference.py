@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-Floats: TypeAlias = NDArray[np.float64]
-Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+from cofactor.kernels._count_rows_reference import LEAST, CountRows, Data, Floats, Indices
 
-_LEAST_PART = 0.1  # of a code that a coordinate step leaves
 _NEWTON_PART = 0.05  # of a code that a Newton step leaves
 _NEWTON_ROWS = 16  # of a block of Hessians
 _SCALE_RANGE = 1e4  # of the factors by which an old Hessian may be off
-_LEAST = 1e-300  # of a fitted value or divisor
 
 
 def poisson_multiplicative_csr(
     indptr: Indices,
     indices: Indices,
     data: Data,
+    offsets: Data,
     columns: Data,
     totals: Floats,
     weights: Data,
@@ -36,9 +32,10 @@ def poisson_multiplicative_csr(
 
     For each row, with counts ``x_j`` times the weights of their columns, lowers over ``z >= 0``::
 
-        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log <z, h_j>
+        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log y_j
 
-    With ``a_k = sum_j x_j h_jk / <z, h_j>`` and ``s = totals + l1`` the step is
+    where ``y_j = <z, h_j> + o_j`` is the fitted value, with the entry's offset ``o_j``.
+    With ``a_k = sum_j x_j h_jk / y_j`` and ``s = totals + l1`` the step is
     ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
     ``l2`` (Lee & Seung 1999); it never raises ``f``. A row in which a positive count has fitted
     value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``; one without
@@ -48,6 +45,8 @@ def poisson_multiplicative_csr(
     ----------
     indptr, indices, data : arrays
         Counts of n rows and m columns in CSR form; no column may occur twice in a row.
+    offsets : array of shape (nnz,) or (0,)
+        Nonnegative offsets of the stored entries; empty for 0.
     columns : array of shape (m, w)
         Nonnegative component values h, one row for each column of the data; ``w`` is k rounded up
         to a multiple of 16, and what is beyond k zero.
@@ -65,7 +64,7 @@ def poisson_multiplicative_csr(
         Written unless empty: ``f`` in nats at the codes returned; ``+inf`` where a positive count
         cannot be reached by any component.
     """
-    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
+    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2, offsets)
     start, _ = rows.lifted(codes, floor)
     codes[:] = rows.multiplicative(start)
     rows.finish(codes, loss)
@@ -75,6 +74,7 @@ def poisson_coordinate_csr(
     indptr: Indices,
     indices: Indices,
     data: Data,
+    offsets: Data,
     columns: Data,
     totals: Floats,
     weights: Data,
@@ -93,7 +93,7 @@ def poisson_coordinate_csr(
     whose ``f`` did not fall takes the step of `poisson_multiplicative_csr` from its input instead,
     so that ``f`` never rises. A zero code can leave zero. Parameters as there.
     """
-    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
+    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2, offsets)
     start, before = rows.lifted(codes, floor)
     z = start.copy()
     for _ in range(sweeps):
@@ -129,6 +129,7 @@ def poisson_newton_csr(
     else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
     ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
     more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`.
+    There are no offsets, with which ``a = A z`` would not hold.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def poisson_newton_csr(
 
     Other parameters as in `poisson_multiplicative_csr`.
     """
-    rows = _Rows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
+    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
     start, before = rows.lifted(codes, floor)
     kept = _unpacked(hessians, *codes.shape)
     explained, fresh = rows.explained(start), np.zeros(rows.n, dtype=bool)
@@ -173,8 +174,19 @@ def poisson_multiplicative(
     floor: float,
     loss: Floats,
 ) -> None:
-    """Do as `poisson_multiplicative_csr` does, for dense rows ``X`` of shape (n, m)."""
-    poisson_multiplicative_csr(*_positive(X), columns, totals, weights, codes, l1, l2, floor, loss)
+    """Do as `poisson_multiplicative_csr` does, for dense rows (n, m) without offsets."""
+    poisson_multiplicative_csr(
+        *_positive(X),
+        _no_offsets(X),
+        columns,
+        totals,
+        weights,
+        codes,
+        l1,
+        l2,
+        floor,
+        loss,
+    )
 
 
 def poisson_coordinate(
@@ -189,9 +201,19 @@ def poisson_coordinate(
     floor: float,
     loss: Floats,
 ) -> None:
-    """Do as `poisson_coordinate_csr` does, for dense rows ``X`` of shape (n, m)."""
+    """Do as `poisson_coordinate_csr` does, for dense rows (n, m) without offsets."""
     poisson_coordinate_csr(
-        *_positive(X), columns, totals, weights, codes, sweeps, l1, l2, floor, loss
+        *_positive(X),
+        _no_offsets(X),
+        columns,
+        totals,
+        weights,
+        codes,
+        sweeps,
+        l1,
+        l2,
+        floor,
+        loss,
     )
 
 
@@ -230,6 +252,10 @@ def _positive(X: Data) -> tuple[NDArray[np.int64], NDArray[np.int64], Data]:
     rows, columns = np.nonzero(X > 0)
     indptr = np.concatenate([[0], np.bincount(rows, minlength=len(X)).cumsum()])
     return indptr.astype(np.int64), columns.astype(np.int64), X[rows, columns]
+
+
+def _no_offsets(X: Data) -> Data:
+    return np.zeros(0, X.dtype)
 
 
 def _lower(k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -282,7 +308,7 @@ class _Program:
         x, least = scale * self.z, scale * np.maximum(_NEWTON_PART * self.z, self.floor)
         for _ in range(sweeps):
             for t in range(x.shape[1]):
-                bend = np.maximum(self.hessians[:, t, t] + lift[:, t], _LEAST)
+                bend = np.maximum(self.hessians[:, t, t] + lift[:, t], LEAST)
                 moved = np.maximum(x[:, t] - slope[:, t] / bend, least[:, t]) - x[:, t]
                 x[:, t] += moved
                 slope[:, t] += moved * lift[:, t]
@@ -291,103 +317,13 @@ class _Program:
 
     def _scale(self) -> Floats:
         product = _times(self.hessians, self.z)
-        ratio = np.maximum(self.explained, _LEAST) / np.maximum(product, _LEAST)
+        ratio = np.maximum(self.explained, LEAST) / np.maximum(product, LEAST)
         scale = np.sqrt(np.clip(ratio, 1 / _SCALE_RANGE, _SCALE_RANGE))
         return np.where(self.fresh[:, None], 1.0, scale)
 
     def _lift(self) -> Floats:
         scale = self._scale()
-        counts = np.maximum((self.z * self.explained).sum(axis=1, keepdims=True), _LEAST)
+        counts = np.maximum((self.z * self.explained).sum(axis=1, keepdims=True), LEAST)
         bends = np.diagonal(self.hessians, axis1=1, axis2=2)
         lacking = np.square(self.explained / scale) / counts - bends
         return np.maximum(lacking, 0.0) + self.l2 / np.square(scale)
-
-
-class _Rows:
-    """All rows at once; what belongs to a stored position is summed to its row by `_by_row`."""
-
-    def __init__(
-        self,
-        indptr: Indices,
-        indices: Indices,
-        data: Data,
-        columns: Data,
-        totals: Floats,
-        weights: Data,
-        codes: Data,
-        l1: float,
-        l2: float,
-    ) -> None:
-        self.n, k = codes.shape
-        self.row = np.repeat(np.arange(self.n), np.diff(indptr))
-        self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
-        self.panel = columns[indices, :k].astype(np.float64)  # (nnz, k)
-        self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
-        self.l2 = l2
-        self.counted = self._by_row(self.x) > 0
-
-    def lifted(self, codes: Data, floor: float) -> tuple[Floats, Floats]:
-        """Codes from which every reachable count can be explained, and their loss."""
-        z = codes.astype(np.float64)
-        unreached = np.isposinf(self.loss(z))
-        z[unreached] = np.maximum(z[unreached], floor)
-        return z, self.loss(z)
-
-    def sweep(self, z: Floats, floor: float) -> None:
-        fitted = self._fitted(z)
-        for k, h in enumerate(self.panel.T):
-            rate = self.x / np.maximum(fitted, _LEAST)
-            slope = self.price[:, k] + self.l2 * z[:, k] - self._by_row(rate * h)
-            with np.errstate(over="ignore"):
-                curvature = self._by_row(rate * h * h / np.maximum(fitted, _LEAST)) + self.l2
-                step = slope / np.maximum(curvature, _LEAST)
-            new = np.maximum(z[:, k] - step, np.maximum(_LEAST_PART * z[:, k], floor))
-            fitted += (new - z[:, k])[self.row] * h
-            z[:, k] = new
-
-    def explained(self, z: Floats) -> Floats:
-        rate = self.x * self._inverse(z)
-        return np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
-
-    def hessians(self, z: Floats) -> Floats:
-        with np.errstate(over="ignore"):
-            bends = self.x * self._inverse(z) * self._inverse(z)
-        found, k = np.zeros((self.n, z.shape[1], z.shape[1])), range(z.shape[1])
-        for i in k:
-            for j in k:
-                with np.errstate(invalid="ignore", over="ignore"):
-                    found[:, i, j] = self._by_row(bends * self.panel[:, i] * self.panel[:, j])
-        return found
-
-    def multiplicative(self, z: Floats) -> Floats:
-        explained = z * self.explained(z)
-        root = np.sqrt(self.price**2 + 4.0 * self.l2 * explained)
-        step: Floats = 2.0 * explained / np.maximum(self.price + root, _LEAST)
-        return step
-
-    def loss(self, z: Floats) -> Floats:
-        fitted = self._fitted(z)
-        nats = self.x * np.log(np.maximum(fitted, _LEAST))
-        nats[(self.x > 0) & (fitted < _LEAST)] = -np.inf
-        penalty = 0.5 * self.l2 * np.square(z).sum(axis=1)
-        loss: Floats = (z * self.price).sum(axis=1) + penalty - self._by_row(nats)
-        return loss
-
-    def finish(self, codes: Data, loss: Floats) -> None:
-        """Zero the rows without counts, and write the losses of all if asked."""
-        codes[~self.counted] = 0
-        if loss.size:
-            loss[:] = np.where(self.counted, self.loss(codes.astype(np.float64)), 0.0)
-
-    def _inverse(self, z: Floats) -> Floats:
-        """One over the fitted values; zero where nothing explains a count."""
-        fitted = self._fitted(z)
-        return np.where(fitted < _LEAST, 0.0, 1.0 / np.maximum(fitted, _LEAST))
-
-    def _fitted(self, z: Floats) -> Floats:
-        fitted: Floats = np.einsum("pk,pk->p", z[self.row], self.panel)
-        return fitted
-
-    def _by_row(self, values: Floats) -> Floats:
-        sums: Floats = np.bincount(self.row, weights=values, minlength=self.n).astype(np.float64)
-        return sums

@@ -1,12 +1,14 @@
 """Steps of nonnegative codes of counts: rows by themselves, under components that do not change.
 
-Each lowers ``Σ_l u_l (a_l − x_l log a_l)`` plus the penalty of every row, with ``a = zW``, over the
-entries observed. No step raises any row's loss.
+Each lowers ``Σ_l u_l (a_l − x_l log a_l)`` plus the penalty of every row, with ``a = e zW + o``,
+over the entries observed. No step raises any row's loss. Exposures make codes dearer, by a factor
+of their own for every row, and divide the offsets: ``log a = log(zW + o/e) + log e``.
 
 - A multiplicative step is the cheapest, and the smallest [Lee & Seung 2001].
 - Coordinate Newton sweeps visit the codes of a row one after the other [Hsieh & Dhillon 2011].
 - A nonnegative Newton step moves them together. It needs the row's Hessian, which is kept beside
-  the row and used again as long as it explains the derivatives.
+  the row and used again as long as it explains the derivatives; without offsets, that is, which
+  take part in the fitted values and not in the Hessian.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class NewtonMemory:
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""
-    if k > LARGEST_K:
+    if k > LARGEST_K or block.baseline.offset is not None:
         return None
     shape = (-(-block.n_rows // BLOCK_ROWS), k * (k + 1) // 2, BLOCK_ROWS)
     visits = np.array([FIRST_STEPS if warm else 0], dtype=np.int64)
@@ -61,12 +63,12 @@ def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
     """Take a multiplicative step."""
-    return _encode(MULTIPLICATIVE, block, factor, codes, ())
+    return _encode(_with_offsets(MULTIPLICATIVE, block), block, factor, codes, ())
 
 
 def coordinate(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
     """Sweep over the coordinates of each row."""
-    return _encode(COORDINATE, block, factor, codes, (INNER_SWEEPS,))
+    return _encode(_with_offsets(COORDINATE, block), block, factor, codes, (INNER_SWEEPS,))
 
 
 def newton(block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMemory) -> Encoded:
@@ -79,23 +81,39 @@ def newton(block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMe
 
 
 def prices(block: RowBlock, factor: FixedFactor) -> Floats:
-    """Return what a unit of each code costs: sums of components over entries observed.
+    """Return what a unit of each code costs: sums of exposed components over entries observed.
 
     Shape (1, k) where that is the same for all rows, else (n, k).
     """
-    return factor.totals if block.complete else block.observed @ factor.weighted
+    sums = factor.totals if block.complete else block.observed_times(factor.weighted)
+    return block.baseline.exposed(sums)
 
 
 def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
-    """Return ``(x/a) U Wᵀ`` over positive counts, shape (n, k)."""
+    """Return ``(x/y) U Wᵀ`` over positive counts, with ``y = zW + o/e``, shape (n, k)."""
     rates = block.as_sparse().matrix.astype(np.float64)
     fitted = np.empty(rates.nnz)
     components_t = np.ascontiguousarray(factor.columns)
     kernels.sampled_products(
         rates.indptr, rates.indices, np.ascontiguousarray(codes), components_t, fitted
     )
+    if block.baseline.offset is not None:
+        fitted += block.baseline.per_exposure(rates)
     rates.data /= np.maximum(fitted, TINY)
     return np.asarray(rates @ factor.weighted)
+
+
+def _with_offsets(kernel: RowKernel, block: RowBlock) -> RowKernel:
+    """Return a kernel that is given the offsets of stored counts, where there are any."""
+    if block.baseline.offset is None:
+        offsets = np.zeros(0, dtype=block.stored.dtype)
+    else:
+        offsets = block.baseline.per_exposure(block.as_sparse().matrix)
+
+    def sparse(indptr: Array, indices: Array, data: Array, *arguments: Any) -> None:
+        kernel.sparse(indptr, indices, data, offsets, *arguments)
+
+    return RowKernel(kernel.dense, sparse)
 
 
 def _encode(
@@ -111,7 +129,8 @@ def _encode(
         np.array(codes, dtype=dtype, order="C"),
         np.empty(len(codes) if factor.judged else 0),
     )
-    block.run(
+    rows = block if block.baseline.offset is None else block.as_sparse()
+    rows.run(
         kernel,
         columns,
         prices(block, factor),

@@ -212,7 +212,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`NonnegativeNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
-        if not block.complete:
+        if not block.plain:
             return super().multiplicative_codes(block, factor, codes)
         gram, products = factor.gram, block.times(factor.weighted)
         new = self.surrogate_minimum(codes, products, codes @ gram, factor.penalty)
@@ -222,7 +222,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
         """See :class:`NonnegativeNoise`: one cyclic coordinate sweep [Cichocki & Phan 2009]."""
-        if not block.complete:
+        if not block.plain:
             return super().nonnegative_codes(block, factor, codes)
         gram, products = factor.gram, block.times(factor.weighted)
         new = coordinate_descent(codes, gram, products, factor.penalty)
@@ -230,13 +230,13 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
         """See :class:`NonnegativeNoise`: ``xWᵀ`` and ``zWWᵀ``."""
-        if not block.complete:
+        if not block.plain:
             return super().pulls(block, factor, codes)
         return block.times(factor.weighted), codes @ factor.gram
 
     def under(self, block: RowBlock, factor: FixedFactor) -> RowBlock:
-        """See :class:`LinearNoise`: their products with the factor, where nothing is missing."""
-        if not block.complete:
+        """See :class:`LinearNoise`: products with the factor, where the mean is ``ZW``."""
+        if not block.plain:
             return block
         return projected(block, block.times(factor.weighted))
 

@@ -249,7 +249,7 @@ def transposed_step(
     ndarray of shape (k, d)
     """
     factor = FixedFactor(
-        np.vstack([state.codes for state in rows.states]),
+        rows.exposed([state.codes for state in rows.states]),
         penalty,
         rows.uneven_weights,
         judged=False,
@@ -294,12 +294,17 @@ def _entry_weights(block: RowBlock, factor: FixedFactor) -> Floats:
     return np.asarray((block.observed > 0) * column_weights, dtype=np.float64)
 
 
+def _mean(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
+    return block.baseline.mean(codes @ factor.components)
+
+
 def _pulls_of_chunk(
     noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> tuple[Floats, Floats]:
-    mean, weights = codes @ factor.components, _entry_weights(block, factor)
+    mean, weights = _mean(block, factor, codes), _entry_weights(block, factor)
     up, down = noise.gradient_parts(_filled(block, mean), mean)
-    return (weights * up) @ factor.columns, (weights * down) @ factor.columns
+    exposed = block.baseline.exposed
+    return exposed((weights * up) @ factor.columns), exposed((weights * down) @ factor.columns)
 
 
 def _multiplicative_chunk(
@@ -307,7 +312,7 @@ def _multiplicative_chunk(
 ) -> Encoded:
     up, down = _pulls_of_chunk(noise, block, factor, codes)
     new = noise.surrogate_minimum(codes, up, down, factor.penalty)
-    mean, weights = new @ factor.components, _entry_weights(block, factor)
+    mean, weights = _mean(block, factor, new), _entry_weights(block, factor)
     divergence = (weights * noise.divergence(_filled(block, mean), mean)).sum(axis=1)
     return Encoded(new, divergence - noise.row_constant(block))
 

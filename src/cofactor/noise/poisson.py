@@ -77,8 +77,10 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
         return x / np.maximum(mean, TINY), np.ones_like(mean)
 
     def row_constant(self, block: RowBlock) -> Floats:
-        """Return ``Σ_l (x log x − x)``."""
-        return block.row_sums(lambda x: xlogy(x, x) - x)
+        """Return ``Σ_l (x log x − x + o) − t log e``, with the total ``t`` of the row."""
+        own = block.row_sums(lambda x: xlogy(x, x) - x)
+        totals = block.row_sums(lambda x: x)
+        return own + block.offset_sums() - block.baseline.log_exposures(totals)
 
     def constants(self, block: RowBlock) -> Floats:
         """Return ``Σ_n w_n Σ_l (log x! + x − x log x)``."""

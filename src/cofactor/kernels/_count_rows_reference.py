@@ -1,0 +1,107 @@
+"""Rows of counts with their fitted values, as the kernels in `_poisson_reference` see them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+
+LEAST = 1e-300  # of a fitted value or divisor
+_LEAST_PART = 0.1  # of a code that a coordinate step leaves
+
+
+class CountRows:
+    """All rows at once; what belongs to a stored position is summed to its row by `_by_row`."""
+
+    def __init__(
+        self,
+        indptr: Indices,
+        indices: Indices,
+        data: Data,
+        columns: Data,
+        totals: Floats,
+        weights: Data,
+        codes: Data,
+        l1: float,
+        l2: float,
+        offsets: Data | None = None,
+    ) -> None:
+        self.n, k = codes.shape
+        self.row = np.repeat(np.arange(self.n), np.diff(indptr))
+        self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
+        self.offsets = 0.0 if offsets is None or not offsets.size else offsets.astype(np.float64)
+        self.panel = columns[indices, :k].astype(np.float64)  # (nnz, k)
+        self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
+        self.l2 = l2
+        self.counted = self._by_row(self.x) > 0
+
+    def lifted(self, codes: Data, floor: float) -> tuple[Floats, Floats]:
+        """Codes from which every reachable count can be explained, and their loss."""
+        z = codes.astype(np.float64)
+        unreached = np.isposinf(self.loss(z))
+        z[unreached] = np.maximum(z[unreached], floor)
+        return z, self.loss(z)
+
+    def sweep(self, z: Floats, floor: float) -> None:
+        fitted = self._fitted(z)
+        for k, h in enumerate(self.panel.T):
+            rate = self.x / np.maximum(fitted, LEAST)
+            slope = self.price[:, k] + self.l2 * z[:, k] - self._by_row(rate * h)
+            with np.errstate(over="ignore"):
+                curvature = self._by_row(rate * h * h / np.maximum(fitted, LEAST)) + self.l2
+                step = slope / np.maximum(curvature, LEAST)
+            new = np.maximum(z[:, k] - step, np.maximum(_LEAST_PART * z[:, k], floor))
+            fitted += (new - z[:, k])[self.row] * h
+            z[:, k] = new
+
+    def explained(self, z: Floats) -> Floats:
+        rate = self.x * self._inverse(z)
+        return np.stack([self._by_row(rate * h) for h in self.panel.T], axis=1)
+
+    def hessians(self, z: Floats) -> Floats:
+        with np.errstate(over="ignore"):
+            bends = self.x * self._inverse(z) * self._inverse(z)
+        found, k = np.zeros((self.n, z.shape[1], z.shape[1])), range(z.shape[1])
+        for i in k:
+            for j in k:
+                with np.errstate(invalid="ignore", over="ignore"):
+                    found[:, i, j] = self._by_row(bends * self.panel[:, i] * self.panel[:, j])
+        return found
+
+    def multiplicative(self, z: Floats) -> Floats:
+        explained = z * self.explained(z)
+        root = np.sqrt(self.price**2 + 4.0 * self.l2 * explained)
+        step: Floats = 2.0 * explained / np.maximum(self.price + root, LEAST)
+        return step
+
+    def loss(self, z: Floats) -> Floats:
+        fitted = self._fitted(z)
+        nats = self.x * np.log(np.maximum(fitted, LEAST))
+        nats[(self.x > 0) & (fitted < LEAST)] = -np.inf
+        penalty = 0.5 * self.l2 * np.square(z).sum(axis=1)
+        loss: Floats = (z * self.price).sum(axis=1) + penalty - self._by_row(nats)
+        return loss
+
+    def finish(self, codes: Data, loss: Floats) -> None:
+        """Zero the rows without counts, and write the losses of all if asked."""
+        codes[~self.counted] = 0
+        if loss.size:
+            loss[:] = np.where(self.counted, self.loss(codes.astype(np.float64)), 0.0)
+
+    def _inverse(self, z: Floats) -> Floats:
+        """One over the fitted values; zero where nothing explains a count."""
+        fitted = self._fitted(z)
+        return np.where(fitted < LEAST, 0.0, 1.0 / np.maximum(fitted, LEAST))
+
+    def _fitted(self, z: Floats) -> Floats:
+        fitted: Floats = np.einsum("pk,pk->p", z[self.row], self.panel) + self.offsets
+        return fitted
+
+    def _by_row(self, values: Floats) -> Floats:
+        sums: Floats = np.bincount(self.row, weights=values, minlength=self.n).astype(np.float64)
+        return sums
