@@ -25,6 +25,7 @@ from cofactor.estimators.base import (
 )
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
+from cofactor.estimators.recommender import Recommender
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
@@ -37,7 +38,7 @@ Start = tuple[Floats | None, Floats]
 Encoder = Callable[[RowBlock], Floats]
 
 
-class Factorization(CodesOut, FamilyEstimator):
+class Factorization(Recommender, CodesOut, FamilyEstimator):
     """``X ≈ ZW`` with any noise and any linear codes that go together.
 
     ``codes="free"`` with Gaussian noise is the truncated singular value decomposition;

@@ -35,6 +35,7 @@ from cofactor.estimators.nonnegative_fits import (
     warn_of_the_last_iteration,
 )
 from cofactor.estimators.observation import Observation, observation
+from cofactor.estimators.recommender import Recommender
 from cofactor.fit import Fit, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Penalty, noise_named
@@ -48,7 +49,7 @@ from cofactor.trace import Callback, Trace
 PATIENCE = 10  # iterations in which the objective must fall by tol
 
 
-class NMF(CodesOut, FamilyEstimator):
+class NMF(Recommender, CodesOut, FamilyEstimator):
     """Nonnegative matrix factorization: ``X ≈ WH`` with ``W ≥ 0`` and ``H ≥ 0``.
 
     Minimises ``Σ_n w_n d(x_n, (WH)_n)`` plus the penalties
