@@ -132,7 +132,7 @@ class ObservedEntries:
 
     def kept(self, matrix: Any) -> Any:
         """See :class:`Mask`."""
-        return _those(matrix, among(matrix, self.pattern))
+        return _those(matrix, _among(matrix, self.pattern))
 
 
 class MissingEntries(ObservedEntries):
@@ -152,7 +152,7 @@ class MissingEntries(ObservedEntries):
 
     def kept(self, matrix: Any) -> Any:
         """See :class:`Mask`."""
-        return _those(matrix, ~among(matrix, self.pattern))
+        return _those(matrix, ~_among(matrix, self.pattern))
 
 
 def as_mask(observed: Any) -> Mask:
@@ -169,7 +169,7 @@ def as_mask(observed: Any) -> Mask:
     return mask
 
 
-def among(matrix: Any, pattern: Any) -> Array:
+def _among(matrix: Any, pattern: Any) -> Array:
     """Return which stored entries of a CSR matrix a pattern has, too, shape (nnz,)."""
     found = np.searchsorted(_places(pattern), wanted := _places(matrix))
     at = np.minimum(found, max(len(pattern.data) - 1, 0))

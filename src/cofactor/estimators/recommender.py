@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from cofactor.data import DenseRows
-from cofactor.data.base import Affine, Array, Floats
-from cofactor.data.mask import among
+from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine, engine_for
 from cofactor.errors import InputError
+from cofactor.kernels import sampled_products
 
 CHUNK_SCORES = 1 << 20  # that are found at a time
+ROUNDING = 2.0 * float(np.finfo(np.float32).eps)  # of a product of numbers rounded before
 NOTHING = -1  # in place of an item where none is left
 
 
@@ -37,8 +37,9 @@ class TopItems(NamedTuple):
 def top_items(codes: Floats, items: Floats, n: int, left_out: Any, engine: Engine) -> TopItems:
     """Return the items with the highest products with each row's codes.
 
-    Products are met block by block, in a kernel that keeps the best; the whole (n_rows, m) matrix
-    is never there.
+    Products of a few rows at a time are found in single precision; those that rounding could have
+    kept from the first ``n`` are found again in double precision, each for itself, so that equal
+    items tie exactly. The whole (n_rows, m) matrix is never there.
 
     Parameters
     ----------
@@ -50,40 +51,38 @@ def top_items(codes: Floats, items: Floats, n: int, left_out: Any, engine: Engin
     engine : Engine
     """
     n_rows, m = len(codes), len(items)
-    affine = Affine(np.ascontiguousarray(items), np.zeros(m), np.zeros(items.shape[1]))
     found = TopItems(np.full((n_rows, n), NOTHING, np.int32), np.full((n_rows, n), -np.inf))
+    columns, longest = items.T.astype(np.float32), np.linalg.norm(items, axis=1).max(initial=0.0)
+    blur = ROUNDING * (items.shape[1] + 4) * longest * np.linalg.norm(codes, axis=1)
 
-    def of_chunk(rows: Array) -> None:
-        seen = left_out[rows]
-        keep = min(n + int(np.diff(seen.indptr).max()), m)
-        block = DenseRows(np.ascontiguousarray(codes[rows]), np.ones(len(rows)))
-        index, loss = block.top_losses(affine, keep)
-        known = _known(index, seen)
-        first = np.argsort(known, axis=1, kind="stable")[:, :n]
-        left = ~np.take_along_axis(known, first, axis=1)
-        item = np.where(left, np.take_along_axis(index, first, axis=1), NOTHING)
-        score = np.where(left, -np.take_along_axis(loss, first, axis=1), -np.inf)
-        found.items[rows, : first.shape[1]], found.scores[rows, : first.shape[1]] = item, score
+    def of_chunk(rows: slice) -> None:
+        scores = codes[rows].astype(np.float32) @ columns
+        scores[_entries(left_out[rows])] = -np.inf
+        bar = np.partition(scores, m - min(n, m), axis=1)[:, m - min(n, m)] - blur[rows]
+        owner, item = np.nonzero((scores >= bar[:, None]) & (scores > -np.inf))
+        score = _products(codes[rows], items, owner, item)
+        order = np.lexsort((item, -score, owner))
+        place = np.arange(len(order)) - np.searchsorted(owner, owner)
+        order, place = order[place < n], place[place < n]
+        at = owner[order], place
+        found.items[rows][at], found.scores[rows][at] = item[order], score[order]
 
-    engine.map(of_chunk, list(_chunks(np.minimum(np.diff(left_out.indptr) + n, m))))
+    step = max(1, CHUNK_SCORES // max(m, 1))
+    engine.map(of_chunk, [slice(start, start + step) for start in range(0, n_rows, step)])
     return found
 
 
-def _chunks(wanted: Array) -> Iterator[Array]:
-    """Cut rows into chunks of which about as many items are wanted each, not too many at once."""
-    order, start = np.argsort(wanted, kind="stable"), 0
-    while start < len(order):
-        scores = np.arange(1, len(order) - start + 1) * wanted[order[start:]]
-        stop = start + max(1, int(np.searchsorted(scores, CHUNK_SCORES, side="right")))
-        yield order[start:stop]
-        start = stop
+def _entries(matrix: Any) -> tuple[Array, Array]:
+    """Return the rows and columns of the stored entries of a CSR matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
-def _known(index: Array, seen: Any) -> Array:
-    """Return which of the items offered to each row (n_rows, p) it has seen."""
-    edges = np.arange(0, index.size + 1, index.shape[1])
-    offered = sp.csr_array((np.ones(index.size), index.ravel(), edges), shape=seen.shape)
-    return among(offered, seen).reshape(index.shape)
+def _products(codes: Floats, items: Floats, owner: Array, item: Array) -> Floats:
+    """Return the products of rows with items, rows ascending, shape (p,)."""
+    edges, products = np.searchsorted(owner, np.arange(len(codes) + 1)), np.empty(len(owner))
+    rows, columns = np.ascontiguousarray(codes), np.ascontiguousarray(item)
+    sampled_products(edges, columns, rows, items, products)
+    return products
 
 
 class Recommender:
@@ -115,7 +114,8 @@ class Recommender:
         codes = np.asarray(self.transform(rows, **observed), dtype=float)
         shape = (len(codes), self.components_.shape[1])
         seen = _nonzeros(rows) if exclude_seen else sp.csr_array(shape)
-        return self._top(codes, self.components_.T.astype(float), n, seen)
+        items = np.ascontiguousarray(self.components_.T, dtype=float)
+        return self._top(codes, items, n, seen)
 
     def similar_items(self, items: Any = None, n: int = 10) -> TopItems:
         """Return the ``n`` columns whose components are most like those of each of some columns.
@@ -130,7 +130,7 @@ class Recommender:
         """
         check_is_fitted(self)
         components = self.components_.astype(float)
-        vectors = _unit(_unit(components).T)
+        vectors = np.ascontiguousarray(_unit(_unit(components).T))
         asked = np.arange(len(vectors)) if items is None else np.atleast_1d(items)
         ones = (np.ones(len(asked)), asked, np.arange(len(asked) + 1))
         themselves = sp.csr_array(ones, shape=(len(asked), len(vectors)))
@@ -140,7 +140,7 @@ class Recommender:
         if n < 1:
             raise InputError(f"n is {n}; expected at least 1.")
         n_threads = getattr(self, "n_threads", None)
-        pieces = -(-len(codes) * min(n, len(items)) // CHUNK_SCORES)
+        pieces = -(-len(codes) * len(items) // CHUNK_SCORES)
         with engine_for(n_threads, pieces) as engine:
             return top_items(codes, items, n, left_out, engine)
 
