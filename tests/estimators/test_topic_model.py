@@ -252,3 +252,83 @@ def test_bad_input_is_explained():
         model.top_terms(names="abc")
     with pytest.raises(ValueError, match="19 features"):
         model.transform(X[:, 1:])
+
+
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_the_map_goes_both_ways(store):
+    X, _, _ = documents()
+    factorization = NMF(3, noise="poisson", init="nndsvda", max_iter=500)
+    codes = factorization.fit_transform(store(X))
+    model = TopicModel.from_factorization(factorization, store(X))
+    A = codes @ factorization.components_
+    joint = poisson.logpmf(X, A).sum()
+    totals = poisson.logpmf(X.sum(axis=1), model.sizes_).sum()
+    assert joint == pytest.approx(model.log_likelihood_ + totals, rel=1e-7)
+    back = model.factors()
+    np.testing.assert_allclose(back[0] @ back[1], A, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(back[1].sum(axis=1), 1)
+    same = TopicModel(3, init="nndsvda").fit(store(X))
+    np.testing.assert_allclose(model.topics_, same.topics_, atol=1e-9)
+    np.testing.assert_allclose(model.transform(store(X)), model.document_topics_)
+
+
+def test_only_poisson_factorizations_are_topics():
+    X, _, _ = documents()
+    with pytest.raises(InputError, match="has gaussian noise; topics are those of Poisson"):
+        TopicModel.from_factorization(NMF(3, max_iter=1000).fit(X), X)
+    with_offset = NMF(3, noise="poisson", max_iter=1000).fit(X, offset=0.1)
+    with pytest.raises(InputError, match="poisson noise, and an offset"):
+        TopicModel.from_factorization(with_offset, X)
+
+
+def npmi(X, i, j):
+    there = X > 0
+    both, p, q = (there[:, i] & there[:, j]).mean(), there[:, i].mean(), there[:, j].mean()
+    if both == 0:
+        return -1.0
+    return 1.0 if both == 1 else np.log(both / (p * q)) / -np.log(both)
+
+
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_coherence_is_the_mean_of_pairs(store):
+    X, _, _ = documents(length=12)
+    model = TopicModel(3).fit(store(X))
+    terms = model.top_terms(4, range(20))
+    expected = [
+        np.mean([npmi(X, own[i], own[j]) for i in range(4) for j in range(i)]) for own in terms
+    ]
+    np.testing.assert_allclose(model.coherence(store(X), 4), expected, atol=1e-12)
+
+
+def test_coherence_of_terms_that_always_or_never_meet():
+    X = np.kron(np.eye(2), np.ones((5, 3)))
+    X[:, 5] = np.tile([1.0, 0.0], 5)
+    model = with_topics(np.array([[0.5, 0.3, 0.2, 0, 0, 0], [0.3, 0, 0, 0.4, 0.3, 0]]), [1, 1])
+    np.testing.assert_allclose(model.coherence(X, 3), [1.0, (1.0 - 1.0 - 1.0) / 3])
+    with pytest.raises(InputError, match="at least 2 terms"):
+        model.coherence(X, 1)
+
+
+def test_held_out_words_are_scored_under_the_shares_of_the_others():
+    X, shares, topics = documents(n=300, length=400)
+    model = TopicModel(3, init="nndsvda").fit(X[:200])
+    score = model.completion_score(sp.csr_array(X[200:]), random_state=0)
+    assert score == model.completion_score(X[200:], random_state=0)
+    assert score != model.completion_score(X[200:], random_state=1)
+    truth = shares[200:] @ topics
+    best = (X[200:] * np.log(np.maximum(truth, 1e-300))).sum() / X[200:].sum()
+    seen = -np.log(model.perplexity(X[200:]))  # by shares that were found from the same words
+    unigram = X[:200].sum(axis=0) / X[:200].sum()
+    of_one_topic = (X[200:] @ np.log(np.maximum(unigram, 1e-12))).sum() / X[200:].sum()
+    assert of_one_topic < score < seen
+    assert score == pytest.approx(best, abs=0.05)
+
+
+def test_words_are_held_out_of_whole_counts():
+    X, _, _ = documents()
+    model = TopicModel(3).fit(X)
+    with pytest.raises(InputError, match="no fractions"):
+        model.completion_score(X / 2 + 0.1)
+    with pytest.raises(InputError, match="share is 1; expected a number between"):
+        model.completion_score(X, share=1)
+    np.testing.assert_array_equal(model.term_scores(), model.topics_)

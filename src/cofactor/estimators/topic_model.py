@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import xlogy
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative
@@ -18,9 +17,18 @@ from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData
 from cofactor.estimators.folding import codes_under
 from cofactor.estimators.nmf import NMF
-from cofactor.estimators.topics import Topics, log_arrangements, log_probability, shares, to_topics
+from cofactor.estimators.terms import RANKINGS, mean_npmi, split_words
+from cofactor.estimators.topics import (
+    Topics,
+    from_topics,
+    log_arrangements,
+    log_probability,
+    shares,
+    to_topics,
+)
 from cofactor.noise import Multinomial, Penalty, Poisson
 from cofactor.noise.linear import TINY
+from cofactor.start.rng import rng_for
 from cofactor.trace import Callback, Trace
 
 
@@ -129,13 +137,48 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         with self._open(X, Multinomial(), sample_weight) as data:
             factorization = NMF(noise="poisson", **self.get_params())
             factorization.fit(X, sample_weight=data.weights)
-            codes = factorization.transform(X).astype(float)  # what new documents would get
-            found = to_topics(codes, factorization.components_.astype(float))
-            self._remember(factorization, found, data)
-            likelihood = self._log_probability(data, found.proportions[:, self._order])
-            arrangements = data.rowwise(log_arrangements)
-            self.log_likelihood_: float = float(data.weights @ (likelihood + arrangements))
+            self._adopt(factorization, data)
         return self
+
+    @classmethod
+    def from_factorization(
+        cls, factorization: NMF, X: Any, sample_weight: Any = None
+    ) -> TopicModel:
+        """Return the topic form of a Poisson factorization of documents: the exact map.
+
+        Parameters
+        ----------
+        factorization : NMF
+            Fitted with ``noise='poisson'``.
+        X : array-like or sparse matrix of shape (n, m)
+            The documents that it was fitted to, or others, whose shares are then found.
+        sample_weight : array-like of shape (n,), optional
+
+        Raises
+        ------
+        InputError
+            If the factorization has another noise, or was fitted with an offset.
+        """
+        check_is_fitted(factorization)
+        if factorization.noise_ != Poisson() or factorization._needs_offset:
+            raise InputError(
+                f"The factorization has {factorization.noise_.name} noise"
+                f"{', and an offset' * factorization._needs_offset}; topics are those of Poisson "
+                "noise without offset: use NMF(noise='poisson')."
+            )
+        model = cls(factorization.n_components_, n_threads=factorization.n_threads)
+        X = model._counts(X, reset=True)
+        with model._open(X, Multinomial(), sample_weight) as data:
+            model._adopt(factorization, data)
+        return model
+
+    def factors(self) -> tuple[Array, Array]:
+        """Return codes (n, k) and components (k, m) of the same Poisson factorization.
+
+        The map back: codes are the counts of each topic in each document, and components sum to 1.
+        """
+        check_is_fitted(self)
+        return from_topics(Topics(self.document_topics_, self.topics_, self.sizes_))
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the share of each topic in each document, shape (n, k)."""
@@ -171,6 +214,60 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
             likelihood = self._log_probability(data, self._shares(data.X)).sum()
             return float(np.exp(-likelihood / _n_words(data)))
 
+    def completion_score(self, X: Any, share: float = 0.5, random_state: Any = None) -> float:
+        """Return the log-probability of a word held out of its document, in nats.
+
+        Shares are found from a random part of each document's words; what is scored are the
+        others: ``Σ_ij y_ij log (θ_iβ)_j / Σ_ij y_ij``, the order of words counting as in
+        :meth:`perplexity`, which is ``exp`` of minus this [Wallach et al. 2009: document
+        completion]. Minus infinity if they hold terms that no topic does.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, m)
+            Whole numbers.
+        share : float, default 0.5
+            Of the words from which shares are found, on average; between 0 and 1.
+        random_state : int, RandomState or None
+
+        Raises
+        ------
+        InputError
+            If counts are not whole, or the share is 0 or 1.
+        """
+        with self._judged(X) as data:
+            known, held = split_words(data.X, share, rng_for(random_state))
+        with self._judged(held) as data:
+            likelihood = self._log_probability(data, self._shares(known)).sum()
+            return float(likelihood / _n_words(data))
+
+    def coherence(self, X: Any, n: int = 10, by: str = "probability") -> Floats:
+        """Return how often the first terms of each topic meet in documents, shape (k,).
+
+        The mean of ``NPMI_ij = log(p_ij / p_i p_j) / −log p_ij`` over all pairs of the ``n`` first
+        terms, with the shares of documents that hold them; −1 for terms that never meet, 0 for
+        independent and 1 for inseparable ones [Bouma 2009; Lau, Newman & Baldwin 2014].
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_documents, m)
+            Documents that need not be those of the fit.
+        n : int, default 10
+            At least 2.
+        by : str
+            As for :meth:`top_terms`.
+        """
+        check_is_fitted(self)
+        terms = np.array(self.top_terms(n, range(self.n_features_in_), by))
+        return mean_npmi(self._counts(X, reset=False), terms)
+
+    def term_scores(self, by: str = "probability") -> Floats:
+        """Return by what :meth:`top_terms` ranks the terms of each topic, shape (k, m)."""
+        check_is_fitted(self)
+        if by not in RANKINGS:
+            raise InputError(f"by is {by!r}; expected one of {', '.join(RANKINGS)}.")
+        return RANKINGS[by](self.topics_.astype(float), self.topic_mass_)
+
     def top_terms(
         self, n: int = 10, names: Sequence[Any] | None = None, by: str = "probability"
     ) -> list[list[Any]]:
@@ -190,14 +287,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
         InputError
             If ``by`` is unknown, or there are not as many names as terms.
         """
-        check_is_fitted(self)
-        if by not in RANKINGS:
-            raise InputError(f"by is {by!r}; expected one of {', '.join(RANKINGS)}.")
+        scores = self.term_scores(by)
         default = getattr(self, "feature_names_in_", range(self.n_features_in_))
         names = default if names is None else names
         if len(names) != self.n_features_in_:
             raise InputError(f"Got {len(names)} names; expected {self.n_features_in_}, one a term.")
-        ranked = np.argsort(-RANKINGS[by](self.topics_, self.topic_mass_), axis=1, kind="stable")
+        ranked = np.argsort(-scores, axis=1, kind="stable")
         return [[names[term] for term in topic[:n]] for topic in ranked]
 
     def __sklearn_tags__(self) -> Any:
@@ -233,6 +328,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
             data.engine.map(lambda part: log_probability(part[0], part[1], topics), parts)
         )
 
+    def _adopt(self, factorization: NMF, data: OpenData) -> None:
+        codes = factorization.transform(data.X).astype(float)  # what new documents would get
+        found = to_topics(codes, factorization.components_.astype(float))
+        self._remember(factorization, found, data)
+        likelihood = self._log_probability(data, found.proportions[:, self._order])
+        arrangements = data.rowwise(log_arrangements)
+        self.log_likelihood_: float = float(data.weights @ (likelihood + arrangements))
+
     def _remember(self, factorization: NMF, found: Topics, data: OpenData) -> None:
         mass = (data.weights * found.sizes) @ found.proportions
         dtype = data.X.dtype
@@ -249,22 +352,3 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
 
 def _n_words(data: OpenData) -> float:
     return max(float(data.X.sum()), TINY)
-
-
-def _lift(topics: Floats, mass: Floats) -> Floats:
-    marginal = mass @ topics / max(float(mass.sum()), TINY)
-    return topics / np.maximum(marginal, TINY)
-
-
-def _distinctive(topics: Floats, mass: Floats) -> Floats:
-    rivals = np.stack(
-        [np.delete(topics, k, axis=0).max(axis=0, initial=0) for k in range(len(mass))]
-    )
-    return xlogy(topics, topics / np.maximum(rivals, TINY))
-
-
-RANKINGS: dict[str, Callable[[Floats, Floats], Floats]] = {
-    "probability": lambda topics, mass: topics,
-    "lift": _lift,
-    "distinctive": _distinctive,
-}
