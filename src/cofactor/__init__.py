@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cofactor.certificate.matrix_form import matrix_form
+    from cofactor.compare.consensus import consensus
     from cofactor.estimators import (
         NMF,
         Factorization,
@@ -28,6 +29,7 @@ __all__ = [
     "MiniBatchKMeans",
     "Mixture",
     "TopicModel",
+    "consensus",
     "kmeans_plusplus",
     "lightweight_coreset",
     "load_model",
@@ -38,6 +40,7 @@ __all__ = [
 
 # Loaded when first asked for: the command line answers at once, without scikit-learn.
 _HOMES = {
+    "consensus": "cofactor.compare.consensus",
     "matrix_form": "cofactor.certificate",
     "kmeans_plusplus": "cofactor.start.kmeans_plusplus",
     "lightweight_coreset": "cofactor.start.coreset",

@@ -1,0 +1,5 @@
+"""Fits side by side."""
+
+from cofactor.compare.consensus import Consensus, consensus
+
+__all__ = ["Consensus", "consensus"]
