@@ -88,8 +88,19 @@ def measure(nonzeros: float, k: int, iterations: int, n_threads: int) -> Figures
     return Figures(X.nnz, X.shape[0], size(X), peak_bytes(), float(wall), float(cpu), whole)
 
 
+def straight_line(sizes: Any, times: Any) -> str:
+    """Return how far times are from a constant plus a multiple of the size, in words."""
+    line = np.stack([np.ones(len(sizes)), sizes], axis=1) / times[:, None]
+    (constant, slope), *_ = np.linalg.lstsq(line, np.ones(len(times)))
+    off = np.abs(line @ [constant, slope] - 1).max()
+    return (
+        f"CPU seconds of an iteration: {constant:.3f} + {1e9 * slope:.1f}e-9 times the nonzeros, "
+        f"within {off:.1%}."
+    )
+
+
 def main() -> None:
-    """Print a line for every size, and how the time of an iteration grows."""
+    """Print a line for every size, and the straight line that their times are near."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nonzeros", default="1e6,3e6,1e7", help="sizes, with commas between")
     parser.add_argument("--components", type=int, default=50)
@@ -109,9 +120,8 @@ def main() -> None:
             f"{1e9 * figures.cpu / figures.nonzeros:16.1f}{figures.whole:10.1f}",
             flush=True,
         )
-    if len(found) > 1:
-        sizes, times = np.log([[f.nonzeros, f.cpu] for f in found]).T
-        print(f"The time of an iteration grows with exponent {np.polyfit(sizes, times, 1)[0]:.3f}.")
+    if len(found) > 2:
+        print(straight_line(*np.array([[f.nonzeros, f.cpu] for f in found]).T))
 
 
 if __name__ == "__main__":
