@@ -95,6 +95,23 @@ void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
         named("X"), named("centers"), named("index"), named("out"), Unlocked());
 }
 
+void bind_nonnegative_sweeps(nb::module_& module, const Kernels& kernels) {
+    using Doubles = const Array2<const double>&;
+    module.def(
+        "nonnegative_sweeps",
+        [&kernels](Doubles gram, Doubles products, const Array2<double>& codes, size_t sweeps,
+                   double l1, double l2, const Array1<double>& loss) {
+            const size_t n = products.shape(0), k = products.shape(1);
+            expect("gram", gram, {k, k});
+            expect("codes", codes, {n, k});
+            if (loss.size()) expect("loss", loss, {n});
+            kernels.nonnegative_sweeps(matrix(gram), matrix(products), codes.data(), sweeps, l1,
+                                       l2, loss.size() ? loss.data() : nullptr);
+        },
+        named("gram"), named("products"), named("codes"), nb::arg("sweeps"), nb::arg("l1"),
+        nb::arg("l2"), named("loss"), Unlocked());
+}
+
 void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
     module.def(
         "soft_assign",
@@ -118,6 +135,7 @@ void bind_rows(nb::module_& module, const Kernels& kernels) {
     bind_statistics(module, kernels.dense_f64);
     bind_norms(module, kernels.dense_f64);
     bind_soft_assign(module, kernels);
+    bind_nonnegative_sweeps(module, kernels);
 }
 
 }  // namespace cofactor

@@ -2,6 +2,7 @@
 #include "csr_lloyd.hpp"
 #include "csr_running.hpp"
 #include "hartigan.hpp"
+#include "least_squares.hpp"
 #include "lloyd.hpp"
 #include "moments.hpp"
 #include "nearest.hpp"
@@ -71,6 +72,7 @@ const Kernels kernels = {dense<float>,
                          poisson<float>,
                          poisson<double>,
                          soft_assign,
+                         nonnegative_sweeps,
                          seeding_order,
                          seeding_strips,
                          seeding_boxes,

@@ -421,6 +421,8 @@ struct Kernels {
     PoissonKernels<float> poisson_f32;
     PoissonKernels<double> poisson_f64;
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
+    void (*nonnegative_sweeps)(Matrix<const double> gram, Matrix<const double> products,
+                               double* codes, size_t sweeps, double l1, double l2, double* loss);
     void (*seeding_order)(Matrix<const std::uint8_t> Q, size_t columns, Label* rows, size_t count);
     void (*seeding_strips)(Matrix<const std::uint8_t> Q, const Label* order,
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,

@@ -24,6 +24,7 @@ from cofactor.data import (
     open_blocks,
     open_columns,
 )
+from cofactor.data.aligned import Columns
 from cofactor.data.base import Affine
 from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS
 from cofactor.data.gaussians import Scaled, Whitened
@@ -97,7 +98,7 @@ def test_squared_norms_and_distances(block, X, shift, rng):
 
 def test_products(block, X, shift, rng):
     B, R = rng.standard_normal((5, 3)), rng.uniform(size=(17, 3))
-    close(block.times(B), X @ B, atol=1e-12)
+    close(block.times(Columns(B)), X @ B, atol=1e-12)
     close(block.transpose_times(R, shift), R.T @ (X - shift), atol=1e-12)
 
 

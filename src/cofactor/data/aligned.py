@@ -11,6 +11,32 @@ from cofactor.data.base import GROUP_SIZE, Array, Floats
 LINE = 64  # bytes
 
 
+class Columns:
+    """A matrix (d, p) that many blocks are multiplied with, prepared once for each precision.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (d, p)
+    """
+
+    def __init__(self, matrix: Floats) -> None:
+        self.matrix = matrix
+        self._narrow: dict[Any, Array] = {}
+        self._groups: dict[Any, Array] = {}
+
+    def narrow(self, dtype: Any) -> Array:
+        """Return the matrix in this precision."""
+        if dtype not in self._narrow:
+            self._narrow[dtype] = np.ascontiguousarray(self.matrix, dtype=dtype)
+        return self._narrow[dtype]
+
+    def groups(self, dtype: Any) -> Array:
+        """Return it as :func:`in_groups` does."""
+        if dtype not in self._groups:
+            self._groups[dtype] = in_groups(self.matrix, dtype)
+        return self._groups[dtype]
+
+
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return zeros whose first one begins a cache line, so that whole vectors do not straddle two.
 

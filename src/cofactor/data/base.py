@@ -14,6 +14,7 @@ from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
 if TYPE_CHECKING:
+    from cofactor.data.aligned import Columns
     from cofactor.data.baseline import Baseline
     from cofactor.data.sparse import SparseRows
 
@@ -273,7 +274,7 @@ class RowBlock(Protocol):
         """Return ``‖x_n − μ_index[n]‖²`` for centers of shape (k, d), shape (n,)."""
         ...
 
-    def times(self, matrix: Floats) -> Floats:
+    def times(self, columns: Columns) -> Floats:
         """Return ``X B`` for ``B`` of shape (d, p), shape (n, p)."""
         ...
 

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor import kernels
+from cofactor.data.aligned import Columns
 from cofactor.data.base import (
     Affine,
     Array,
@@ -139,12 +140,13 @@ class DenseRows:
         kernels.squared_distances(self.values, centers, index, out)
         return out
 
-    def times(self, matrix: Floats) -> Floats:
+    def times(self, columns: Columns) -> Floats:
         """See :class:`RowBlock`; sums in the data's precision are of 512 products at most."""
-        narrow, products = matrix.astype(self.values.dtype), np.zeros((self.n_rows, len(matrix.T)))
+        narrow = columns.narrow(self.values.dtype)
+        products = np.zeros((self.n_rows, narrow.shape[1]))
         for start in range(0, self.n_columns, PRODUCTS_ADDED):
-            columns = slice(start, start + PRODUCTS_ADDED)
-            products += self.values[:, columns] @ narrow[columns]
+            some = slice(start, start + PRODUCTS_ADDED)
+            products += self.values[:, some] @ narrow[some]
         return products
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cofactor.data.aligned import Columns
 from cofactor.data.base import Floats, RowBlock, RowSelection
 from cofactor.data.dense import DenseRows
 
@@ -12,7 +13,7 @@ from cofactor.data.dense import DenseRows
 class ProjectedRows(DenseRows):
     """A block whose values are its products ``X B`` with the one matrix that it is asked for."""
 
-    def times(self, matrix: Floats) -> Floats:
+    def times(self, columns: Columns) -> Floats:
         """See :class:`RowBlock`."""
         return self.values
 

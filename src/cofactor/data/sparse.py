@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cofactor import kernels
-from cofactor.data.aligned import in_groups
+from cofactor.data.aligned import Columns
 from cofactor.data.base import (
     Affine,
     Array,
@@ -148,11 +148,10 @@ class SparseRows:
         kernels.squared_norms_csr(*self.arrays, own)
         return np.maximum(own - 2.0 * np.concatenate(cross) + norms[index], 0.0)
 
-    def times(self, matrix: Floats) -> Floats:
+    def times(self, columns: Columns) -> Floats:
         """See :class:`RowBlock`."""
-        columns = in_groups(matrix, self.matrix.dtype)
-        products = np.empty((self.n_rows, matrix.shape[1]))
-        kernels.products_csr(*self.arrays, columns, products)
+        products = np.empty((self.n_rows, columns.matrix.shape[1]))
+        kernels.products_csr(*self.arrays, columns.groups(self.matrix.dtype), products)
         return products
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:

@@ -22,6 +22,7 @@ from cofactor.kernels._hartigan_reference import (
     hartigan_targets,
     hartigan_targets_csr,
 )
+from cofactor.kernels._least_squares_reference import nonnegative_sweeps
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
 from cofactor.kernels._mixture_reference import (
     affine_moments,
@@ -92,6 +93,7 @@ __all__ = [
     "neighbor_top_csr",
     "neighbor_top_scaled",
     "neighbor_top_whitened",
+    "nonnegative_sweeps",
     "poisson_coordinate",
     "poisson_coordinate_csr",
     "poisson_multiplicative",

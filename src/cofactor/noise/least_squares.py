@@ -8,7 +8,8 @@ import numpy as np
 
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
-from cofactor.noise.linear import TINY, Penalty
+from cofactor.kernels import nonnegative_sweeps
+from cofactor.noise.linear import TINY, Encoded, Penalty
 
 GRADIENT_STEPS = 8
 
@@ -28,17 +29,26 @@ def row_losses(codes: Floats, gram: Floats, products: Floats) -> Floats:
     return np.einsum("nk,nk->n", 0.5 * codes @ gram - products, codes)
 
 
-def coordinate_descent(codes: Floats, gram: Floats, products: Floats, penalty: Penalty) -> Floats:
-    """Minimise over each nonnegative coordinate in turn, once [Cichocki & Phan 2009].
+def coordinate_descent(
+    codes: Floats, gram: Floats, products: Floats, penalty: Penalty, sweeps: int, judged: bool
+) -> Encoded:
+    """Minimise over each nonnegative coordinate in turn [Cichocki & Phan 2009].
 
-    Arguments as :func:`row_losses`; returns codes of shape (n, k).
+    Parameters
+    ----------
+    codes, gram, products
+        As for :func:`row_losses`.
+    penalty : Penalty
+        On the codes.
+    sweeps : int
+        Over all coordinates.
+    judged : bool
+        Whether anybody asks for losses.
     """
-    new = np.array(codes.T, order="C")  # coordinates contiguous
-    for t, (row, curvature) in enumerate(zip(gram, np.diagonal(gram) + penalty.l2, strict=True)):
-        if curvature > 0:
-            gradient = row @ new - products[:, t] + penalty.l1 + penalty.l2 * new[t]
-            new[t] = np.maximum(new[t] - gradient / curvature, 0.0)
-    return np.ascontiguousarray(new.T)
+    new, loss = np.array(codes, dtype=float, order="C"), np.empty(len(codes) if judged else 0)
+    held = np.ascontiguousarray(gram), np.ascontiguousarray(products)
+    nonnegative_sweeps(*held, new, sweeps, penalty.l1, penalty.l2, loss)
+    return Encoded(new, loss)
 
 
 def projected_gradient(codes: Floats, gram: Floats, products: Floats) -> Floats:

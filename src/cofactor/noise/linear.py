@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data import Rows, split
-from cofactor.data.aligned import in_groups
+from cofactor.data.aligned import Columns, in_groups
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
@@ -66,6 +66,11 @@ class FixedFactor:
         if self.column_weights is None:
             return self.columns
         return self.columns * self.column_weights[:, None]
+
+    @lazy
+    def prepared(self) -> Columns:
+        """``U Wᵀ``, ready to be multiplied with many blocks."""
+        return Columns(self.weighted)
 
     @lazy
     def gram(self) -> Floats:
