@@ -75,6 +75,18 @@ void bind_statistics(nb::module_& module, const DenseKernels<T>& kernels) {
 template <class T>
 void bind_norms(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
+        "products",
+        [&kernels](const Array2<const T>& X, const Array2<const T>& columns,
+                   const Array2<double>& out) {
+            expect_whole_groups(columns.shape(1));
+            expect("columns", columns, {X.shape(1), columns.shape(1)});
+            expect("out", out, {X.shape(0), out.shape(1)});
+            if (columns.shape(1) < out.shape(1))
+                throw nb::value_error("columns are fewer than those of out");
+            kernels.products(matrix(X), matrix(columns), matrix(out));
+        },
+        named("X"), named("columns"), named("out"), Unlocked());
+    module.def(
         "squared_norms",
         [&kernels](const Array2<const T>& X, const Array1<const T>& shift,
                    const Array1<double>& out) {

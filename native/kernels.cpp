@@ -25,7 +25,7 @@ namespace cofactor::COFACTOR_ISA {
 
 template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
-                                   squared_norms<T>, squared_distances<T>,
+                                   squared_norms<T>, products<T>, squared_distances<T>,
                                    seeding_round<T, std::uint8_t>, seeding_round<T, std::int16_t>,
                                    seeding_steps<T>, lloyd<T>, lloyd_space<T>,
                                    hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>,

@@ -328,6 +328,7 @@ struct DenseKernels {
     void (*weighted_squares)(Matrix<const T> X, const T* shift, Membership members,
                              double* squares);
     void (*squared_norms)(Matrix<const T> X, const T* shift, double* out);
+    void (*products)(Matrix<const T> X, Matrix<const T> columns, Matrix<double> out);
     void (*squared_distances)(Matrix<const T> X, const double* centers, const Label* index,
                               double* out);
     double (*seeding_round_bytes)(Matrix<const T> Y, double scale, Matrix<std::uint8_t> Q);

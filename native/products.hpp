@@ -1,5 +1,7 @@
-// Products of sparse rows with a matrix of few columns.
+// Products of rows with a matrix of few columns.
 #pragma once
+
+#include <type_traits>
 
 #include "simd.hpp"
 
@@ -42,6 +44,79 @@ void products_csr(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out) {
                 add_some_products(X.indices + p, X.data + p, size, columns.data + c,
                                   columns.columns, row + c,
                                   smaller(products_group, out.columns - c));
+        }
+    }
+}
+
+// Columns of dense rows whose products are added in the precision of the data.
+constexpr size_t strip_columns = 512;
+
+// Sums that are held in registers at once: a tile of rows times a few groups of columns.
+template <class T>
+constexpr size_t tile_sums = vector_bytes == 64 ? 24 : 12;
+
+// Add the products of `rows` rows over some of their entries to `out`.
+template <class T, size_t rows, size_t vectors>
+[[gnu::noinline]] void add_tile_products(const T* const (&x)[rows], size_t begin, size_t end,
+                                         const T* columns, size_t width, double* const* out,
+                                         size_t count) {
+    Vec<T> sums[rows][vectors] = {};
+    for (size_t l = begin; l < end; ++l) {
+        const T* const h = columns + l * width;
+        Vec<T> b[vectors];
+        for (size_t v = 0; v < vectors; ++v) b[v] = load(h + v * lanes<T>);
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t v = 0; v < vectors; ++v) sums[r][v] += x[r][l] * b[v];
+    }
+    for (size_t r = 0; r < rows; ++r) {
+        T total[vectors * lanes<T>];
+        for (size_t v = 0; v < vectors; ++v) store<T>(total + v * lanes<T>, sums[r][v]);
+        for (size_t c = 0; c < count; ++c) out[r][c] += static_cast<double>(total[c]);
+    }
+}
+
+// Rows [first, last) times one tile's columns; rows beyond the last whole tile are taken again.
+template <class T, size_t vectors>
+void add_strip_products(Matrix<const T> X, size_t begin, size_t end, const T* columns,
+                        size_t width, Matrix<double> out, size_t first_column) {
+    constexpr size_t rows = tile_sums<T> / vectors;
+    const size_t count = smaller(vectors * lanes<T>, out.columns - first_column);
+    double spare[vectors * lanes<T>] = {};
+    for (size_t n = 0; n < X.rows; n += rows) {
+        const T* x[rows];
+        double* to[rows];
+        for (size_t r = 0; r < rows; ++r) {
+            const bool real = n + r < X.rows;
+            x[r] = X.data + (real ? n + r : X.rows - 1) * X.columns;
+            to[r] = real ? out.data + (n + r) * out.columns + first_column : spare;
+            if (n + r + rows < X.rows) fetch(x[r] + rows * X.columns + begin, 64);
+        }
+        add_tile_products<T, rows, vectors>(x, begin, end, columns + first_column, width, to,
+                                            count);
+    }
+}
+
+template <class T>
+void products(Matrix<const T> X, Matrix<const T> columns, Matrix<double> out) {
+    constexpr size_t group = products_group / lanes<T>, most = vector_bytes == 64 ? 4 : group;
+    __builtin_memset(out.data, 0, out.rows * out.columns * sizeof(double));
+    for (size_t begin = 0; begin < X.columns; begin += strip_columns) {
+        const size_t end = smaller(begin + strip_columns, X.columns);
+        for (size_t c = 0; c < out.columns;) {
+            const size_t left = round_up(out.columns - c, products_group) / lanes<T>;
+            const auto add = [&](auto vectors) {
+                add_strip_products<T, vectors()>(X, begin, end, columns.data, columns.columns,
+                                                 out, c);
+                c += vectors() * lanes<T>;
+            };
+            if (left >= most)
+                add(std::integral_constant<size_t, most>{});
+            else if (left >= 3)
+                add(std::integral_constant<size_t, 3>{});
+            else if (left == 2)
+                add(std::integral_constant<size_t, 2>{});
+            else
+                add(std::integral_constant<size_t, 1>{});
         }
     }
 }

@@ -9,6 +9,7 @@ import numpy as np
 from cofactor.data.base import GROUP_SIZE, Array, Floats
 
 LINE = 64  # bytes
+STRIP = 128  # rows
 
 
 class Columns:
@@ -21,14 +22,7 @@ class Columns:
 
     def __init__(self, matrix: Floats) -> None:
         self.matrix = matrix
-        self._narrow: dict[Any, Array] = {}
         self._groups: dict[Any, Array] = {}
-
-    def narrow(self, dtype: Any) -> Array:
-        """Return the matrix in this precision."""
-        if dtype not in self._narrow:
-            self._narrow[dtype] = np.ascontiguousarray(self.matrix, dtype=dtype)
-        return self._narrow[dtype]
 
     def groups(self, dtype: Any) -> Array:
         """Return it as :func:`in_groups` does."""
@@ -54,3 +48,11 @@ def in_groups(matrix: Floats, dtype: Any) -> Array:
     padded = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
     padded[:, :k] = matrix
     return padded
+
+
+def transposed(matrix: Array) -> Array:
+    """Return a C-contiguous copy of the transpose, strip by strip: caches hold a few rows."""
+    copy = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
+    for start in range(0, len(matrix), STRIP):
+        copy[:, start : start + STRIP] = matrix[start : start + STRIP].T
+    return copy

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
+from cofactor.data.aligned import transposed
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.data.baseline import Baseline
 from cofactor.data.cut import cut
@@ -83,7 +84,7 @@ def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
 
 def open_columns(X: Any, observed: Any = None, baseline: Baseline | None = None) -> list[RowBlock]:
     """Cut the columns of data into blocks: the blocks of ``Xᵀ``; see :func:`open_blocks`."""
-    columns = sp.csr_array(X.T) if sp.issparse(X) else X.T
+    columns = sp.csr_array(X.T) if sp.issparse(X) else transposed(X)
     return open_blocks(
         columns,
         observed=None if observed is None else as_mask(observed).transposed,

@@ -33,7 +33,6 @@ from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
 FEW = 16  # of so many components, one kept: others are not worth their zeros
-PRODUCTS_ADDED = 512  # in single precision
 PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to be interruptible
 
 
@@ -142,11 +141,8 @@ class DenseRows:
 
     def times(self, columns: Columns) -> Floats:
         """See :class:`RowBlock`; sums in the data's precision are of 512 products at most."""
-        narrow = columns.narrow(self.values.dtype)
-        products = np.zeros((self.n_rows, narrow.shape[1]))
-        for start in range(0, self.n_columns, PRODUCTS_ADDED):
-            some = slice(start, start + PRODUCTS_ADDED)
-            products += self.values[:, some] @ narrow[some]
+        products = np.empty((self.n_rows, columns.matrix.shape[1]))
+        kernels.products(self.values, columns.groups(self.values.dtype), products)
         return products
 
     def transpose_times(self, matrix: Floats, shift: Floats) -> Floats:

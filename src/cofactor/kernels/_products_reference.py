@@ -1,4 +1,4 @@
-"""Products of sparse rows in NumPy; part of the specification in `reference`."""
+"""Products of rows in NumPy; part of the specification in `reference`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ from scipy import sparse
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+
+_ADDED = 512  # products of dense rows
+
+
+def products(X: Data, columns: Data, out: Floats) -> None:
+    """Multiply dense rows by a matrix of few columns.
+
+    In the data's precision at most 512 products are added up; their sums are float64.
+
+    Parameters
+    ----------
+    X : array of shape (n, m)
+    columns : array of shape (m, w)
+        The matrix: ``w`` is k rounded up to a multiple of 16, and what is beyond k zero.
+    out : float64 array of shape (n, k)
+        Written: the products.
+    """
+    out[:] = 0.0
+    for start in range(0, X.shape[1], _ADDED):
+        some = slice(start, start + _ADDED)
+        out += X[:, some] @ columns[some, : out.shape[1]]
 
 
 def products_csr(indptr: Indices, indices: Indices, data: Data, columns: Data, out: Floats) -> None:

@@ -56,7 +56,7 @@ from cofactor.kernels._poisson_reference import (
     poisson_newton,
     poisson_newton_csr,
 )
-from cofactor.kernels._products_reference import products_csr, sampled_products
+from cofactor.kernels._products_reference import products, products_csr, sampled_products
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
@@ -100,6 +100,7 @@ __all__ = [
     "poisson_multiplicative_csr",
     "poisson_newton",
     "poisson_newton_csr",
+    "products",
     "products_csr",
     "sampled_products",
     "scaled_moments",

@@ -200,13 +200,12 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     def row_constant(self, block: RowBlock) -> Floats:
         """Return ``½‖x‖²``."""
-        return 0.5 * block.row_sums(np.square)
+        return 0.5 * block.squared_norms(np.zeros(block.n_columns))
 
     def constants(self, block: RowBlock) -> Floats:
-        """Return the number of entries ``Σ_n w_n d``."""
-        return np.array(
-            [block.weights @ block.row_entries(), block.weights @ block.row_sums(np.square)]
-        )
+        """Return the number of entries ``Σ_n w_n d``, and ``Σ_n w_n ‖x_n‖²``."""
+        squares = block.squared_norms(np.zeros(block.n_columns))
+        return np.array([block.weights @ block.row_entries(), block.weights @ squares])
 
     def nats(self, divergence: float, constants: Floats) -> float:
         """Return ``½N log(2πe·σ²)`` with ``σ² = 2·divergence/N`` the best variance."""
