@@ -1,8 +1,6 @@
 // Products of rows with a matrix of few columns.
 #pragma once
 
-#include <type_traits>
-
 #include "simd.hpp"
 
 namespace cofactor::COFACTOR_ISA {
@@ -48,12 +46,15 @@ void products_csr(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out) {
     }
 }
 
-// Columns of dense rows whose products are added in the precision of the data.
-constexpr size_t strip_columns = 512;
-
-// Sums that are held in registers at once: a tile of rows times a few groups of columns.
+// A strip: entries of rows that stay in the cache while they meet all columns of the matrix, and
+// that are added up in the precision of the data.
 template <class T>
-constexpr size_t tile_sums = vector_bytes == 64 ? 24 : 12;
+constexpr size_t strip_columns = 2048 / sizeof(T);
+constexpr size_t strip_rows = 48;
+
+// Rows of a tile: as many as leave their sums in registers, and no more than there are addresses.
+template <class T, size_t vectors>
+constexpr size_t product_rows = (vector_bytes == 64 && vectors > 1 ? 24 : 12) / vectors;
 
 // Add the products of `rows` rows over some of their entries to `out`.
 template <class T, size_t rows, size_t vectors>
@@ -75,50 +76,56 @@ template <class T, size_t rows, size_t vectors>
     }
 }
 
-// Rows [first, last) times one tile's columns; rows beyond the last whole tile are taken again.
-template <class T, size_t vectors>
-void add_strip_products(Matrix<const T> X, size_t begin, size_t end, const T* columns,
-                        size_t width, Matrix<double> out, size_t first_column) {
-    constexpr size_t rows = tile_sums<T> / vectors;
-    const size_t count = smaller(vectors * lanes<T>, out.columns - first_column);
-    double spare[vectors * lanes<T>] = {};
-    for (size_t n = 0; n < X.rows; n += rows) {
-        const T* x[rows];
-        double* to[rows];
-        for (size_t r = 0; r < rows; ++r) {
-            const bool real = n + r < X.rows;
-            x[r] = X.data + (real ? n + r : X.rows - 1) * X.columns;
-            to[r] = real ? out.data + (n + r) * out.columns + first_column : spare;
-            if (n + r + rows < X.rows) fetch(x[r] + rows * X.columns + begin, 64);
+// Some columns of some rows times some columns of the matrix.
+template <class T>
+struct ProductStrip {
+    Matrix<const T> X, columns;
+    Matrix<double> out;
+    size_t first_row, last_row, begin, end;
+
+    // Columns from c on; rows beyond the last whole tile are taken again.
+    template <size_t vectors>
+    void add(size_t c) const {
+        constexpr size_t rows = product_rows<T, vectors>;
+        const size_t count = smaller(vectors * lanes<T>, out.columns - c);
+        double spare[vectors * lanes<T>] = {};
+        for (size_t n = first_row; n < last_row; n += rows) {
+            const T* x[rows];
+            double* to[rows];
+            for (size_t r = 0; r < rows; ++r) {
+                const size_t row = smaller(n + r, last_row - 1);
+                x[r] = X.data + row * X.columns;
+                to[r] = n + r < last_row ? out.data + row * out.columns + c : spare;
+            }
+            add_tile_products<T, rows, vectors>(x, begin, end, columns.data + c, columns.columns,
+                                                to, count);
         }
-        add_tile_products<T, rows, vectors>(x, begin, end, columns + first_column, width, to,
-                                            count);
     }
-}
+
+    void add_all() const {
+        constexpr size_t group = products_group / lanes<T>, most = vector_bytes == 64 ? 4 : group;
+        for (size_t c = 0; c < out.columns;) {
+            const size_t left = round_up(out.columns - c, products_group) / lanes<T>;
+            if (left >= most)
+                add<most>(c), c += most * lanes<T>;
+            else if (left == 3)
+                add<3>(c), c += 3 * lanes<T>;
+            else if (left == 2)
+                add<2>(c), c += 2 * lanes<T>;
+            else
+                add<1>(c), c += lanes<T>;
+        }
+    }
+};
 
 template <class T>
 void products(Matrix<const T> X, Matrix<const T> columns, Matrix<double> out) {
-    constexpr size_t group = products_group / lanes<T>, most = vector_bytes == 64 ? 4 : group;
     __builtin_memset(out.data, 0, out.rows * out.columns * sizeof(double));
-    for (size_t begin = 0; begin < X.columns; begin += strip_columns) {
-        const size_t end = smaller(begin + strip_columns, X.columns);
-        for (size_t c = 0; c < out.columns;) {
-            const size_t left = round_up(out.columns - c, products_group) / lanes<T>;
-            const auto add = [&](auto vectors) {
-                add_strip_products<T, vectors()>(X, begin, end, columns.data, columns.columns,
-                                                 out, c);
-                c += vectors() * lanes<T>;
-            };
-            if (left >= most)
-                add(std::integral_constant<size_t, most>{});
-            else if (left >= 3)
-                add(std::integral_constant<size_t, 3>{});
-            else if (left == 2)
-                add(std::integral_constant<size_t, 2>{});
-            else
-                add(std::integral_constant<size_t, 1>{});
-        }
-    }
+    for (size_t n = 0; n < X.rows; n += strip_rows)
+        for (size_t l = 0; l < X.columns; l += strip_columns<T>)
+            ProductStrip<T>{X, columns, out, n, smaller(n + strip_rows, X.rows), l,
+                            smaller(l + strip_columns<T>, X.columns)}
+                .add_all();
 }
 
 }  // namespace cofactor::COFACTOR_ISA
