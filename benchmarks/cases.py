@@ -194,6 +194,15 @@ POISSON_DESCENT = Task(
     tolerance=1e-2,  # each stops somewhere below the same goal
     start="factors",
 )
+FROBENIUS_DESCENT = Task(
+    "frobenius-descent",
+    "frobenius_descent",
+    PerCall,
+    ("scikit-learn",),
+    judges.residual,
+    tolerance=1e-6,
+    start="factors",
+)
 
 
 def _mixture(covariance_type: str, k: int, quick: bool = False) -> Case:
@@ -233,6 +242,7 @@ CASES = [
         for name, k in (("pbmc", 20), ("syn", 20), ("syn", 50), ("reuters", 20), ("text", 20))
         for percent in (1.0, 0.1)
     ),
+    *(Case(FROBENIUS_DESCENT, name) for name in ("pbmc", "dense-many")),
 ]
 
 

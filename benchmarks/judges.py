@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.problem import Factors, Mixture, Problem
+from benchmarks.problem import Factors, Mixture, Problem, half_residual
 from benchmarks.workloads import Array
 
 CHUNK = 1 << 18  # stored entries looked at together
@@ -38,6 +38,11 @@ def divergence(problem: Problem, factors: Factors) -> float:
         part = slice(start, start + CHUNK)
         total += _of_entries(X.row[part], X.col[part], X.data[part], codes, components)
     return total
+
+
+def residual(problem: Problem, factors: Factors) -> float:
+    """Return half the squared Frobenius norm of the data less ``ZW``."""
+    return half_residual(problem.X, factors)
 
 
 def _of_entries(rows: Array, columns: Array, x: Any, codes: Array, components: Array) -> float:

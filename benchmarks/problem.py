@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +11,16 @@ from io import StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.cluster import KMeans
+from sklearn.decomposition import NMF
 
 from benchmarks import workloads
 from benchmarks.workloads import Array
 
 LONG = 1000  # iterations, more than any k-means here takes to converge
+CHUNK = 1000  # rows looked at together
+STEPS = 25  # of scikit-learn's coordinate descent, whose residual is to be reached
 NEAR = 1.001  # of scikit-learn's converged inertia: what a search has to reach
 
 
@@ -39,6 +44,25 @@ class Goal(NamedTuple):
 
     inertia: float
     n_iter: int
+
+
+def half_residual(X: Any, factors: Factors) -> float:
+    """Return ``½‖X − ZW‖²`` by its three products, in float64."""
+    codes, components = (np.asarray(factor, np.float64) for factor in factors)
+    squares = sum(float(np.square(part, dtype=np.float64).sum()) for part in _stored(X))
+    cross = sum(
+        float((np.asarray(X[rows] @ components.T) * codes[rows]).sum()) for rows in _slices(X)
+    )
+    model = float(((codes.T @ codes) * (components @ components.T)).sum())
+    return 0.5 * squares - cross + 0.5 * model
+
+
+def _slices(X: Any) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, X.shape[0], CHUNK))
+
+
+def _stored(X: Any) -> Iterator[Array]:
+    return (X[rows].data if sp.issparse(X) else X[rows] for rows in _slices(X))
 
 
 @dataclass(frozen=True)
@@ -87,6 +111,11 @@ class Problem:
         return (1.0 + self.excess) * workloads.BEST_DIVERGENCE[self.workload, self.k]
 
     @cached_property
+    def residual_goal(self) -> float:
+        """What scikit-learn's coordinate descent reaches from the factors in a few iterations."""
+        return half_residual(self.X, coordinate_descent(self))
+
+    @cached_property
     def weights(self) -> Array:
         return np.full(self.k, 1.0 / self.k)
 
@@ -111,3 +140,10 @@ class Problem:
         path = [float(found) for found in re.findall(r"inertia (\d+\.?\d*)", said.getvalue())]
         goal = NEAR * model.inertia_
         return Goal(goal, 1 + next(i for i, inertia in enumerate(path) if inertia <= goal))
+
+
+def coordinate_descent(problem: Problem) -> Factors:
+    """Take scikit-learn's steps from the factors."""
+    model = NMF(problem.k, init="custom", tol=0.0, max_iter=STEPS)
+    start = {"W": problem.factors.codes.copy(), "H": problem.factors.components.copy()}
+    return Factors(model.fit_transform(problem.X, **start), model.components_)

@@ -172,6 +172,7 @@ WORKLOADS = {
     "syn": Workload(partial(gamma_poisson, 20_000, 10_000, 20, 5_250_000, seed=7), 20),
     "syn-small": Workload(partial(gamma_poisson, 2_000, 2_000, 20, 250_000, seed=7), 20),
     "dense-counts": Workload(partial(planted_counts, 2_000, 1_000, 30, 2.0, seed=8), 30),
+    "dense-many": Workload(partial(planted_counts, 10_000, 2_000, 50, 2.0, seed=9), 50),
     "text": Workload(partial(vocabulary, 20_000, 50_000, 20, 100, seed=9), 20),
     "pbmc": Workload(pbmc, 20, _without_pbmc),
     "reuters": Workload(reuters, 20, _without_reuters),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.special import kl_div
 
 pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
@@ -17,7 +18,7 @@ from benchmarks.clocks import PerIteration
 from benchmarks.contest import Comparison, Effort, Spread, contest
 from benchmarks.judges import divergence
 from benchmarks.peers import OURS, PEERS
-from benchmarks.problem import Factors, Problem
+from benchmarks.problem import Factors, Problem, half_residual
 from benchmarks.worker import ContenderError, contender
 
 
@@ -110,3 +111,12 @@ def test_a_contender_that_fails_says_why() -> None:
         pytest.raises(ContenderError, match="nobody: KeyError"),
     ):
         nobody.ready()
+
+
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_matrix], ids=["dense", "sparse"])
+def test_the_residual_is_half_the_squared_norm(store) -> None:
+    rng = np.random.default_rng(0)
+    X, factors = rng.poisson(1.0, (2100, 7)), Factors(rng.random((2100, 2)), rng.random((2, 7)))
+    by_hand = 0.5 * np.square(X - factors.codes @ factors.components).sum()
+    stored = store(X.astype(np.float32))
+    assert half_residual(stored, factors) == pytest.approx(by_hand, rel=1e-9)

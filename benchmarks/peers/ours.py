@@ -18,6 +18,7 @@ from cofactor.fit import first_rows, fit
 from cofactor.lloyd import COLUMNS, begun
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
+from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import from_means
 from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
@@ -25,6 +26,7 @@ from cofactor.stop import Stop
 from cofactor.trace import Trace
 
 SOME = 10_000  # rows to fit quickly
+SWEEPS = 8  # of coordinate descent, for each product with the data
 
 
 class Cofactor:
@@ -115,16 +117,20 @@ class Cofactor:
         return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
 
     def poisson_factors(self, n_iter: int) -> Factors:
-        return self._factored(Stop(n_iter), coarsely=False)
+        return self._factored(Poisson(), Stop(n_iter), coarsely=False)
 
     def poisson_descent(self) -> Factors:
         """Stop at the goal; the steps that find it are those of NMF with this start."""
-        return self._factored(
-            Stop(LONG, (AtObjective(self.goal),)), worth_coarsening(self.X, self.problem.k)
-        )
+        stop = Stop(LONG, (AtObjective(self.rate_objective),))
+        return self._factored(Poisson(), stop, worth_coarsening(self.X, self.problem.k))
 
-    def _factored(self, stop: Stop, coarsely: bool) -> Factors:
-        p, model = self.problem, Model(Poisson(), Nonnegative())
+    def frobenius_descent(self) -> Factors:
+        """Stop at the residual of scikit-learn's steps."""
+        stop = Stop(LONG, (AtObjective(self.residual_objective),))
+        return self._factored(Gaussian(sweeps=SWEEPS), stop, coarsely=False)
+
+    def _factored(self, noise: NonnegativeNoise, stop: Stop, coarsely: bool) -> Factors:
+        p, model = self.problem, Model(noise, Nonnegative())
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
             if coarsely:
@@ -137,10 +143,18 @@ class Cofactor:
         return Factors(codes, found.params.components)
 
     @cached_property
-    def goal(self) -> float:
+    def rate_objective(self) -> float:
         """The objective at the divergence that is to be reached."""
-        constants = sum(float(Poisson().constants(block)[0]) for block in self.blocks)
-        return self.problem.rate_goal + constants
+        return self._objective(Poisson(), self.problem.rate_goal)
+
+    @cached_property
+    def residual_objective(self) -> float:
+        """The objective at the residual that is to be reached."""
+        return self._objective(Gaussian(), self.problem.residual_goal)
+
+    def _objective(self, noise: NonnegativeNoise, divergence: float) -> float:
+        constants = np.sum([noise.constants(block) for block in self.blocks], axis=0)
+        return noise.nats(divergence, constants)
 
     @cached_property
     def blocks(self) -> list[RowBlock]:

@@ -6,7 +6,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 from sklearn.decomposition import NMF
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.problem import LONG, Factors, Mixture, Problem
+from benchmarks.problem import LONG, Factors, Mixture, Problem, coordinate_descent
 from benchmarks.workloads import Array
 
 
@@ -73,3 +73,6 @@ class ScikitLearn:
         )
         codes = model.fit_transform(p.X, W=p.factors.codes.copy(), H=p.factors.components.copy())
         return Factors(codes, model.components_)
+
+    def frobenius_descent(self) -> Factors:
+        return coordinate_descent(self.problem)

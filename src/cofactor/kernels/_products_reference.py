@@ -18,7 +18,8 @@ _ADDED = 512  # products of dense rows
 def products(X: Data, columns: Data, out: Floats) -> None:
     """Multiply dense rows by a matrix of few columns.
 
-    In the data's precision at most 512 products (256 of float64) are added up; their sums are float64.
+    In the data's precision at most 512 products are added up, 256 of float64; their sums are
+    float64.
 
     Parameters
     ----------
