@@ -201,7 +201,7 @@ FROBENIUS_DESCENT = Task(
     ("scikit-learn",),
     judges.residual,
     tolerance=1e-6,
-    start="factors",
+    start="residual_goal",
 )
 
 
