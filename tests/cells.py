@@ -141,6 +141,7 @@ CODES: list[tuple[str, Codes, Starter]] = [
     ("nonnegative, penalised", codes.Nonnegative(PENALTY, PENALTY), at_factors),
     ("multiplicative", codes.MultiplicativeNonnegative(), at_factors),
     ("multiplicative, penalised", codes.MultiplicativeNonnegative(PENALTY, PENALTY), at_factors),
+    ("semi-nonnegative", codes.SemiNonnegative(), at_factors),
     ("free", codes.Free(), at_factors),
 ]
 

@@ -13,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import seeds
 
-from cofactor.codes import MultiplicativeNonnegative, Nonnegative, OneHot, ScaledOneHot
+from cofactor.codes import (
+    MultiplicativeNonnegative,
+    Nonnegative,
+    OneHot,
+    ScaledOneHot,
+    SemiNonnegative,
+)
 from cofactor.codes.linear import LinearCodes
 from cofactor.codes.onehot import assign_all, assign_top
 from cofactor.codes.posterior import Full
@@ -36,7 +42,7 @@ majorized_cells = [
     or isinstance(cell.source.noise, Gamma | NegativeBinomial | Poisson)
 ]
 # Coordinate sweeps visit the components in their order; everything else treats them alike.
-symmetric_cells = [cell for cell in CELLS if type(cell.codes) is not Nonnegative]
+symmetric_cells = [cell for cell in CELLS if type(cell.codes) not in (Nonnegative, SemiNonnegative)]
 few = settings(max_examples=3)
 
 

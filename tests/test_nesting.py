@@ -29,7 +29,7 @@ from oracles import (
 from scipy.special import gammaln, xlogy
 from strategies import generators
 
-from cofactor.codes import Free, Nonnegative, ScaledOneHot
+from cofactor.codes import Free, Nonnegative, ScaledOneHot, SemiNonnegative
 from cofactor.data import open_blocks
 from cofactor.noise import Gaussian, NegativeBinomial, Params, Poisson
 from cofactor.start import from_means, singular_vectors
@@ -129,6 +129,19 @@ def test_wider_gaussian_cells_fit_better(rng):
     nmf = 2 * widened(Gaussian(), X, onehot.params, one_hot(row_state(onehot, "labels"), 4))
     assert nmf <= inertia(X, onehot.params.components) * (1 + 1e-4)
     assert 2 * by_svd(X, 4).statistics.divergence <= nmf * (1 + 1e-9)
+
+
+@some
+@given(rng=generators)
+def test_sums_of_parts_of_any_sign_lie_between_clusters_and_free_codes(rng):
+    X = blobs(rng, n=40, d=6)
+    onehot = cluster(Gaussian(), X, X[:4])
+    Z = one_hot(row_state(onehot, "labels"), 4)
+    parts = run(Gaussian(), SemiNonnegative(), X, onehot.params, Stop(30), Z)
+    squares = 2 * parts.statistics.divergence
+    assert (row_state(parts, "codes") >= 0).all()
+    assert squares <= inertia(X, onehot.params.components) * (1 + 1e-9)
+    assert 2 * by_svd(X, 4).statistics.divergence <= squares * (1 + 1e-9)
 
 
 def by_svd(X, k):

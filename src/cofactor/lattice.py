@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cofactor.codes import Codes, Free, Nonnegative, OneHot, ScaledOneHot, Simplex
+from cofactor.codes import Codes, Free, Nonnegative, OneHot, ScaledOneHot, SemiNonnegative, Simplex
 from cofactor.errors import ImpossibleCellError
 from cofactor.model import Model
 from cofactor.noise import Noise
@@ -19,6 +19,7 @@ CODES: dict[str, Codes] = {
     "scaled one-hot": ScaledOneHot(),
     "simplex": Simplex(),
     "nonnegative": Nonnegative(),
+    "semi-nonnegative": SemiNonnegative(),
     "free": Free(),
 }
 
@@ -28,6 +29,7 @@ LITERATURE = {
     ("gaussian", "scaled one-hot"): "k-lines",
     ("gaussian", "simplex"): "convex mixture",
     ("gaussian", "nonnegative"): "Frobenius NMF",
+    ("gaussian", "semi-nonnegative"): "semi-NMF",
     ("gaussian", "free"): "truncated SVD, PCA",
     ("poisson", "one-hot, keep 1"): "KL k-means",
     ("poisson", "scaled one-hot"): "information-theoretic clustering",
@@ -64,6 +66,7 @@ CALLS = {
     "scaled one-hot": 'Factorization(noise="{}", codes="scaled one-hot")',
     "simplex": 'Factorization(noise="{}", codes="simplex")',
     "nonnegative": 'NMF(noise="{}")',
+    "semi-nonnegative": 'Factorization(noise="{}", codes="semi-nonnegative")',
     "free": 'Factorization(noise="{}", codes="free")',
 }
 SHORT_CALLS = {

@@ -17,6 +17,7 @@ KINDS = [
     ("gaussian", "scaled one-hot"),
     ("poisson", "scaled one-hot"),
     ("poisson", "nonnegative"),
+    ("gaussian", "semi-nonnegative"),
 ]
 
 
@@ -120,7 +121,7 @@ def test_impossible_cell_says_so(counts):
         Factorization(codes="free", noise="bernoulli").fit(counts)
 
 
-@pytest.mark.parametrize("codes", ["free", "simplex", "scaled one-hot"])
+@pytest.mark.parametrize("codes", ["free", "simplex", "scaled one-hot", "semi-nonnegative"])
 def test_too_many_components_are_refused(codes):
     with pytest.raises(InputError, match="n_components=9 is too many"):
         Factorization(9, codes=codes).fit(np.ones((4, 3)))

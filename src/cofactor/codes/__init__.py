@@ -5,9 +5,10 @@ from cofactor.codes.free import Free
 from cofactor.codes.nonnegative import MultiplicativeNonnegative, Nonnegative
 from cofactor.codes.onehot import OneHot
 from cofactor.codes.scaled_onehot import ScaledOneHot
+from cofactor.codes.semi_nonnegative import SemiNonnegative
 from cofactor.codes.simplex import Simplex
 
-EVERY_CODES = (OneHot, ScaledOneHot, Simplex, Nonnegative, Free)
+EVERY_CODES = (OneHot, ScaledOneHot, Simplex, Nonnegative, SemiNonnegative, Free)
 
 __all__ = [
     "EVERY_CODES",
@@ -17,5 +18,6 @@ __all__ = [
     "Nonnegative",
     "OneHot",
     "ScaledOneHot",
+    "SemiNonnegative",
     "Simplex",
 ]

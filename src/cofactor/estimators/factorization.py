@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from cofactor.codes import Codes, Free, Nonnegative, ScaledOneHot, Simplex
+from cofactor.codes import Codes, Free, Nonnegative, ScaledOneHot, SemiNonnegative, Simplex
 from cofactor.codes.fixed import fold_in
 from cofactor.data import RowBlock, mean_row, open_columns
 from cofactor.data.base import Array, Floats
@@ -45,12 +45,14 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     ``"simplex"`` a convex mixture, or with multinomial noise PLSA [Hofmann 1999];
     ``"scaled one-hot"`` one line through the origin per cluster, or with Poisson noise
     information-theoretic clustering [Dhillon, Mallela & Modha 2003]; ``"nonnegative"`` what
-    :class:`NMF` does.
+    :class:`NMF` does; ``"semi-nonnegative"`` sums of components of any sign [Ding, Li & Jordan
+    2010].
 
     Parameters
     ----------
     n_components : int, default 2
-    codes : {'free', 'simplex', 'scaled one-hot', 'nonnegative'}, default 'free'
+    codes : str, default 'free'
+        'free', 'simplex', 'scaled one-hot', 'nonnegative' or 'semi-nonnegative'.
         What the code of a row may be.
     noise : str or Noise, default 'gaussian'
         A name in ``cofactor.noise.NOISES``.
@@ -83,7 +85,9 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "codes": [StrOptions({"free", "simplex", "scaled one-hot", "nonnegative"})],
+        "codes": [
+            StrOptions({"free", "simplex", "scaled one-hot", "nonnegative", "semi-nonnegative"})
+        ],
         "noise": [str, Noise],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -251,6 +255,12 @@ def _sums(noise: Any, components: Floats) -> Encoder:
     return lambda block: encode(block).codes
 
 
+def _signed_sums(noise: Any, components: Floats) -> Encoder:
+    codes, k = SemiNonnegative(), len(components)
+    factor = codes.factor(components)
+    return lambda block: fold_in(codes, noise, block, factor, np.zeros((block.n_rows, k))).codes
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of codes.
@@ -274,4 +284,5 @@ KINDS = {
     "simplex": Kind(Simplex(), _corners, _averages),
     "scaled one-hot": Kind(ScaledOneHot(), _directions, _multiples),
     "nonnegative": Kind(Nonnegative(), _positive, _sums),
+    "semi-nonnegative": Kind(SemiNonnegative(), _corners, _signed_sums),
 }

@@ -258,6 +258,13 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         codes = products @ np.linalg.pinv(gram, hermitian=True)
         return Encoded(codes, row_losses(codes, gram, products))
 
+    def semi_nonnegative_codes(
+        self, block: RowBlock, factor: FixedFactor, codes: Floats
+    ) -> Encoded:
+        """Return better codes ``Z ≥ 0`` under components of any sign; see `Encoded`."""
+        gram, products = factor.gram, block.times(factor.prepared)
+        return coordinate_descent(codes, gram, products, Penalty(), FOLDING_SWEEPS, factor.judged)
+
     def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`SimplexNoise`: projected gradient steps."""
         gram, products = factor.gram, block.times(factor.prepared)
