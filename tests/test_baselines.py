@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -212,3 +213,58 @@ def test_codes_without_baselines_say_so(cell):
     problem = cell.problem(seed=12)
     with pytest.raises(InputError, match=f"which {cell.codes.name} codes do not know"):
         replace(problem, baseline=Baseline(np.ones(len(problem.X)))).fit(1)
+
+
+@every_offset
+@few
+@given(seed=seeds)
+def test_a_multiplicative_step_is_an_em_step(offset, seed):
+    """Counts are shared out among components and offset; each code gets its own."""
+    rng = np.random.default_rng(seed)
+    X, Z, W = rng.poisson(2.0, (6, 5)) * 1.0, rng.gamma(2, size=(6, 3)), rng.gamma(2, size=(3, 5))
+    exposures = rng.uniform(0.5, 2.0, 6)
+    baseline = Baseline(exposures, OFFSETS[offset](rng, 6, 5))
+    (block,) = open_blocks(X, baseline=baseline)
+    step = Poisson().multiplicative_codes(block, FixedFactor(W.T), Z).codes
+    parts = exposures[:, None, None] * Z[:, :, None] * W
+    own = X[:, None, :] * parts / baseline.mean(Z @ W)[:, None, :]
+    np.testing.assert_allclose(step, own.sum(axis=2) / np.outer(exposures, W.sum(axis=1)))
+    np.testing.assert_allclose(
+        baseline.exposed(step @ W).sum(axis=1), own.sum(axis=(1, 2)), rtol=1e-12
+    )
+    a, b = 1.0, 0.0  # of a Gamma prior
+    map_step = (a - 1.0 + own.sum(axis=2)) / (b + np.outer(exposures, W.sum(axis=1)))
+    np.testing.assert_allclose(step, map_step, rtol=1e-12)
+
+
+def test_rank_one_fit_is_the_product_of_marginals_whatever_the_exposures():
+    cell = next(c for c in poisson_cells if c.name == "nonnegative")
+    problem = cell.problem(seed=13, k=1)
+    exposures = np.random.default_rng(0).uniform(0.5, 3.0, len(problem.X))
+    fitted = replace(problem, baseline=Baseline(exposures)).fit(5)
+    mean = exposures[:, None] * (row_state(fitted, "codes") @ fitted.params.components)
+    X = problem.X
+    np.testing.assert_allclose(mean, np.outer(X.sum(axis=1), X.sum(axis=0)) / X.sum(), rtol=1e-9)
+
+
+@every_offset
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_likelihood_has_all_its_digits(offset, store, dtype, tolerance):
+    cell = next(c for c in poisson_cells if c.name == "nonnegative")
+    problem = with_baseline(cell.problem(seed=14, n=20), offset)
+    weights, observed = np.random.default_rng(1).choice([0.5, 2.0], 20), observed_part(problem)
+    stored = store(problem.X.astype(dtype))
+    fitted = replace(problem, X=stored, weights=weights, observed=observed).fit(4)
+    codes, W = row_state(fitted, "codes").astype(dtype), fitted.params.components.astype(dtype)
+    beside = problem.baseline.offset
+    offsets = np.zeros(problem.X.shape) if beside is None else beside.dense()
+    with mpmath.workdps(50):
+        mean = mpmath.matrix(codes.tolist()) * mpmath.matrix(W.tolist())
+        exact = mpmath.fsum(
+            weights[i] * (x * mpmath.log(a) - a - mpmath.loggamma(x + 1))
+            for i, j in zip(*np.nonzero(observed), strict=True)
+            for x in [mpmath.mpf(problem.X[i, j])]
+            for a in [problem.baseline.exposures[i] * mean[int(i), int(j)] + offsets[i, j]]
+        )
+    assert fitted.objective == pytest.approx(-float(exact), rel=tolerance)
