@@ -228,7 +228,7 @@ class RowBlock(Protocol):
         ...
 
     def observed_times(self, matrix: Floats) -> Floats:
-        """Return the sums of the observed columns' rows of ``B`` of shape (d, p).
+        """Return the sums of the observed columns' rows of ``B ≥ 0`` of shape (d, p).
 
         Shape (n, p), or (1, p) where all rows have the same.
         """

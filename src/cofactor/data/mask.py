@@ -38,7 +38,7 @@ class Mask(Protocol):
         ...
 
     def times(self, matrix: Floats) -> Floats:
-        """Return the sums of the observed columns' rows of ``B`` (d, p), shape (n, p)."""
+        """Return the sums of the observed columns' rows of ``B ≥ 0`` (d, p), shape (n, p)."""
         ...
 
     def kept(self, matrix: Any) -> Any:

@@ -29,6 +29,7 @@ from cofactor.noise.linear import (
     SimplexNoise,
 )
 from cofactor.noise.multiples import MultipleNoise
+from cofactor.noise.online import Products
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 FOLDING_SWEEPS = 8  # over codes whose products are known already
@@ -72,6 +73,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
 
     name: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "density"
+    online: ClassVar[type[Products]] = Products
 
     def __post_init__(self) -> None:
         if min(self.first_variance, self.fixed_variance or 1.0) <= 0:

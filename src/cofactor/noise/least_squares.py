@@ -74,6 +74,12 @@ def onto_simplex(points: Floats) -> Floats:
 
 def best_components(rows: Rows[Any]) -> Floats:
     """Return ``W = (ZᵀZ)⁺ ZᵀX``, weighted, from the codes in the rows' states, shape (k, d)."""
+    gram, products = products_of_codes(rows)
+    return np.linalg.pinv(gram, hermitian=True) @ products
+
+
+def products_of_codes(rows: Rows[Any]) -> tuple[Floats, Floats]:
+    """Return ``ZᵀZ`` (k, k) and ``ZᵀX`` (k, d), weighted, from the codes in the rows' states."""
 
     def sums(block: RowBlock, state: Any) -> tuple[Floats, Floats]:
         weighted = state.codes * block.weights[:, None]
@@ -81,4 +87,4 @@ def best_components(rows: Rows[Any]) -> Floats:
         return weighted.T @ state.codes, block.transpose_times(weighted, origin)
 
     grams, products = zip(*rows.gather(sums), strict=True)
-    return np.linalg.pinv(np.sum(grams, axis=0), hermitian=True) @ np.sum(products, axis=0)
+    return np.sum(grams, axis=0), np.sum(products, axis=0)

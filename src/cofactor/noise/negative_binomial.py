@@ -14,6 +14,7 @@ from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_nonnegative, halfway
 from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.online import Shares
 from cofactor.noise.poisson import Poisson, log_factorial
 
 
@@ -36,6 +37,7 @@ class NegativeBinomial(MixtureNoise, NonnegativeNoise):
 
     name: ClassVar[str] = "negative binomial"
     kind: ClassVar[str] = "mass"
+    online: ClassVar[type[Shares]] = Shares
 
     def __post_init__(self) -> None:
         if not self.size > 0:

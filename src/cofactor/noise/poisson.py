@@ -23,6 +23,7 @@ from cofactor.noise.counts import (
 from cofactor.noise.domain import check_nonnegative, halfway
 from cofactor.noise.linear import TINY, Encoded, FixedFactor, NonnegativeNoise
 from cofactor.noise.multiples import MultipleNoise
+from cofactor.noise.online import Shares
 
 RATE_FLOOR = 1e-10  # of the mean rate: a count under a rate of 0 would cost infinitely much
 
@@ -33,6 +34,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
 
     name: ClassVar[str] = "poisson"
     kind: ClassVar[str] = "mass"
+    online: ClassVar[type[Shares]] = Shares
 
     def check(self, block: RowBlock) -> None:
         """See :class:`Noise`."""

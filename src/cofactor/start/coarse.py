@@ -68,10 +68,10 @@ def coarse_factors(
     profile = settled.sum(axis=0) / max(float(sums[some].sum()), TINY)
     everywhere = np.outer(sums, profile)
     everywhere[some] = settled
-    return everywhere, _without_gaps(found.params.components)
+    return everywhere, without_gaps(found.params.components)
 
 
-def _without_gaps(components: Floats) -> Floats:
+def without_gaps(components: Floats) -> Floats:
     """Return components that are not zero in any column, as more rows may have entries there."""
     unseen = ~components.any(axis=0)
     filled = components.copy()
