@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -282,3 +284,24 @@ def test_weights_are_repeated_rows():
     weighted = model.fit(X, sample_weight=times, mask=mask, **beside, **factors)
     np.testing.assert_allclose(weighted.components_, components, rtol=1e-6, atol=1e-9)
     assert weighted.log_likelihood_ == pytest.approx(likelihood, rel=1e-8)
+
+
+@unconverged
+def test_nothing_sparse_is_made_dense():
+    rng, (n, d) = np.random.default_rng(0), (2_000, 20_000)
+    places = rng.integers(n, size=60_000), rng.integers(d, size=60_000)
+    X = sp.csr_array((rng.poisson(2.0, 60_000) + 1.0, places), shape=(n, d))
+    listed = sp.csr_array((np.ones(120_000), np.tile(places, 2)), shape=(n, d)) + sp.random_array(
+        (n, d), density=0.002, rng=rng
+    )
+    offset = (np.eye(2)[rng.integers(2, size=n)], rng.uniform(0.0, 0.1, (2, d)))
+    settings = {"mask": listed, "exposure": rng.uniform(0.5, 2.0, n), "offset": offset}
+    model = NMF(3, noise="poisson", init="random", random_state=0, max_iter=3, n_threads=1)
+    tracemalloc.start()
+    try:
+        model.fit(X, **settings)
+        model.recommend(X, 5, **settings)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * n * d / 4

@@ -129,9 +129,10 @@ def _check_offset(values: Array, shape: tuple[int, ...], expected: tuple[int, ..
 
 def _missing(X: Any) -> Mask | None:
     """Return the mask of entries that are not NaN; None if none are."""
-    gone = np.isnan(X.data if sp.issparse(X) else X)
-    if not gone.any():
+    stored = X.data if sp.issparse(X) else X
+    if not np.isnan(stored.min(initial=0.0)):
         return None
+    gone = np.isnan(stored)
     if not sp.issparse(X):
         return as_mask(~gone)
     pattern = sp.csr_array((gone.astype(float), X.indices, X.indptr), shape=X.shape, copy=True)
