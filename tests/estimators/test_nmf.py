@@ -230,6 +230,19 @@ def test_masked_entries_of_a_product_are_found():
     assert np.abs(codes @ model.components_ - X)[~mask].max() < 0.05
 
 
+def test_the_best_of_many_starts_is_kept():
+    rng = np.random.default_rng(5)
+    X = rng.poisson(rng.gamma(0.3, 3.0, (60, 4)) @ rng.gamma(0.3, 1.0, (4, 30)))
+    state = np.random.RandomState(3)
+    alone = [
+        NMF(4, noise="poisson", init="random", random_state=state).fit(X).log_likelihood_
+        for _ in range(5)
+    ]
+    many = NMF(4, noise="poisson", init="random", n_init=5, random_state=3).fit(X)
+    assert len(set(np.round(alone, 6))) > 1
+    assert many.log_likelihood_ == pytest.approx(max(alone), rel=1e-12)
+
+
 @unconverged
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -16,7 +16,7 @@ from cofactor.codes.linear import LinearStatistics
 from cofactor.codes.shuffled import ShuffledNonnegative
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
-from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, narrator, runs
+from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, best, narrator, runs
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.factor_starts import (
     first_guess,
@@ -28,7 +28,6 @@ from cofactor.estimators.folding import codes_under, nats_per_entry
 from cofactor.estimators.losses import loss_named
 from cofactor.estimators.nonnegative_fits import (
     judgement,
-    may_begin_coarsely,
     opened,
     settled,
     stationary_stop,
@@ -41,10 +40,9 @@ from cofactor.fit import Fit, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Penalty, noise_named
 from cofactor.noise.linear import NonnegativeNoise
-from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.factors import Factors
 from cofactor.start.rng import rng_for
-from cofactor.stop import Rule, SmallChange, Stop
+from cofactor.stop import Rule, SmallChange, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
 PATIENCE = 10  # iterations in which the objective must fall by tol
@@ -79,6 +77,8 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         Converged when ten iterations at the present pace would lower the objective by less than
         this part of its whole fall; 0 takes all iterations.
     max_iter : int, default 200
+    n_init : int, default 1
+        Number of starts, of which the fit of the lowest objective is kept; one if 'custom'.
     random_state : int, RandomState or None
     alpha_W : float, default 0
         Penalty of the codes.
@@ -98,7 +98,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
     callbacks : sequence of callable, default ()
         Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     time_limit : float or None, default None
-        In seconds.
+        In seconds, for all starts together.
     kkt_tol : float or None, default None
         Converged, too, when the residual ``kkt_residual_`` is at most this; measured, and kept
         in the trace, only if given.
@@ -145,6 +145,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         "beta_loss": [StrOptions({"frobenius", "kullback-leibler", "itakura-saito"}), Real],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "random_state": RANDOM_STATE,
         "alpha_W": [Interval(Real, 0, None, closed="left")],
         "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
@@ -167,6 +168,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         beta_loss: float | str = "frobenius",
         tol: float = 1e-4,
         max_iter: int = 200,
+        n_init: int = 1,
         random_state: Any = None,
         alpha_W: float = 0.0,
         alpha_H: float | str = "same",
@@ -185,6 +187,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         self.beta_loss = beta_loss
         self.tol = tol
         self.max_iter = max_iter
+        self.n_init = n_init
         self.random_state = random_state
         self.alpha_W = alpha_W
         self.alpha_H = alpha_H
@@ -259,13 +262,16 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         """
         self._validate_params()
         warn_of_locked_zeros(self.solver, self.init)
-        noise = self.noise_
-        seen = self._seen(X, mask, exposure, offset, reset=True)
+        noise, seen = self.noise_, self._seen(X, mask, exposure, offset, reset=True)
         dtype, n_columns = seen.X.dtype, seen.X.shape[1]
         with self._open(seen.X, noise, sample_weight, seen.mask, seen.baseline) as data:
             codes = self._penalised(float(data.weights.sum()), n_columns)
-            start = self._start(seen, W, H, data.weights)
-            found = self._run(Model(noise, codes), data, seen, start)
+            starts = self._starts(seen, W, H, data.weights)
+            limits = runs(self.n_init, self.time_limit)
+            found = best(
+                self._run(Model(noise, codes), data, seen, start, limit)
+                for start, limit in zip(starts, limits, strict=False)
+            )
             statistics, rows = settled(found)
             judged = judgement(found, statistics, rows)
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
@@ -348,7 +354,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
     def _seen(self, X: Any, mask: Any, exposure: Any, offset: Any, *, reset: bool) -> Observation:
         """Return valid data, and how they were observed."""
         X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
-        whom = "NMF (input X)" if reset else "NMF.transform (input X)"
+        whom = f"NMF{'' if reset else '.transform'} (input X)"
         return observation(X, mask, exposure, offset, whom)
 
     def _new_rows(self, X: Any, mask: Any, exposure: Any, offset: Any) -> Observation:
@@ -360,24 +366,23 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
             )
         return self._seen(X, mask, exposure, offset, reset=False)
 
-    def _start(self, seen: Observation, W: Any, H: Any, weights: Floats) -> Factors:
+    def _starts(self, seen: Observation, W: Any, H: Any, weights: Floats) -> Iterator[Factors]:
         d = seen.X.shape[1]
         k = d if self.n_components in (None, "auto") else int(cast(int, self.n_components))
         if self.init == "custom":
-            return given_factors(seen.X, None if self.n_components == "auto" else k, W, H)
+            return iter([given_factors(seen.X, None if self.n_components == "auto" else k, W, H)])
         warn_of_ignored(W, H)
-        return first_guess(seen, k, self.init, self.random_state, weights)
+        state = self.random_state if self.n_init == 1 else rng_for(self.random_state)
+        return (first_guess(seen, k, self.init, state, weights) for _ in range(self.n_init))
 
-    def _run(self, model: Model, data: OpenData, seen: Observation, start: Factors) -> Fit:
+    def _run(
+        self, model: Model, data: OpenData, seen: Observation, start: Factors, limit: TimeLimit
+    ) -> Fit:
         started = time.perf_counter()
-        free = self.init != "custom" and seen.plain
-        if free and may_begin_coarsely(model) and worth_coarsening(data.X, len(start[1])):
-            start = coarse_factors(model, data.X, start, data.weights, data.engine)
-        rows, params = opened(model, data, seen, start)
+        rows, params = opened(model, data, seen, start, free=self.init != "custom")
         slow = SmallChange(self.tol / PATIENCE, relative=True)
         rules: tuple[Rule, ...] = (slow,) if self.tol > 0 else ()
         residual, still = stationary_stop(model, self.kkt_tol)
-        (limit,) = runs(1, self.time_limit)
         callbacks = [*self.callbacks, *([narrator(1)] if self.verbose else [])]
         stop = Stop(self.max_iter, (*rules, *still, limit))
         return fit(model, rows, params, stop, callbacks, started, residual)

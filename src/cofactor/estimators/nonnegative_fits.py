@@ -21,20 +21,27 @@ from cofactor.fit import Fit, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
 from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.factors import Factors
 from cofactor.stop import Rule, SmallResidual
 
 
-def may_begin_coarsely(model: Model) -> bool:
+def _may_begin_coarsely(model: Model) -> bool:
     """Return whether a fit may begin with some of the rows: where no other promises its steps."""
     plain = model.codes == Nonnegative(Penalty(), Penalty())
     return plain and isinstance(model.noise, Poisson)
 
 
 def opened(
-    model: Model, data: OpenData, seen: Observation, start: Factors
+    model: Model, data: OpenData, seen: Observation, start: Factors, *, free: bool
 ) -> tuple[Rows[LinearState], Params]:
-    """Return the rows of a fit with their first codes and columns, and its first parameters."""
+    """Return the rows of a fit with their first codes and columns, and its first parameters.
+
+    A ``free`` start may be improved before the fit begins.
+    """
+    coarsely = free and seen.plain and _may_begin_coarsely(model)
+    if coarsely and worth_coarsening(data.X, len(start[1])):
+        start = coarse_factors(model, data.X, start, data.weights, data.engine)
     codes, components = start
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
