@@ -103,6 +103,8 @@ using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 // Each family of kernels adds itself to a module; defined in the file bind_<family>.cpp.
 void bind_rows(nb::module_& module, const Kernels& kernels);
 void bind_lloyd(nb::module_& module, const Kernels& kernels);
+void bind_descent(nb::module_& module, const Kernels& kernels);
+void bind_line(nb::module_& module);
 void bind_seeding(nb::module_& module, const Kernels& kernels);
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
 void bind_poisson(nb::module_& module, const Kernels& kernels);

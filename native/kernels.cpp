@@ -1,6 +1,7 @@
 // All kernels for one instruction set; compiled once for each, with COFACTOR_ISA its name.
 #include "csr_lloyd.hpp"
 #include "csr_running.hpp"
+#include "descent.hpp"
 #include "hartigan.hpp"
 #include "least_squares.hpp"
 #include "lloyd.hpp"
@@ -29,7 +30,8 @@ constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, 
                                    seeding_round<T, std::uint8_t>, seeding_round<T, std::int16_t>,
                                    seeding_steps<T>, lloyd<T>, lloyd_space<T>,
                                    hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>,
-                                   neighbor_targets<T>, neighbor_kept<T>};
+                                   neighbor_targets<T>, neighbor_kept<T>,
+                                   descend<T>, descent_space<T>};
 
 template <class T, class I>
 constexpr SparseKernels<T, I> sparse = {

@@ -178,6 +178,28 @@ struct LloydTask {
     Matrix<double> trace;
     char* space;
     std::int64_t* board;
+    size_t few = 0;  // or once no more rows move
+};
+
+// One local search: rows with half their squared norms less the shift.
+template <class T>
+struct DescentRows {
+    Matrix<const T> X;
+    const T* shift;
+    const double *weights, *half_norms;
+};
+
+struct DescentModel {
+    size_t k;
+    double *means, *counts;
+    Label* labels;
+};
+
+// Lloyd's iterations end once `few` rows move; `most` of them, and of the sweeps that follow.
+struct DescentTask {
+    size_t few, most;
+    double slack;  // what a move must save
+    char* space;
 };
 
 // Moves of single rows: see hartigan.hpp. Some rows, by number, and what is known of all.
@@ -350,6 +372,8 @@ struct DenseKernels {
     void (*neighbor_kept)(std::int64_t* board, Matrix<const T> X, const T* shift, double scale,
                           NeighborRows rows, NeighborCenters centers, Matrix<const Label> kept,
                           NeighborFinds finds);
+    double (*descend)(DescentRows<T> rows, DescentModel model, DescentTask task);
+    size_t (*descent_space)(size_t n, size_t d, size_t k, size_t most);  // bytes
 };
 
 // Rows of either precision under the components of a mixture; all else is float64.
@@ -453,6 +477,16 @@ void wait_a_moment(int times);
 
 // A clock that never goes back; defined in cpu.cpp.
 double seconds_now();
+
+// Points on a line in ascending order, with weights above 0.
+struct LinePoints {
+    const double *values, *weights;
+    size_t size;
+};
+
+// The edges of their best clusters, and the inertia; how many bytes that takes. Defined in line.cpp.
+double partition_line(LinePoints points, size_t clusters, std::int64_t* edges, char* space);
+size_t line_space(size_t n);
 
 #define COFACTOR_DECLARE(isa)         \
     namespace isa {                   \

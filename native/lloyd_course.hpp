@@ -50,8 +50,8 @@ protected:
         const double* const line = line_of(iteration() - 1);
         bool empties = false;
         for (size_t c = 0; c < model_.k; ++c) empties |= model_.sizes[c] == 0;
-        return static_cast<size_t>(iteration()) >= task_.until || line[3] == 0 ||
-               line[4] <= task_.tolerance || empties;
+        return static_cast<size_t>(iteration()) >= task_.until ||
+               line[3] <= static_cast<double>(task_.few) || line[4] <= task_.tolerance || empties;
     }
 
     const LloydModel model_;

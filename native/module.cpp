@@ -8,6 +8,8 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     nb::module_ module = parent.def_submodule(name);
     bind_rows(module, kernels);
     bind_lloyd(module, kernels);
+    bind_descent(module, kernels);
+    bind_line(module);
     bind_seeding(module, kernels);
     bind_sparse_rows(module, kernels);
     bind_poisson(module, kernels);

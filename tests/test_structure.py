@@ -23,6 +23,7 @@ LAYERS = [
     {"fit"},
     {"lloyd"},
     {"neighbors"},
+    {"search"},
     {"start"},
     {"estimators", "lattice"},
     {"certificate", "compare", "io"},

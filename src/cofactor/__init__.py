@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         TopicModel,
     )
     from cofactor.io import load_model, read, save_model
+    from cofactor.search import optimal_partition_1d
     from cofactor.start.coreset import lightweight_coreset
     from cofactor.start.kmeans_plusplus import kmeans_plusplus
 
@@ -34,6 +35,7 @@ __all__ = [
     "lightweight_coreset",
     "load_model",
     "matrix_form",
+    "optimal_partition_1d",
     "read",
     "save_model",
 ]
@@ -45,6 +47,7 @@ _HOMES = {
     "kmeans_plusplus": "cofactor.start.kmeans_plusplus",
     "lightweight_coreset": "cofactor.start.coreset",
     "load_model": "cofactor.io",
+    "optimal_partition_1d": "cofactor.search",
     "read": "cofactor.io",
     "save_model": "cofactor.io",
 }

@@ -13,10 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.data.base import Array
+from cofactor.engine import engine_for
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
 from cofactor.estimators.clustering import ClusteringEstimator
-from cofactor.estimators.polish import polished
 from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
 from cofactor.model import Model
@@ -25,7 +25,8 @@ from cofactor.neighbors import suits as among_neighbors
 from cofactor.noise import Gaussian, MixtureNoise, Noise, Params
 from cofactor.noise.base import NearestNoise
 from cofactor.online import Running
-from cofactor.start import SEEDS, Seeds, from_means, with_hard_dispersion
+from cofactor.search import AT_ONCE, Budget, best_fit, polished
+from cofactor.start import SEEDS, Draw, Seeds, from_means, with_hard_dispersion
 from cofactor.start.rng import rng_for
 from cofactor.stop import Both, NothingMoved, Rule, SmallChange, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -50,8 +51,9 @@ class KMeans(ClusteringEstimator):
         rows are moved halfway to the mean.
     n_init : int or 'auto', default 'auto'
         Number of starts, of which the best is kept; 'auto' is 10 for 'random' and callables,
-        else 1.
+        else 1. With ``search='global'`` the number of whole searches, 'auto' is 1.
     max_iter : int, default 300
+        With ``search='global'`` the most rounds of local searches.
     tol : float, default 1e-4
         Converged when the squared shift of all centers is below this fraction of the data's mean
         variance by column; hard clusters also converge when no row moves.
@@ -69,7 +71,7 @@ class KMeans(ClusteringEstimator):
     noise : str or Noise, default 'gaussian'
         A name in ``cofactor.noise.NOISES``, such as 'poisson' for KL k-means or
         'von_mises_fisher' for spherical k-means, which judges rows by their cosine.
-    search : {'full', 'neighbors', 'auto'}, default 'full'
+    search : {'full', 'neighbors', 'auto', 'global'}, default 'full'
         How centers are found. 'full' takes the exact iterations of Lloyd, and gives the labels
         that scikit-learn gives. 'neighbors' compares each row with few centers at a time and
         moves it at once if that lowers the inertia: for thousands of clusters, many times sooner
@@ -79,7 +81,11 @@ class KMeans(ClusteringEstimator):
         under other noises each iteration compares a row with the clusters near those that it
         keeps, and the free energy never falls. 'auto' takes 'neighbors' for hard clusters of dense
         rows under Gaussian noise where comparing them with all centers takes longer than with
-        neighbours: from some 200 clusters on.
+        neighbours: from some 200 clusters on. 'global' looks for the best optimum of all, only of
+        hard clusters under Gaussian noise: many local searches – Lloyd's iterations, then moves of
+        single rows – each from one of the best optima so far with a center moved to where rows are
+        far from all others, until 512 in a row find nothing better or ``time_limit`` is over. The
+        clusters of a single column are solved exactly, by dynamic programming [Wang & Song 2011].
     polish : bool, default False
         Go on until no single row can move to another cluster and lower the inertia [Hartigan
         1975]: better optima than Lloyd's, in little more time. Only for hard clusters under
@@ -100,12 +106,17 @@ class KMeans(ClusteringEstimator):
         ``Σ_n w_n ‖x_n − μ_c(n)‖²``; ``Σ_n w_n (1 − cosine)`` for von Mises-Fisher noise; for
         others nats above a perfect fit: half the deviance.
     n_iter_ : int
-        Including the sweeps of ``polish``, of which at most ``max_iter`` are made too.
+        Including the sweeps of ``polish``, of which at most ``max_iter`` are made too; of
+        ``search='global'`` rounds, and the sweeps that confirm its end.
     converged_ : bool
+        Of ``search='global'``: whether nothing better was found for long.
     hartigan_optimum_ : bool
         Whether it was shown, with float64 means, that no move of a single row to another cluster
         lowers the inertia by more than rounding [Hartigan 1975]: asked for by ``polish=True``, or
-        by ``tol=0`` with a search that is not 'full'.
+        by ``tol=0`` with a search that is not 'full', or by 'global'.
+    optimal_ : bool
+        Whether no other clusters have a lower inertia: known only where ``search='global'`` solved
+        a single column.
     variance_ : float
         ``σ²``, only of Gaussian noise.
     free_energy_ : float
@@ -130,7 +141,7 @@ class KMeans(ClusteringEstimator):
         "algorithm": [StrOptions({"lloyd", "elkan"})],
         "n_closest": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [str, Noise],
-        "search": [StrOptions({"full", "neighbors", "auto"})],
+        "search": [StrOptions({"full", "neighbors", "auto", "global"})],
         "polish": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
@@ -191,23 +202,21 @@ class KMeans(ClusteringEstimator):
         """
         self._validate_params()
         X = self._validated(X, reset=True)
-        self._check_polish()
+        self._check_moves()
         self._warn_if_one_cluster()
         seeds, rng = self._seeds(X), rng_for(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             tolerance = self._tolerance(data) if self.tol else 0.0
             limits = runs(self._starts(seeds), self.time_limit)
             draw = self._draw(data, seeds)
-            fits = (
-                self._polished(self._run(data, draw(rng), tolerance, limit), data, limit)
-                for limit in limits
-            )
+            fits = (self._fit_once(data, draw, rng, tolerance, limit) for limit in limits)
             self._remember(best(fits), data, tolerance)
         self._warn_if_few_clusters()
         return self
 
     def _starts(self, seeds: Seeds) -> int:
-        wanted = seeds.n_init if self.n_init == "auto" else int(self.n_init)
+        enough = 1 if self._is_global else seeds.n_init
+        wanted = enough if self.n_init == "auto" else int(self.n_init)
         if wanted > 1 and not (callable(self.init) or isinstance(self.init, str)):
             warnings.warn(
                 "Explicit initial center position passed: performing only one init in KMeans "
@@ -217,6 +226,30 @@ class KMeans(ClusteringEstimator):
             )
             return 1
         return wanted
+
+    def _fit_once(
+        self,
+        data: OpenData[MixtureNoise],
+        draw: Draw,
+        rng: np.random.RandomState,
+        tolerance: float,
+        limit: TimeLimit,
+    ) -> Fit:
+        """Fit from one start, or from as many as a search of its own takes."""
+        if self._is_global:
+            return self._search(data, draw, rng, limit)
+        return self._polished(self._run(data, draw(rng), tolerance, limit), data, limit)
+
+    def _search(
+        self, data: OpenData[MixtureNoise], draw: Draw, rng: np.random.RandomState, limit: TimeLimit
+    ) -> Fit:
+        """Search for the best of many optima; small data, too, are worth several threads."""
+        nowhere = np.zeros((self.n_clusters, data.rows.n_columns))
+        params = from_means(data.noise, data.blocks, nowhere, data.mean)
+        budget = Budget(self.max_iter, limit, self._all_callbacks())
+        with engine_for(self.n_threads, max(AT_ONCE, len(data.blocks))) as engine:
+            whole = Whole(cast(Clusterable, data.rows), data.blocks, engine)
+            return best_fit(whole, params, draw, rng, budget)
 
     def _run(
         self, data: OpenData[MixtureNoise], means: Array, tolerance: float, limit: TimeLimit
@@ -270,12 +303,19 @@ class KMeans(ClusteringEstimator):
         complete = found.converged or len(found.trace) > self.max_iter
         if not (self._polishes and complete):
             return found
-        return polished(found, data, self.max_iter, limit, self._all_callbacks())
+        whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
+        return polished(found, whole, self.max_iter, limit, self._all_callbacks())
 
     @property
     def _polishes(self) -> bool:
         """Whether no move of a single row may be left that pays."""
-        return self.polish or (self.search != "full" and self._is_plain and not self.tol)
+        quick = self.search in ("neighbors", "auto")
+        return self.polish or self._is_global or (quick and self._is_plain and not self.tol)
+
+    @property
+    def _is_global(self) -> bool:
+        """Whether the best of many optima is searched for."""
+        return self.search == "global"
 
     @property
     def _is_plain(self) -> bool:
@@ -291,7 +331,9 @@ class KMeans(ClusteringEstimator):
         self.trace_: Trace = chosen.trace
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
-        self.hartigan_optimum_: bool = self._polishes and chosen.converged
+        ended = chosen.converged or self._is_global
+        self.hartigan_optimum_: bool = self._polishes and ended and not chosen.trace[-1].moved
+        self.optimal_: bool = self._is_global and data.rows.n_columns == 1
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
         confirmed = chosen.trace[-1].shift <= tolerance
         most = self.max_iter * (1 + self._polishes)
@@ -308,13 +350,14 @@ class KMeans(ClusteringEstimator):
             return possible and pays(data.rows, self.n_clusters)
         return possible and self.search == "neighbors"
 
-    def _check_polish(self) -> None:
-        if self.polish and (self.n_closest != 1 or self._mixture_noise != Gaussian()):
-            raise InputError(
-                f"polish=True with n_closest={self.n_closest} and noise={self.noise!r}: rows can "
-                "be moved one by one only between hard clusters under Gaussian noise; "
-                "expected n_closest=1 and noise='gaussian', or polish=False."
-            )
+    def _check_moves(self) -> None:
+        for asked in ("polish=True",) * self.polish + ("search='global'",) * self._is_global:
+            if self.n_closest != 1 or self._mixture_noise != Gaussian():
+                raise InputError(
+                    f"{asked} with n_closest={self.n_closest} and noise={self.noise!r}: rows can "
+                    "be moved one by one only between hard clusters under Gaussian noise; "
+                    f"expected n_closest=1 and noise='gaussian', or no {asked}."
+                )
 
     def _warn_if_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:

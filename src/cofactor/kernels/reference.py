@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cofactor.kernels._descent_reference import descend, descent_space
 from cofactor.kernels._hartigan_reference import (
     hartigan_moves,
     hartigan_moves_csr,
@@ -23,6 +24,7 @@ from cofactor.kernels._hartigan_reference import (
     hartigan_targets_csr,
 )
 from cofactor.kernels._least_squares_reference import nonnegative_sweeps
+from cofactor.kernels._line_reference import line_space, partition_line
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
 from cofactor.kernels._mixture_reference import (
     affine_moments,
@@ -72,12 +74,15 @@ __all__ = [
     "affine_moments",
     "affine_posterior",
     "component_moments",
+    "descend",
+    "descent_space",
     "hartigan_moves",
     "hartigan_moves_csr",
     "hartigan_open",
     "hartigan_open_csr",
     "hartigan_targets",
     "hartigan_targets_csr",
+    "line_space",
     "lloyd",
     "lloyd_csr",
     "lloyd_csr_space",
@@ -94,6 +99,7 @@ __all__ = [
     "neighbor_top_scaled",
     "neighbor_top_whitened",
     "nonnegative_sweeps",
+    "partition_line",
     "poisson_coordinate",
     "poisson_coordinate_csr",
     "poisson_multiplicative",

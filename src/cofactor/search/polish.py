@@ -9,10 +9,8 @@ import numpy as np
 
 from cofactor.codes.clustered import Account
 from cofactor.codes.hartigan import Hartigan
-from cofactor.data import split
-from cofactor.estimators.base import OpenData
 from cofactor.fit import Fit
-from cofactor.lloyd import LabelState
+from cofactor.lloyd import Whole
 from cofactor.noise import Gaussian
 from cofactor.stop import NothingMoved, Stop, TimeLimit
 from cofactor.trace import Callback
@@ -21,7 +19,7 @@ NOISE = Gaussian()
 
 
 def polished(
-    found: Fit, data: OpenData, max_iter: int, limit: TimeLimit, callbacks: Sequence[Callback] = ()
+    found: Fit, data: Whole, max_iter: int, limit: TimeLimit, callbacks: Sequence[Callback] = ()
 ) -> Fit:
     """Move single rows until no move lowers the inertia [Hartigan 1975].
 
@@ -29,7 +27,7 @@ def polished(
     ----------
     found : Fit
         Hard clusters under Gaussian noise.
-    data : OpenData
+    data : Whole
     max_iter : int
         Most sweeps over the rows.
     limit : TimeLimit
@@ -59,8 +57,6 @@ def polished(
         if reason is not None or any(asked):
             break
     converged = reason is not None and reason.converged
-    labels = clusters.clustering.labels
-    states = [LabelState(part) for part in split(labels, found.rows.blocks)]
-    rows = replace(found.rows, states=states)
+    rows = data.labelled(clusters.clustering.labels)
     params = account.params(inertia)
     return replace(found, params=params, rows=rows, trace=trace, converged=converged)

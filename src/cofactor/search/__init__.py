@@ -1,0 +1,9 @@
+"""Searches for the best clusters there are, beyond the optimum nearest to a start."""
+
+from cofactor.search.descent import AT_ONCE
+from cofactor.search.fit import best_fit
+from cofactor.search.line import LinePartition, optimal_partition_1d
+from cofactor.search.loop import Budget
+from cofactor.search.polish import polished
+
+__all__ = ["AT_ONCE", "Budget", "LinePartition", "best_fit", "optimal_partition_1d", "polished"]
