@@ -217,3 +217,17 @@ def test_polish_is_for_hard_clusters(run: Run, counts: Path) -> None:
     outcome = run("fit", counts, "-m", "nmf", "-k", 2, "-o", "other", "--polish")
     assert outcome.code != 0
     assert "has no --polish" in outcome.err
+
+
+def test_a_global_search_is_for_hard_clusters(run: Run, counts: Path) -> None:
+    plain, searched = (
+        fit(run, counts, "kmeans", *more, out=str(place))
+        for place, more in enumerate(([], ["--search", "global", "--time-limit", 20]))
+    )
+    assert searched["likelihood"]["nats"] >= plain["likelihood"]["nats"]
+    assert (searched["parameters"]["search"], searched["converged"]) == ("global", True)
+    outcome = run("fit", counts, "-m", "gmm", "-k", 2, "-o", "other", "--search", "global")
+    assert outcome.code != 0
+    assert "--search of gmm must be" in outcome.err
+    outcome = run("fit", counts, "-m", "nmf", "-k", 2, "-o", "other", "--search", "global")
+    assert "has no --search" in outcome.err

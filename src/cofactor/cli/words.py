@@ -59,6 +59,7 @@ SETTINGS = {
     "closest": ("n_closest",),
     "covariance": ("covariance_type",),
     "polish": ("polish",),
+    "search": ("search",),
     "init": ("init", "init_params"),
     "starts": ("n_init",),
     "max-iter": ("max_iter",),

@@ -9,6 +9,7 @@ Examples:
   cofactor fit counts.mtx -m nmf --noise poisson -k 20 -o factors/
   cofactor fit cells.h5ad --layer counts -m topics -k 12 -o topics/
   cofactor fit table.csv -m gmm --covariance diag -k 5 -o mixture/
+  cofactor fit table.csv -m kmeans --search global --time-limit 10 -k 8 -o best/
 """
 
 
@@ -21,6 +22,7 @@ def fit(
     closest: options.Closest = None,
     covariance: options.Covariance = None,
     polish: options.Polish = None,
+    search: options.Search = None,
     init: options.Init = None,
     starts: options.Starts = None,
     max_iter: options.MaxIter = None,
@@ -47,6 +49,7 @@ def fit(
         "closest": closest,
         "covariance": covariance,
         "polish": polish,
+        "search": search,
         "init": init,
         "starts": starts,
         "max-iter": max_iter,

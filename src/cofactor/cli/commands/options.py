@@ -52,6 +52,14 @@ Polish: TypeAlias = Annotated[
     bool | None,
     _of_model("--polish", metavar="", help="Of kmeans: move rows singly while that helps."),
 ]
+Search: TypeAlias = Annotated[
+    str | None,
+    _of_model(
+        metavar="NAME",
+        help="How centers are found: full, neighbors, auto, or of kmeans global, for the best of "
+        "many optima.",
+    ),
+]
 
 Init: TypeAlias = Annotated[
     str | None,
