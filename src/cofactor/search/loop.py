@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.random import RandomState
 
 from cofactor.data.base import Floats
-from cofactor.search.descent import Descent
+from cofactor.search.descent import Descent, Start
 from cofactor.search.found import Found
 from cofactor.search.population import Population, crossed, relocated
 from cofactor.stop import TimeLimit
 from cofactor.trace import Callback, Trace
 
 SIZE = 4  # of the population
+TRIALS = 4  # rows that a mean might move to
 CROSSED = 0.2  # of the offspring have two parents
 PATIENCE = 512  # local searches without a gain, after which a search ends
 GAIN = 1e-12  # of the inertia: less is none
@@ -83,7 +85,7 @@ def search(
     best, idle = np.inf, 0
     for number in range(budget.most + 1):
         starts = _starts(population, descent, draw, rng)
-        population.add(descent.descend(starts, budget.left(trace)))
+        population.add(descent.descend(starts, budget.left(trace), best))
         before, best = best, population.best.inertia
         idle = 0 if best < before * (1.0 - GAIN) else idle + len(starts)
         trace.record(objective(best), None, np.inf, len(starts))
@@ -94,15 +96,17 @@ def search(
     return Found(population.best, trace, converged)
 
 
-def _starts(population: Population, descent: Descent, draw: Draw, rng: RandomState) -> list[Floats]:
+def _starts(population: Population, descent: Descent, draw: Draw, rng: RandomState) -> list[Start]:
     """Return the starts of a round."""
     if not population.optima:
-        return [draw(rng).astype(float) for _ in range(descent.at_once)]
+        drawn = [draw(rng).astype(float) for _ in range(descent.at_once)]
+        return [partial(np.copy, means) for means in drawn]
     return [_offspring(population, descent, rng) for _ in range(descent.at_once)]
 
 
-def _offspring(population: Population, descent: Descent, rng: RandomState) -> Floats:
+def _offspring(population: Population, descent: Descent, rng: RandomState) -> Start:
+    """Return what makes an offspring; all that is random is drawn at once."""
     means = population.parent(rng).means
     if rng.random_sample() < CROSSED:
         means = crossed(means, population.parent(rng).means, rng)
-    return relocated(means, descent, rng)
+    return partial(relocated, means, rng.random_sample(1 + TRIALS).tolist(), descent)

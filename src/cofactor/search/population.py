@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.random import RandomState
@@ -15,6 +15,7 @@ from cofactor.search.found import Optimum
 
 ALIKE = 1e-10  # of the inertia: optima closer than this count as one
 MATCHED = 512  # centers: more are matched greedily
+BIAS = 3.0  # 1 would let all means move alike
 
 
 class Population:
@@ -66,25 +67,33 @@ def crossed(first: Floats, second: Floats, rng: RandomState) -> Floats:
     return np.where(beyond[:, None], partner, first)
 
 
-def relocated(means: Floats, descent: Descent, rng: RandomState) -> Floats:
+def relocated(means: Floats, chances: Sequence[float], descent: Descent) -> Floats:
     """Return the means with one of them moved to a row that is far from all others.
 
-    The row is drawn in proportion to its weight and its squared distance to the nearest of the
-    others [Arthur & Vassilvitskii 2007].
+    Without a mean, its rows would go to the next nearest: what that costs ranks the means, and the
+    cheaper ones are likelier to move. A few rows are drawn in proportion to their weight and their
+    squared distance to the nearest of the others, and the one that lowers the inertia most is
+    taken, as in greedy k-means++ [Arthur & Vassilvitskii 2007].
 
     Parameters
     ----------
     means : ndarray of shape (k, d)
+    chances : sequence of float
+        Random numbers, at least 0 and below 1: for the mean, and for each row.
     descent : Descent
-    rng : RandomState
     """
-    moving, chance = rng.randint(len(means)), rng.random_sample()
-    if len(means) == 1:
+    k = len(means)
+    if k == 1:
         return means
-    odds = np.cumsum(descent.costs(np.delete(means, moving, axis=0)))
-    row = min(int(np.searchsorted(odds, chance * odds[-1], side="right")), len(odds) - 1)
+    labels, nearest, next_nearest = descent.costs(means)
+    price = np.bincount(labels, next_nearest - nearest, k)
+    moving = np.argsort(price, kind="stable")[int(k * chances[0] ** BIAS)]
+    costs = np.where(labels == moving, next_nearest, nearest)
+    odds = np.cumsum(costs)
+    drawn = np.searchsorted(odds, np.array(chances[1:]) * odds[-1], side="right")
+    rows = descent.rows(np.minimum(drawn, len(odds) - 1))
     moved = means.copy()
-    moved[moving] = descent.row(row)
+    moved[moving] = rows[descent.left(rows, costs).argmin()]
     return moved
 
 
