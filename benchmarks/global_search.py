@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import limit_threads
 from benchmarks.workloads import WORKLOADS, Array, load
 from cofactor import KMeans
+from cofactor.trace import Iteration
 
 N_THREADS = 2
 AS_GOOD = 1 + 1e-9  # two values this close are the same
@@ -142,7 +143,7 @@ def starts_that_fit(X: Array, k: int, seconds: float) -> tuple[float, int, float
             return float(least), starts, perf_counter() - begin
 
 
-def compare_race(only: str, seconds: float) -> None:
+def compare_race(only: str, seconds: float, *, briefly: bool) -> None:
     """Print where both end in the same time."""
     print("data              n        d    k   seconds  starts  scikit-learn's   ours / theirs")
     at_or_below = []
@@ -151,18 +152,30 @@ def compare_race(only: str, seconds: float) -> None:
             continue
         X = track.make()
         theirs, starts, spent = starts_that_fit(X, track.k, seconds)
+        goal = objective_of(X, track.k, theirs)
+        callbacks = [partial(_below, goal)] if briefly else []
         begin = perf_counter()
         model = KMeans(
-            track.k, search="global", random_state=0, time_limit=spent, n_threads=N_THREADS
+            track.k,
+            search="global",
+            random_state=0,
+            time_limit=spent,
+            callbacks=callbacks,
+            n_threads=N_THREADS,
         ).fit(X)
         taken, ratio = perf_counter() - begin, model.inertia_ / theirs
         at_or_below.append(ratio <= AS_GOOD)
         print(
             f"{name:16s} {len(X):8d} {X.shape[1]:4d} {track.k:5d} {spent:7.2f} {starts:7d}"
-            f"  {theirs:15.8g}  {ratio:.6f} after {taken:.2f} s, {_searches(model)} searches",
+            f"  {theirs:15.8g}  {ratio:.6f} after {taken:.2f} s, {_searches(model)} searches; "
+            f"below from {seconds_until(model, X, theirs):.3g} s on",
             flush=True,
         )
     print(f"at or below scikit-learn on {sum(at_or_below)} of {len(at_or_below)}")
+
+
+def _below(goal: float, iteration: Iteration) -> bool:
+    return iteration.objective <= goal
 
 
 def _searches(model: Any) -> int:
@@ -174,13 +187,14 @@ def main(
     only: Annotated[str, typer.Option(help="Data whose names hold this.")] = "",
     seconds: Annotated[float, typer.Option(help="Of each race; a start may take longer.")] = 2.0,
     seeds: Annotated[int, typer.Option(help="Of each known value.")] = 20,
+    briefly: Annotated[bool, typer.Option(help="End a race once it is won.")] = False,
 ) -> None:
     """Print what the global search finds, and when."""
     with threadpool_limits(N_THREADS):
         if table in ("known", "all"):
             compare_known(only, seeds)
         if table in ("race", "all"):
-            compare_race(only, seconds)
+            compare_race(only, seconds, briefly=briefly)
 
 
 if __name__ == "__main__":

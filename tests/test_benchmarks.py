@@ -12,7 +12,7 @@ from scipy.special import kl_div
 
 pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
 
-from benchmarks import gate, report, workloads
+from benchmarks import gate, global_search, report, workloads
 from benchmarks.cases import CASES, CONVERGENCE, ITERATION, Case, select
 from benchmarks.clocks import PerIteration
 from benchmarks.contest import Comparison, Effort, Spread, contest
@@ -120,3 +120,9 @@ def test_the_residual_is_half_the_squared_norm(store) -> None:
     by_hand = 0.5 * np.square(X - factors.codes @ factors.components).sum()
     stored = store(X.astype(np.float32))
     assert half_residual(stored, factors) == pytest.approx(by_hand, rel=1e-9)
+def test_the_global_search_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    global_search.compare_known("iris-2", seeds=2)
+    assert "2/2" in capsys.readouterr().out
+    global_search.compare_race("wine", 0.01, briefly=True)
+    assert "at or below scikit-learn on 1 of 1" in capsys.readouterr().out
+    assert len(global_search.TRACKS) == 20
