@@ -71,6 +71,18 @@ def test_weights_repeat_rows_and_none_removes_them():
     np.testing.assert_array_equal(weighted.labels, nearest)
 
 
+@some
+@given(rng=generators, power=st.sampled_from([-500, -400, 400, 500]), k=st.integers(1, 5))
+def test_units_do_not_matter(rng, power, k):
+    x, weights = rng.normal(size=30), rng.exponential(size=30)
+    plain = optimal_partition_1d(x, k, sample_weight=weights)
+    scaled = optimal_partition_1d(
+        np.ldexp(x, power), k, sample_weight=np.ldexp(weights, -power // 2)
+    )
+    np.testing.assert_array_equal(scaled.labels, plain.labels)
+    np.testing.assert_array_equal(scaled.centers, np.ldexp(plain.centers, power))
+
+
 def test_fewer_numbers_than_clusters_cost_nothing():
     centers, labels, inertia = optimal_partition_1d([3.0, 1.0, 3.0, 1.0], 3)
     assert (centers.tolist(), labels.tolist(), inertia) == ([1, 3, 3], [1, 0, 1, 0], 0)
