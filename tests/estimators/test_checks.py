@@ -37,6 +37,7 @@ def test_one_cluster_passes_every_check(estimator, check):
     [
         *checks_of(KMeans(), ORDER_OF_ROWS),
         *checks_of(KMeans(n_clusters=3, n_closest=2), ORDER_OF_ROWS),
+        *checks_of(KMeans(n_clusters=3, search="global"), ORDER_OF_ROWS),
         *checks_of(MiniBatchKMeans(), ORDER_OF_ROWS),
         *checks_of(GaussianMixture(), CLASSIFIERS_ONLY),
         *checks_of(Mixture(), CLASSIFIERS_ONLY),
