@@ -163,6 +163,14 @@ def test_more_clusters_than_distinct_rows():
     assert model.converged_
 
 
+def test_one_cluster_takes_one_round():
+    X = load_iris().data
+    model = KMeans(1, search="global").fit(X)
+    assert model.converged_
+    assert model.inertia_ == pytest.approx(np.square(X - X.mean(axis=0)).sum())
+    assert len(model.trace_) == 2  # and a sweep that confirms it
+
+
 @pytest.mark.parametrize("settings", [{"n_closest": 2}, {"noise": "poisson"}])
 def test_only_hard_clusters_under_gaussian_noise_can_be_searched_for(settings):
     with pytest.raises(InputError, match="search='global' with n_closest"):

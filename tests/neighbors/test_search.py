@@ -212,6 +212,7 @@ def test_what_only_a_full_search_can_do_is_left_to_it(choices):
     np.testing.assert_array_equal(fits[0].labels_, fits[1].labels_)
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # after one iteration
 @few
 @given(rng=generators, search=st.sampled_from(["neighbors", "auto"]))
 def test_an_optimum_is_reported_where_it_was_shown(rng, search):

@@ -12,7 +12,7 @@ from numpy.random import RandomState
 
 from cofactor.data.base import Floats
 from cofactor.search.descent import Descent, Start
-from cofactor.search.found import Found
+from cofactor.search.found import Found, Optimum
 from cofactor.search.population import Population, crossed, relocated
 from cofactor.stop import TimeLimit
 from cofactor.trace import Callback, Trace
@@ -89,11 +89,16 @@ def search(
         before, best = best, population.best.inertia
         idle = 0 if best < before * (1.0 - GAIN) else idle + len(starts)
         trace.record(objective(best), None, np.inf, len(starts))
-        converged = idle >= budget.patience or best <= 0.0
+        converged = idle >= budget.patience or _is_least(population.best)
         late = budget.limit(trace) or number == budget.most
         if budget.asked(trace) or converged or late:
             break
     return Found(population.best, trace, converged)
+
+
+def _is_least(optimum: Optimum) -> bool:
+    """Return whether it is plain that nothing can be better."""
+    return optimum.inertia <= 0.0 or len(optimum.means) == 1
 
 
 def _starts(population: Population, descent: Descent, draw: Draw, rng: RandomState) -> list[Start]:
