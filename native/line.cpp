@@ -85,6 +85,17 @@ struct Sums {
         const double total = squares.high - rest.high * rest.high / w.high;
         return total > 0 ? total : 0;
     }
+
+    // At most that, and sooner: differences are off by a few roundings of their own size.
+    double bound(size_t i, size_t j) const {
+        constexpr double few_roundings = 0x1p-47;
+        const double w = difference(weight[i], weight[j]), s = difference(first[i], first[j]);
+        const double q = difference(second[i], second[j]), square = s * (s / w);
+        return q - square - few_roundings * (q + square);
+    }
+
+private:
+    static double difference(Pair a, Pair b) { return (b.high - a.high) + (b.low - a.low); }
 };
 
 // The points first ... last - 1, counted from either end.
@@ -95,10 +106,37 @@ struct Stretch {
 
     size_t size() const { return last - first; }
 
+    double bound(size_t i, size_t j) const {
+        return backwards ? sums.bound(last - j, last - i) : sums.bound(first + i, first + j);
+    }
+
     double cost(size_t i, size_t j) const {
         return backwards ? sums.cost(last - j, last - i) : sums.cost(first + i, first + j);
     }
 };
+
+// Where the last cluster of some first points begins, and what they cost then.
+struct Last {
+    size_t begin;
+    double total;
+};
+
+// The least from[i] + cost(i, j) of i = least ... most; of equal ones the first. Costs in doubles
+// find the likely one; the others are looked at if their bounds do not rule them out.
+Last best_last(const Stretch& stretch, const double* from, size_t j, size_t least, size_t most) {
+    Last best = {least, infinite};
+    for (size_t i = least; i <= most; ++i) {
+        const double total = from[i] + stretch.bound(i, j);
+        if (total < best.total) best = {i, total};
+    }
+    best.total = from[best.begin] + stretch.cost(best.begin, j);
+    for (size_t i = least; i <= most; ++i) {
+        if (i == best.begin || from[i] + stretch.bound(i, j) > best.total) continue;
+        const double total = from[i] + stretch.cost(i, j);
+        if (total < best.total || (total == best.total && i < best.begin)) best = {i, total};
+    }
+    return best;
+}
 
 // Set to[begin ... end - 1] to the least from[i] + cost(i, j), given that the best i are from
 // least ... most.
@@ -106,17 +144,10 @@ void halve(const Stretch& stretch, const double* from, double* to, size_t begin,
            size_t least, size_t most) {
     while (begin < end) {
         const size_t j = begin + (end - begin) / 2;
-        double best = infinite;
-        size_t place = least;
-        for (size_t i = smaller(most, j - 1) + 1; i-- > least;) {
-            const double cost = stretch.cost(i, j);
-            if (cost > best) break;  // as do all others, which begin sooner
-            const double total = from[i] + cost;
-            if (total <= best) best = total, place = i;
-        }
-        to[j] = best;
-        halve(stretch, from, to, begin, j, least, place);
-        begin = j + 1, least = place;
+        const Last best = best_last(stretch, from, j, least, smaller(most, j - 1));
+        to[j] = best.total;
+        halve(stretch, from, to, begin, j, least, best.begin);
+        begin = j + 1, least = best.begin;
     }
 }
 
