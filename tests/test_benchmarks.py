@@ -120,6 +120,8 @@ def test_the_residual_is_half_the_squared_norm(store) -> None:
     by_hand = 0.5 * np.square(X - factors.codes @ factors.components).sum()
     stored = store(X.astype(np.float32))
     assert half_residual(stored, factors) == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_the_global_search_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
     global_search.compare_known("iris-2", seeds=2)
     assert "2/2" in capsys.readouterr().out
