@@ -13,6 +13,7 @@ from cofactor.engine import Engine
 from cofactor.neighbors.arms import N_NEAR, Arm, Field, KeptLists, Neighbors, Slices
 from cofactor.neighbors.choice import Choice
 from cofactor.neighbors.ground import Searchable, ground_of
+from cofactor.neighbors.looks import AtSlice, View
 from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
 from cofactor.neighbors.opening import Opening
 
@@ -21,6 +22,7 @@ FEW = 0.5  # of all gains: where lists show no more, all centers must be met
 LOYALTY = 2.0  # what bounds are worth that are lost once Lloyd's iterations are left
 OVERHEAD = 16  # evaluations that anything else about a row takes as long as
 KEPT_SHARE = 1.0  # what to expect of lists kept from slices, by what the last slice gained
+SAMPLE = 512  # rows, to guess by
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,17 @@ class NeighborSearch:
 
     def __init__(self, rows: Searchable, means: Floats, shift: Floats, engine: Engine) -> None:
         ground = ground_of(rows, means, shift, engine)
-        comparison = ground.comparison
+        self._counter = ground.comparison.counter
         self.clusters = Hartigan(rows, ground.labels, means, shift, engine)
         filled = self.clusters.fill()
-        self.first = Pass(rows.n_rows, 0.0, np.inf, int(comparison.counter[0]))
-        self._field = Field(self.clusters.clustering, ground.sketch, comparison, engine)
+        self.first = Pass(rows.n_rows, 0.0, np.inf, int(self._counter[0]))
+        clustering = self.clusters.clustering
+        self._field = Field(clustering, ground.sketch, engine, self._counter)
+        kept = np.full((rows.n_rows, self.n_slices), -1, dtype=np.int32)
+        self._view = View(ground.sketch, ground.comparison, clustering, kept)
         self._lists = Neighbors(self._field) if ground.listed else None
         self._slices = Slices(self._field)
-        self._arms: dict[str, Arm] = {SLICES: self._slices, KEPT: KeptLists(self._field)}
+        self._arms: dict[str, Arm] = {SLICES: self._slices, KEPT: KeptLists()}
         if self._lists is not None:
             self._arms[LISTS] = self._lists
         self._recent = [np.inf]  # gains from the beginning of each of the last slices to the next
@@ -131,13 +136,14 @@ class NeighborSearch:
 
     def use(self, name: str, worthwhile: float = 0.0) -> Pass:
         """Let an arm propose moves, and make those that pay; see :meth:`step`."""
-        arm, counter = self._arms[name], self._field.comparison.counter
-        before, n = int(counter[0]), self._field.n_rows
+        arm, before, n = self._arms[name], int(self._counter[0]), self._view.n_rows
         if name == SLICES:
-            self._recent = [*self._recent, 0.0][-self._field.n_slices :]
-        arm.propose()
-        evaluations = int(counter[0]) - before
-        moved, gain, shift = self._move(self._wishes())
+            self._recent = [*self._recent, 0.0][-self.n_slices :]
+        look = arm.look()
+        self._field.draw()
+        look(self._view)
+        evaluations = int(self._counter[0]) - before
+        moved, gain, shift = self._move(self._view.wishes())
         self._recent[-1] += gain
         rate = _rate(gain / n, arm.effort * evaluations / n)
         self._choice.learn(name, rate, worthwhile=gain > worthwhile)
@@ -146,15 +152,19 @@ class NeighborSearch:
         return Pass(moved, gain, shift, evaluations)
 
     def _promises(self) -> Promises:
-        k, lists = len(self.clusters.counts), self._lists
-        nearby = None if lists is None else lists.promise()
-        return Promises(k, self.n_slices, nearby, self._slices.promise())
+        """Guess what rows would gain from a few of them."""
+        k, n = self._field.n_clusters, self._view.n_rows
+        places = np.sort(self._field.draw().cells.places)
+        rows = np.arange(0, n, -(-n // SAMPLE))
+        nearby = None if self._lists is None else self._lists.now.some(self._view, rows) / len(rows)
+        everywhere = AtSlice(0, places).some(self._view, rows) / len(rows)
+        return Promises(k, self.n_slices, nearby, everywhere)
 
     def _open(self, opening: Opening) -> Pass:
         """Take one of Lloyd's iterations; let arms go on once they promise much more."""
         sweep, evaluations = opening.iterate(self.clusters)
         self._field.changed()
-        n, rates = self._field.n_rows, self._promises().rates(self._unit)
+        n, rates = self._view.n_rows, self._promises().rates(self._unit)
         rate = _rate(sweep.gain / n, OPENING_EFFORT * evaluations / n)
         filled = 0.0
         if opening.is_over or LOYALTY * rate <= max(rates.values()):
@@ -165,23 +175,17 @@ class NeighborSearch:
             self._field.changed()
         return Pass(sweep.moved, sweep.gain + filled, sweep.shift, evaluations)
 
-    def _wishes(self) -> RowNumbers:
-        """Return the rows that would gain by moving, those that would gain most first."""
-        gains = self._field.clustering.weights * self._field.comparison.gains
-        rows = np.flatnonzero(gains > 0)
-        order: RowNumbers = rows[np.argsort(-gains[rows], kind="stable")]
-        return order
-
     def _move(self, rows: RowNumbers) -> tuple[int, float, float]:
-        clustering = self._field.clustering
-        before, targets = clustering.labels[rows], self._field.comparison.index[rows]
+        clustering = self._view.clustering
+        before, targets = clustering.labels[rows], self._view.comparison.index[rows]
         touched = np.zeros(len(clustering.counts), dtype=bool)
         touched[before] = touched[targets] = True
         means = clustering.means[touched]
         moved, gain = self.clusters.move(rows, targets)
         self._field.changed(touched)
-        went = clustering.labels[rows] != before
-        self._field.remember(rows[went], before[went])
+        if self._slices.n_done:
+            went = clustering.labels[rows] != before
+            self._view.remember(rows[went], before[went])
         shift = float(np.square(clustering.means[touched] - means).sum())
         return moved, gain * self._unit, shift
 

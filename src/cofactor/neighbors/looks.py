@@ -1,0 +1,132 @@
+"""How rows look for moves: which centers they are compared with, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from cofactor.codes.movable import Clustering, RowNumbers
+from cofactor.data.base import Labels
+from cofactor.neighbors.comparison import Units
+
+FULL = 16  # rows that fill a panel; clusters of fewer are compared together
+FEW = 8  # rows of a cluster; of fewer, rows are compared one by one
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows that look for moves, all or those of a block.
+
+    Attributes
+    ----------
+    sketch : Sketch or SparseSketch
+        The centers as they are.
+    comparison : Comparison or SparseComparison
+        What the rows find; holds their entries.
+    clustering : Clustering
+        Of these rows.
+    kept : ndarray of shape (n, slices), int32
+        The best other center of each row in every slice, as far as looked at; else −1.
+    """
+
+    sketch: Any
+    comparison: Any
+    clustering: Clustering
+    kept: Labels
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.kept)
+
+    def compare(self, units: Units, edges: RowNumbers, lists: Labels) -> None:
+        """Compare the rows of units with the places listed for them."""
+        self.comparison.units(self.sketch, self.clustering, units, edges, lists)
+
+    def gain(self, rows: RowNumbers) -> float:
+        """Return what rows that were compared would gain if each moved on its own."""
+        gains = self.clustering.weights[rows] * self.comparison.gains[rows]
+        return float(gains[gains > 0].sum())
+
+    def wishes(self) -> RowNumbers:
+        """Return the rows that would gain by moving, those that would gain most first."""
+        gains = self.clustering.weights * self.comparison.gains
+        rows = np.flatnonzero(gains > 0)
+        order: RowNumbers = rows[np.argsort(-gains[rows], kind="stable")]
+        return order
+
+    def remember(self, rows: RowNumbers, before: Labels) -> None:
+        """Keep the centers that rows came from, in the place of those that they went to."""
+        kept, now = self.kept[rows], self.clustering.labels[rows]
+        self.kept[rows] = np.where(kept == now[:, None], before[:, None], kept)
+
+
+class Look(Protocol):
+    """What rows are compared with in a pass."""
+
+    def __call__(self, view: View) -> None:
+        """Leave what the rows find in the view's comparison."""
+        ...
+
+
+@dataclass(frozen=True)
+class AtNeighbors:
+    """Rows look at the centers near their own.
+
+    Attributes
+    ----------
+    lists : ndarray of shape (k, g), int32
+        Places near each place.
+    """
+
+    lists: Labels
+
+    def __call__(self, view: View) -> None:
+        """See :class:`Look`."""
+        clustering = view.clustering
+        units = Units.by_place(clustering.labels, view.sketch.cells.places)
+        tiny = len(clustering.labels) < FEW * len(clustering.counts)
+        view.compare(units, units.alone if tiny else units.merged(FULL), self.lists)
+
+    def some(self, view: View, rows: RowNumbers) -> float:
+        """Return what some rows would gain if each moved on its own."""
+        units = Units.by_place(view.clustering.labels, view.sketch.cells.places, rows)
+        view.compare(units, units.alone, self.lists)
+        return view.gain(rows)
+
+
+@dataclass(frozen=True)
+class AtSlice:
+    """Rows look at some centers, the same for all.
+
+    Attributes
+    ----------
+    turn : int
+        The number of the slice that they are of.
+    places : ndarray of int32
+    """
+
+    turn: int
+    places: Labels
+
+    def __call__(self, view: View) -> None:
+        """See :class:`Look`."""
+        self.some(view, np.arange(view.n_rows))
+        view.kept[:, self.turn] = view.comparison.index
+
+    def some(self, view: View, rows: RowNumbers) -> float:
+        """Return what some rows would gain if each moved on its own."""
+        units = Units.in_chunks(rows)
+        view.compare(units, units.alone, self.places[None])
+        return view.gain(rows)
+
+
+@dataclass(frozen=True)
+class AtKept:
+    """Rows look again at the best center of each slice."""
+
+    def __call__(self, view: View) -> None:
+        """See :class:`Look`."""
+        view.comparison.each(view.sketch, view.clustering, view.kept)
