@@ -17,7 +17,8 @@ from cofactor.data import DenseRows
 from cofactor.data.base import Affine
 from cofactor.engine.threads import engine_for
 from cofactor.neighbors.arms import REFRESH
-from cofactor.neighbors.search import LISTS, NeighborSearch
+from cofactor.neighbors.course import LISTS
+from cofactor.neighbors.search import NeighborSearch
 
 SIZES = tuple(1000 * 2**i for i in range(6))
 N_THREADS = 2

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
-from cofactor.codes.hartigan import Hartigan
 from cofactor.data.base import Floats
 from cofactor.noise import Gaussian, Params
 from cofactor.noise.base import Moments
+
+
+class HardClusters(Protocol):
+    """Clusters of rows, whoever moves them."""
+
+    @property
+    def counts(self) -> Floats:
+        """Weight of the rows of each cluster, shape (k,)."""
+        ...
+
+    @property
+    def means(self) -> Floats:
+        """Their weighted means, shape (k, d)."""
+        ...
+
+    def inertia(self) -> float:
+        """Return the weighted sum of squared distances of rows to their means."""
+        ...
 
 
 class Account:
@@ -18,18 +36,20 @@ class Account:
     Parameters
     ----------
     noise : Gaussian
-    clusters : Hartigan
+    clusters : HardClusters
     params : Params
         With equal mixing weights; means and dispersion are those of the clusters instead.
     inertia : float
         Of the clusters as they are.
     """
 
-    def __init__(self, noise: Gaussian, clusters: Hartigan, params: Params, inertia: float) -> None:
+    def __init__(
+        self, noise: Gaussian, clusters: HardClusters, params: Params, inertia: float
+    ) -> None:
         self._noise, self._clusters, self._params = noise, clusters, params
         self._n_columns = params.components.shape[1]
         self._weight = float(clusters.counts.sum())
-        self._spread = inertia + self._between(clusters.clustering.means)
+        self._spread = inertia + self._between(clusters.means)
 
     def objective(self, inertia: float) -> float:
         """Return minus the free energy, in nats."""
@@ -41,12 +61,12 @@ class Account:
 
     def params(self, inertia: float) -> Params:
         """Return the means of the clusters, and the variance about them."""
-        means = self._clusters.clustering.means.copy()
+        means = self._clusters.means.copy()
         return replace(self._params, components=means, dispersion=self._dispersion(inertia))
 
     def moments(self, inertia: float) -> Moments:
         """Return the moments of the clusters' rows."""
-        counts, means = self._clusters.counts, self._clusters.clustering.means
+        counts, means = self._clusters.counts, self._clusters.means
         sums = counts[:, None] * (means - self._params.reference)
         return Moments(counts, sums, np.array(inertia + self._between(means)))
 

@@ -154,6 +154,11 @@ class Hartigan:
         """Weight of the rows of each cluster."""
         return self.unit * self.clustering.counts
 
+    @property
+    def means(self) -> Floats:
+        """Their weighted means."""
+        return self.clustering.means
+
     def _pass(self) -> Sweep:
         centers = [self._centers(self._every, dtype) for dtype in self._precisions]
         found = self._engine.map(partial(self._propose, centers), self._chunks)

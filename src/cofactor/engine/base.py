@@ -58,6 +58,15 @@ class Engine(Protocol):
         ...
 
     @property
+    def shares_memory(self) -> bool:
+        """Whether workers read and write arrays of the caller's.
+
+        Where they do not, all that reaches rows is what steps carry to their blocks, and all that
+        comes back is statistics.
+        """
+        ...
+
+    @property
     def n_workers(self) -> int:
         """How many blocks run at once at most."""
         ...

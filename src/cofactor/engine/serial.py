@@ -27,6 +27,7 @@ class SerialEngine:
     """
 
     n_workers = 1
+    shares_memory = True
 
     def __init__(self, prepare: Callable[[], None] = nothing) -> None:
         self._prepare = prepare

@@ -32,6 +32,8 @@ class ThreadEngine:
         How many threads the pool may have.
     """
 
+    shares_memory = True
+
     def __init__(self, pool: Pool, n_workers: int) -> None:
         self._pool = pool
         self.n_workers = n_workers

@@ -22,17 +22,17 @@ LEAST_SLICE = 16  # centers
 
 
 class Centroids(Protocol):
-    """Clusters as all rows see them.
+    """Clusters as rows are compared with them."""
 
-    Attributes
-    ----------
-    counts : ndarray of shape (k,)
-        Weight of the rows of each cluster.
-    means : ndarray of shape (k, d)
-    """
+    @property
+    def counts(self) -> Floats:
+        """Weight of the rows of each cluster, shape (k,)."""
+        ...
 
-    counts: Floats
-    means: Floats
+    @property
+    def means(self) -> Floats:
+        """Their means, shape (k, d)."""
+        ...
 
 
 class Field:

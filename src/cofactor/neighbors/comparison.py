@@ -8,7 +8,7 @@ import numpy as np
 
 from cofactor import kernels
 from cofactor.codes.movable import Clustering, RowNumbers
-from cofactor.data import DenseRows
+from cofactor.data import DenseRows, RowBlock
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.neighbors.sketch import Numbers, Sketch, run
@@ -62,12 +62,14 @@ class Comparison:
     ----------
     rows : DenseRows
     shift : ndarray of shape (d,)
+    scale : float
+        What rows less the shift are multiplied by; see :func:`narrowing`.
     engine : Engine
 
     Attributes
     ----------
-    scale : float
-        What rows less the shift are multiplied by.
+    rows : DenseRows
+    engine : Engine
     index : ndarray of shape (n,), int32
         Where each row would go; −1: nowhere.
     gains : ndarray of shape (n,)
@@ -76,10 +78,9 @@ class Comparison:
         Distances so far, whoever counts them.
     """
 
-    def __init__(self, rows: DenseRows, shift: Floats, engine: Engine) -> None:
-        self.scale = narrowing(rows, shift)
-        self._data = rows.values, shift.astype(rows.values.dtype), self.scale
-        self._engine = engine
+    def __init__(self, rows: DenseRows, shift: Floats, scale: float, engine: Engine) -> None:
+        self._data = rows.values, shift.astype(rows.values.dtype), scale
+        self.rows, self.engine = rows, engine
         self.index = np.empty(rows.n_rows, dtype=np.int32)
         self.gains = np.empty(rows.n_rows)
         self.counter = np.zeros(1, dtype=np.int64)
@@ -89,7 +90,7 @@ class Comparison:
     ) -> None:
         """Compare the rows of each group of units with the places that those units list."""
         run(
-            self._engine,
+            self.engine,
             kernels.neighbor_targets,
             *self._data,
             units.order,
@@ -106,7 +107,7 @@ class Comparison:
     def each(self, sketch: Sketch, clustering: Clustering, kept: Labels) -> None:
         """Compare each row with centers listed for it alone."""
         run(
-            self._engine,
+            self.engine,
             kernels.neighbor_kept,
             *self._data,
             *clustering.of_rows,
@@ -118,9 +119,21 @@ class Comparison:
         self.counter += kept.size + len(kept)
 
 
-def narrowing(rows: DenseRows, shift: Floats) -> float:
-    """Return the power of two that keeps squares of float64 rows within float32; 1 for float32."""
-    if rows.values.dtype == np.float32:
-        return 1.0
-    size = max(float(rows.values.max()), -float(rows.values.min())) + float(np.abs(shift).max())
+def extent(rows: RowBlock) -> float:
+    """Return the size of the largest entry of float64 rows; 0 for float32, which is no matter."""
+    if rows.stored.dtype == np.float32:
+        return 0.0
+    return max(float(rows.stored.max(initial=0.0)), -float(rows.stored.min(initial=0.0)))
+
+
+def narrowing(largest: float, shift: Floats) -> float:
+    """Return the power of two that keeps squares of float64 rows within float32; 1 for float32.
+
+    Parameters
+    ----------
+    largest : float
+        See :func:`extent`.
+    shift : ndarray of shape (d,)
+    """
+    size = largest + float(np.abs(shift).max()) if largest > 0 else 0.0
     return float(np.ldexp(1.0, -int(np.frexp(size)[1]))) if size > 0 else 1.0

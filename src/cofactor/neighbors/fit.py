@@ -10,6 +10,8 @@ from cofactor.fit import Fit
 from cofactor.lloyd import Ending, Whole
 from cofactor.model import Model
 from cofactor.neighbors.arms import N_NEAR, Neighbors
+from cofactor.neighbors.blocks import BlockSearch
+from cofactor.neighbors.course import Course
 from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
 from cofactor.neighbors.search import NeighborSearch
 from cofactor.noise import Gaussian, Params
@@ -51,7 +53,7 @@ def neighbors(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> F
         Converged when the inertia fell by at most the fraction ``tolerance`` while all rows met
         all centers. ``max_iter`` is the most passes over the rows after the first.
     """
-    search = NeighborSearch(data.rows, params.components, params.reference, data.engine)
+    search = _begun(data, params)
     trace, step = Trace(n_entries=data.n_entries), search.first
     inertia, converged = search.clusters.inertia(), False
     account = Account(noise, search.clusters, params, inertia)
@@ -66,8 +68,16 @@ def neighbors(noise: Gaussian, data: Whole, params: Params, ending: Ending) -> F
     return Fit(
         Model(noise, OneHot()),
         account.params(inertia),
-        data.labelled(search.clusters.clustering.labels),
+        data.labelled(search.labels),
         OneHotStatistics(trace[-1].objective, step.moved, account.moments(inertia)),
         trace,
         converged,
     )
+
+
+def _begun(data: Whole, params: Params) -> Course:
+    """Begin where rows are: together if all workers see them, else block by block."""
+    start = params.components, params.reference, data.engine
+    if data.engine.shares_memory:
+        return NeighborSearch(data.rows, *start)
+    return BlockSearch(data.blocks, *start)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.codes.movable import Clustering
+from cofactor.codes.movable import Clustering, movable
 from cofactor.data import DenseRows, SparseRows
-from cofactor.data.base import Affine, Floats, Labels
+from cofactor.data.base import Affine, Floats, Labels, RowBlock
 from cofactor.engine import Engine
-from cofactor.neighbors.comparison import Comparison, Units
+from cofactor.neighbors.comparison import Comparison, Units, extent, narrowing
+from cofactor.neighbors.looks import View
 from cofactor.neighbors.opening import EFFORT, Opening
-from cofactor.neighbors.sketch import Sketch, cells_of
+from cofactor.neighbors.sketch import Numbers, Sketch, cells_of
 from cofactor.neighbors.sparse import SparseComparison, SparseSketch
 
 STEPS = 4  # of Lloyd's, to find the cells
@@ -52,65 +53,107 @@ def ground_of(rows: Searchable, means: Floats, shift: Floats, engine: Engine) ->
 
 
 def _of_dense(rows: DenseRows, means: Floats, shift: Floats, engine: Engine) -> Ground:
-    comparison = Comparison(rows, shift, engine)
-    sketch = _in_cells(means, shift, comparison, engine)
-    labels, opening = _first_labels(rows, means, shift, sketch, comparison, engine)
-    return Ground(sketch, comparison, labels, opening, listed=True)
+    scale = narrowing(extent(rows), shift)
+    comparison = Comparison(rows, shift, scale, engine)
+    sketch = in_cells(means, shift, scale, engine, comparison.counter)
+    if by_cells(sketch):
+        view = unlabelled(sketch, comparison, means)
+        at_cells(sketch, means, shift, engine, comparison.counter)(view)
+        return Ground(sketch, comparison, comparison.index.copy(), None, listed=True)
+    opening = Opening(rows, shift, engine, means)
+    return Ground(sketch, comparison, opening.labels(comparison.counter), opening, listed=True)
 
 
 def _of_sparse(rows: SparseRows, means: Floats, shift: Floats, engine: Engine) -> Ground:
     """Look at all centers: to find neighbours of dense centers would take longer."""
-    comparison, opening = SparseComparison(rows, shift, engine), Opening(rows, shift, engine, means)
+    in_units = rows.reweighted(rows.weights / rows.weights.mean())
+    own = movable(in_units, shift, 0.5 * rows.squared_norms(shift))
+    comparison, opening = SparseComparison(own, engine), Opening(rows, shift, engine, means)
     labels = opening.labels(comparison.counter)
     return Ground(SparseSketch(len(means)), comparison, labels, opening, listed=False)
 
 
-def _in_cells(means: Floats, shift: Floats, comparison: Comparison, engine: Engine) -> Sketch:
+def in_cells(
+    means: Floats, shift: Floats, scale: float, engine: Engine, counter: Numbers
+) -> Sketch:
     """Return the first centers, in cells."""
     k = len(means)
     n_cells = min(k, max(1, int(2 * np.sqrt(k))))
-    centers = comparison.scale * (means - shift)
+    centers = scale * (means - shift)
     first = centers[np.arange(n_cells) * k // n_cells]
-    cells = cells_of(centers, first, STEPS, engine, comparison.counter)
-    return Sketch(cells, shift, comparison.scale)
+    return Sketch(cells_of(centers, first, STEPS, engine, counter), shift, scale)
 
 
-def _first_labels(
-    rows: DenseRows,
-    means: Floats,
-    shift: Floats,
-    sketch: Sketch,
-    comparison: Comparison,
-    engine: Engine,
-) -> tuple[Labels, Opening | None]:
-    """Return the nearest to each row of all centers, if those are few, or of some."""
-    if EFFORT * len(means) > TWICE * (len(sketch.cells) + FIRST):
-        return _labels_by_cells(rows, means, shift, sketch, comparison, engine), None
-    opening = Opening(rows, shift, engine, means)
-    return opening.labels(comparison.counter), opening
+def by_cells(sketch: Sketch) -> bool:
+    """Return whether rows are first compared with some centers, not with all."""
+    cells = sketch.cells
+    return EFFORT * len(cells.members) > TWICE * (len(cells) + FIRST)
 
 
-def _labels_by_cells(
-    rows: DenseRows,
-    means: Floats,
-    shift: Floats,
-    sketch: Sketch,
-    comparison: Comparison,
-    engine: Engine,
-) -> Labels:
-    """Return the nearest to each row of the centers nearest to its cell."""
-    n, k, cells = rows.n_rows, len(means), sketch.cells
-    sketch.draw(means, np.ones(k), 0.0, engine)
-    lists = sketch.near_points(FIRST, 2 * FIRST, engine, comparison.counter)
-    own = _nearest_points(rows, sketch.widen(cells.points), shift, engine)
-    comparison.counter += n * len(cells)
-    units = Units.by_place(own, np.arange(len(cells), dtype=np.int32))
+def unlabelled(sketch: Any, comparison: Any, means: Floats) -> View:
+    """Return rows that belong to no center yet."""
+    n, k = len(comparison.index), len(means)
     nobody = Clustering(np.ones(n), np.full(n, -1, dtype=np.int32), np.ones(k), means)
-    comparison.units(sketch, nobody, units, units.alone, lists)
-    return comparison.index.copy()
+    return View(sketch, comparison, nobody, np.empty((n, 0), dtype=np.int32))
 
 
-def _nearest_points(rows: DenseRows, points: Floats, shift: Floats, engine: Engine) -> Labels:
+@dataclass(frozen=True)
+class AtCells:
+    """Rows look at the centers nearest to their cell; what they find is the nearest of these.
+
+    Attributes
+    ----------
+    points : ndarray of shape (cells, d)
+    shift : ndarray of shape (d,)
+    lists : ndarray of shape (cells, g), int32
+        Places near each cell's point.
+    """
+
+    points: Floats
+    shift: Floats
+    lists: Labels
+
+    def __call__(self, view: View) -> None:
+        """See :class:`cofactor.neighbors.looks.Look`."""
+        comparison, n_cells = view.comparison, len(self.points)
+        own = _nearest_points(comparison.rows, self.points, self.shift, comparison.engine)
+        comparison.counter += len(own) * n_cells
+        units = Units.by_place(own, np.arange(n_cells, dtype=np.int32))
+        view.compare(units, units.alone, self.lists)
+
+
+def at_cells(
+    sketch: Sketch, means: Floats, shift: Floats, engine: Engine, counter: Numbers
+) -> AtCells:
+    """Draw the first centers, and tell which are near which cell."""
+    sketch.draw(means, np.ones(len(means)), 0.0, engine)
+    lists = sketch.near_points(FIRST, 2 * FIRST, engine, counter)
+    return AtCells(sketch.widen(sketch.cells.points), shift, lists)
+
+
+@dataclass(frozen=True)
+class AtAll:
+    """Rows look at all centers.
+
+    Attributes
+    ----------
+    means : ndarray of shape (k, d)
+    shift : ndarray of shape (d,)
+    """
+
+    means: Floats
+    shift: Floats
+
+    def __call__(self, view: View) -> None:
+        """See :class:`cofactor.neighbors.looks.Look`."""
+        comparison = view.comparison
+        comparison.counter += comparison.rows.n_rows * len(self.means)
+        comparison.index[:] = _nearest_points(
+            comparison.rows, self.means, self.shift, comparison.engine
+        )
+
+
+def _nearest_points(rows: RowBlock, points: Floats, shift: Floats, engine: Engine) -> Labels:
     centred = points - shift
     half_norms = 0.5 * np.einsum("cd,cd->c", centred, centred)
     labels, _ = rows.nearest(Affine(centred, half_norms, shift), engine)

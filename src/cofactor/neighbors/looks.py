@@ -47,14 +47,15 @@ class View:
 
     def gain(self, rows: RowNumbers) -> float:
         """Return what rows that were compared would gain if each moved on its own."""
-        gains = self.clustering.weights[rows] * self.comparison.gains[rows]
-        return float(gains[gains > 0].sum())
+        gains = self.comparison.gains[rows]
+        gaining = gains > 0
+        return float(self.clustering.weights[rows][gaining] @ gains[gaining])
 
     def wishes(self) -> RowNumbers:
         """Return the rows that would gain by moving, those that would gain most first."""
-        gains = self.clustering.weights * self.comparison.gains
-        rows = np.flatnonzero(gains > 0)
-        order: RowNumbers = rows[np.argsort(-gains[rows], kind="stable")]
+        weights, gains = self.clustering.weights, self.comparison.gains
+        rows = np.flatnonzero((gains > 0) & (weights > 0))
+        order: RowNumbers = rows[np.argsort(-weights[rows] * gains[rows], kind="stable")]
         return order
 
     def remember(self, rows: RowNumbers, before: Labels) -> None:
@@ -113,14 +114,17 @@ class AtSlice:
 
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
-        self.some(view, np.arange(view.n_rows))
+        self._compare(view, np.arange(view.n_rows))
         view.kept[:, self.turn] = view.comparison.index
 
     def some(self, view: View, rows: RowNumbers) -> float:
         """Return what some rows would gain if each moved on its own."""
+        self._compare(view, rows)
+        return view.gain(rows)
+
+    def _compare(self, view: View, rows: RowNumbers) -> None:
         units = Units.in_chunks(rows)
         view.compare(units, units.alone, self.places[None])
-        return view.gain(rows)
 
 
 @dataclass(frozen=True)

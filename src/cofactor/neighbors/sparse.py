@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.codes.movable import Centers, Clustering, RowNumbers, movable
-from cofactor.data import SparseRows
+from cofactor.codes.movable import Centers, Clustering, Movable, RowNumbers
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.neighbors.comparison import Units
@@ -51,17 +50,22 @@ class SparseSketch:
 class SparseComparison:
     """What sparse rows find when they are compared with centers.
 
-    Parameters, attributes: see :class:`cofactor.neighbors.comparison.Comparison`.
+    Parameters
+    ----------
+    movable : Movable
+        The rows, their weights in units of those that clusters are counted in.
+    engine : Engine
+
+    Attributes
+    ----------
+    rows, engine, index, gains, counter
+        See :class:`cofactor.neighbors.comparison.Comparison`.
     """
 
-    def __init__(self, rows: SparseRows, shift: Floats, engine: Engine) -> None:
-        half_norms = 0.5 * rows.squared_norms(shift)
-        self._rows, self._shift, self._engine = rows, shift, engine
-        self._movable = movable(
-            rows.reweighted(rows.weights / rows.weights.mean()), shift, half_norms
-        )
-        n = rows.n_rows
-        self._size = max(64, CHUNK_ENTRIES * n // max(1, rows.stored.size))
+    def __init__(self, movable: Movable, engine: Engine) -> None:
+        self._movable, self.rows, self.engine = movable, movable.rows, engine
+        n = self.rows.n_rows
+        self._size = max(64, CHUNK_ENTRIES * n // max(1, self.rows.stored.size))
         self.index = np.empty(n, dtype=np.int32)
         self.gains = np.empty(n)
         self.counter = np.zeros(1, dtype=np.int64)
@@ -76,8 +80,8 @@ class SparseComparison:
     ) -> None:
         """Compare all rows with the same centers."""
         names = np.ascontiguousarray(lists[0])
-        dtype = self._rows.stored.dtype
-        centers = Centers.of(clustering, names, self._shift, dtype)
+        dtype = self.rows.stored.dtype
+        centers = Centers.of(clustering, names, self._movable.shift, dtype)
         _ = centers.lanes  # made once, for all threads
         self._share(units.order, partial(self._compare, centers, clustering))
         self.counter += len(units.order) * (len(names) + 1)
@@ -89,14 +93,14 @@ class SparseComparison:
 
     def _share(self, rows: RowNumbers, job: Any) -> None:
         chunks = [rows[start : start + self._size] for start in range(0, len(rows), self._size)]
-        self._engine.map(job, chunks)
+        self.engine.map(job, chunks)
 
     def _compare(self, centers: Centers, clustering: Clustering, rows: RowNumbers) -> None:
         targets, cost = self._movable.targets(rows, clustering.labels, centers)
         self._write(clustering, rows, targets, cost)
 
     def _compare_each(self, clustering: Clustering, kept: Labels, rows: RowNumbers) -> None:
-        part, own = self._rows.take(rows), clustering.labels[rows]
+        part, own = self.rows.take(rows), clustering.labels[rows]
         targets, least = np.full(len(rows), -1, dtype=np.int32), np.full(len(rows), np.inf)
         for names in kept[rows].T:
             some = np.maximum(names, 0)
@@ -109,7 +113,7 @@ class SparseComparison:
     def _write(
         self, clustering: Clustering, rows: RowNumbers, targets: Labels, cost: Floats
     ) -> None:
-        part, own = self._rows.take(rows), clustering.labels[rows]
+        part, own = self.rows.take(rows), clustering.labels[rows]
         saved = part.squared_distances(clustering.means, own) * clustering.leaving(rows)
         possible = (targets >= 0) & (saved > 0)
         self.index[rows] = targets
