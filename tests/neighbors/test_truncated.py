@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from apart import Apart, Threads
 from cells import NOISES, row_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +20,7 @@ from cofactor import GaussianMixture, KMeans, Mixture
 from cofactor.codes import OneHot
 from cofactor.data import open_rows
 from cofactor.engine import SerialEngine
+from cofactor.engine.pool import Pool
 from cofactor.errors import InputError
 from cofactor.estimators.covariance_types import COVARIANCE_TYPES
 from cofactor.fit import first_rows, fit
@@ -226,3 +231,42 @@ def test_sparse_rows_have_no_search_for_covariances():
     model = GaussianMixture(3, covariance_type="diag", n_closest=2, search="neighbors")
     with pytest.raises(InputError, match="diagonal gaussian noise on SparseRows"):
         model.fit(X)
+
+
+def in_blocks(noise, rows, params, keep, size, engine, steps=6):
+    """Fit with blocks of a few rows."""
+    blocks = [rows.take(slice(i, i + size)) for i in range(0, rows.n_rows, size)]
+    model, reach = Model(noise, NearbyOneHot(keep)), Reach(2, 2, 8, 4, 2)
+    with patch("cofactor.neighbors.truncated.cut", lambda *_, **__: blocks):
+        start = nearby_rows(model, rows, params, engine, reach)
+    return fit(model, start, params, Stop(steps))
+
+
+@every_noise
+@stores
+@few
+@given(seed=seeds, keep=st.integers(1, 4), size=st.integers(9, 60))
+def test_blocks_apart_keep_the_laws_on_every_engine(source, store, seed, keep, size):
+    rows, params = problem(source, seed, store)
+    params = replace(params, dispersion=16 * params.dispersion)  # wide: none collapses
+    found = in_blocks(source.noise, rows, params, keep, size, Apart())
+    objective = np.array(found.trace.objective)
+    assert np.diff(objective).max() <= 1e-9 * np.abs(objective).max()
+    log_p = log_joint(source.noise, rows.dense(), found.params)
+    included = np.take_along_axis(log_p, row_state(found, "index"), axis=1)
+    assert -found.objective == pytest.approx(logsumexp(included, axis=1).sum(), rel=1e-9)
+    for n_threads in (2, 3):
+        with Pool(n_threads) as pool:
+            engine = Threads(pool, n_threads)
+            again = in_blocks(source.noise, rows, params, keep, size, engine)
+        assert again.trace.objective == found.trace.objective
+        np.testing.assert_array_equal(row_state(again, "index"), row_state(found, "index"))
+
+
+def test_one_block_apart_is_all_rows_together():
+    source = SOURCES[0]
+    rows, params = problem(source, 5, np.asarray)
+    fits = [in_blocks(source.noise, rows, params, 3, 90, engine) for engine in (SERIAL, Apart())]
+    assert fits[0].trace.objective == fits[1].trace.objective
+    counted = [[line.evaluations for line in found.trace] for found in fits]
+    assert counted[0] == counted[1]

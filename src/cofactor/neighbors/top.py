@@ -100,6 +100,94 @@ def _groups(rows: RowBlock, units: Units) -> Numbers:
     return np.append(np.flatnonzero(first), len(units.starts) - 1)
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What rows are compared with under some parameters: components near the best that they keep.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        The noise's, under the parameters.
+    members, places : ndarray of shape (k,), int32
+        The component at each place, and the place of each component.
+    lists : ndarray of shape (units, g), int32
+        Places that the rows of each unit are compared with.
+    keep : int
+        How many components are found for each row.
+    """
+
+    scorer: Any
+    members: Labels
+    places: Labels
+    lists: Labels
+    keep: int
+
+    def __call__(
+        self, rows: RowBlock, kept: Labels, engine: Engine, counter: Numbers
+    ) -> tuple[Labels, Floats]:
+        """Return the likeliest components of each row that a search finds, and their losses.
+
+        Parameters
+        ----------
+        rows : RowBlock
+        kept : ndarray of shape (n, c), int32
+            What each row keeps, best first.
+        engine : Engine
+        counter : ndarray of shape (1,), int64
+            The number of losses is added to it.
+
+        Returns
+        -------
+        index : ndarray of shape (n, keep), int32
+            Best first.
+        loss : ndarray of shape (n, keep)
+            In nats, less what depends on the row alone.
+        """
+        labels = np.ascontiguousarray(kept[:, 0])
+        return self.found(rows, Units.by_place(labels, self.places), kept, engine, counter)
+
+    def found(
+        self, rows: RowBlock, units: Units, kept: Labels, engine: Engine, counter: Numbers
+    ) -> tuple[Labels, Floats]:
+        """Compare the rows of each unit with what is listed for it, and what they keep."""
+        kernel, data, model = PREPARED[type(rows), _losses_of(self.scorer)](
+            rows, self.scorer.losses, self.members
+        )
+        n = len(kept)
+        index, loss = np.empty((n, self.keep), np.int32), np.empty((n, self.keep))
+        sorted_rows = units.order, units.starts, kept
+        groups = _groups(rows, units), self.lists
+        places = self.members, self.places
+        run(engine, kernel, *data, *sorted_rows, *places, *model, *groups, index, loss, counter)
+        loss *= self.scorer.scale
+        return index, loss
+
+
+@dataclass(frozen=True)
+class FirstSight:
+    """What rows are first compared with: components near their cell.
+
+    Attributes
+    ----------
+    cells : Scorer
+        Under which the cells' points are components.
+    near : Sight
+        Its lists are those of the cells.
+    """
+
+    cells: Scorer
+    near: Sight
+
+    def __call__(self, rows: RowBlock, engine: Engine, counter: Numbers) -> Labels:
+        """Return likely components of each row, shape (n, keep)."""
+        labels, _ = self.cells.nearest(rows, engine)
+        n_cells = len(self.near.lists)
+        counter += len(labels) * n_cells
+        units = Units.by_place(labels, np.arange(n_cells, dtype=np.int32))
+        nothing = np.full((len(labels), 1), -1, dtype=np.int32)
+        return self.near.found(rows, units, nothing, engine, counter)[0]
+
+
 class TopSearch:
     """Looks for the likeliest components of all rows.
 
@@ -108,9 +196,11 @@ class TopSearch:
 
     Parameters
     ----------
-    rows : RowBlock
+    storage : type
+        Of the rows.
     noise : MixtureNoise
     engine : Engine
+        Who works on the components.
     reach : Reach
 
     Attributes
@@ -124,53 +214,41 @@ class TopSearch:
         If there is no such search for the noise and the storage of the rows.
     """
 
-    def __init__(self, rows: RowBlock, noise: MixtureNoise, engine: Engine, reach: Reach) -> None:
-        self._rows, self._noise, self._engine, self._reach = rows, noise, engine, reach
+    def __init__(self, storage: type, noise: MixtureNoise, engine: Engine, reach: Reach) -> None:
+        self._storage, self._noise, self._engine, self._reach = storage, noise, engine, reach
         self._age = 0
         self._chart: Chart
         self._lists: Labels
         self.counter = np.zeros(1, dtype=np.int64)
 
-    def first(self, params: Params, keep: int) -> Labels:
-        """Return likely components of each row, shape (n, keep), looked for cell by cell."""
+    def first(self, params: Params, keep: int) -> FirstSight:
+        """Return what rows are first compared with."""
         scorer = self._scorer(params)
         self._chart = chart = self._drawn(scorer, params)
-        cells = len(chart.cells)
-        labels = self._nearest_cells(chart.cell_points + scorer.losses.shift, params)
-        self.counter += len(labels) * cells
-        units = Units.by_place(labels, np.arange(cells, dtype=np.int32))
         wanted = max(self._reach.first, keep)
-        lists = chart.near_cells(wanted, 2 * wanted)
-        nothing = np.full((len(labels), 1), -1, dtype=np.int32)
-        return self._found(scorer, chart, units, lists, nothing, keep)[0]
+        near = self._sight(scorer, chart.near_cells(wanted, 2 * wanted), keep)
+        return FirstSight(self._of_cells(chart.cell_points + scorer.losses.shift, params), near)
 
-    def better(self, scorer: Any, params: Params, kept: Labels, keep: int) -> tuple[Labels, Floats]:
-        """Return the likeliest components of each row that a search finds, and their losses.
+    def next(self, scorer: Any, params: Params, keep: int) -> Sight:
+        """Return what rows are compared with now.
 
         Parameters
         ----------
         scorer : Scorer
             The noise's, under the parameters.
         params : Params
-        kept : ndarray of shape (n, c), int32
-            What each row keeps, best first.
         keep : int
-            How many to return for each row.
-
-        Returns
-        -------
-        index : ndarray of shape (n, keep), int32
-            Best first.
-        loss : ndarray of shape (n, keep)
-            In nats, less what depends on the row alone.
+            How many components are found for each row.
         """
         if self._age % self._reach.refresh == 0:
             self._refresh(scorer, params, keep)
         self._age += 1
-        labels = np.ascontiguousarray(kept[:, 0])
-        units = Units.by_place(labels, self._chart.cells.places)
         lists = np.hstack([self._lists, self._strangers(len(self._lists))])
-        return self._found(scorer, self._chart, units, lists, kept, keep)
+        return self._sight(scorer, lists, keep)
+
+    def _sight(self, scorer: Any, lists: Labels, keep: int) -> Sight:
+        cells = self._chart.cells
+        return Sight(scorer, cells.members, cells.places, lists, keep)
 
     def _refresh(self, scorer: Any, params: Params, keep: int) -> None:
         """Find out anew which components are near which; at first they are where they were."""
@@ -190,10 +268,10 @@ class TopSearch:
 
     def _scorer(self, params: Params) -> Any:
         scorer = self._noise.scorer(params)
-        if (type(self._rows), _losses_of(scorer)) not in PREPARED:
+        if (self._storage, _losses_of(scorer)) not in PREPARED:
             raise InputError(
                 f"search='neighbors' with {self._noise.name} noise on "
-                f"{type(self._rows).__name__}: sparse rows are searched so only under noises "
+                f"{self._storage.__name__}: sparse rows are searched so only under noises "
                 "whose losses are affine in the row, without covariances of their own; expected "
                 "one of these, an array, or search='full'."
             )
@@ -203,8 +281,8 @@ class TopSearch:
         near = NEARNESS[type(scorer.losses)](scorer.losses, params.components)
         return Chart.drawn(near, self._engine, self.counter)
 
-    def _nearest_cells(self, points: Floats, params: Params) -> Labels:
-        """Return the likeliest of the cells' points, were they components, for each row."""
+    def _of_cells(self, points: Floats, params: Params) -> Scorer:
+        """Return what scores rows under the cells' points, as if they were components."""
         noise, n_cells = self._noise, len(points)
         cells = Params(
             noise.legal_means(points),
@@ -212,23 +290,7 @@ class TopSearch:
             noise.first_dispersion(*points.shape),
             params.reference,
         )
-        labels, _ = noise.scorer(cells).nearest(self._rows, self._engine)
-        return labels
-
-    def _found(
-        self, scorer: Any, chart: Chart, units: Units, lists: Labels, kept: Labels, keep: int
-    ) -> tuple[Labels, Floats]:
-        members, places = chart.cells.members, chart.cells.places
-        kernel, data, model = PREPARED[type(self._rows), _losses_of(scorer)](
-            self._rows, scorer.losses, members
-        )
-        index, loss = np.empty((len(kept), keep), np.int32), np.empty((len(kept), keep))
-        rows = units.order, units.starts, kept
-        groups = _groups(self._rows, units), lists
-        found = index, loss, self.counter
-        run(self._engine, kernel, *data, *rows, members, places, *model, *groups, *found)
-        loss *= scorer.scale
-        return index, loss
+        return noise.scorer(cells)
 
 
 def _losses_of(scorer: Scorer) -> type:
