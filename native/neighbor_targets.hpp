@@ -2,38 +2,9 @@
 #pragma once
 
 #include "neighbor_pairs.hpp"
+#include "neighbor_words.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-// Rows side by side, and the cheapest that each has found: of all squared distances over divisors.
-struct TargetPanel {
-    size_t first, count, vectors;
-    Vec<float> half_norm[tile_vectors], weight[tile_vectors];
-    Vec<float> half_square[tile_vectors], divisor[tile_vectors];
-    Int<float> own[tile_vectors], best[tile_vectors];
-
-    template <size_t width>
-    COFACTOR_INLINE void offer(const Vec<float> (&product)[pointed_components<width>][width],
-                               const float* half_norms, const float* shares, const Label* places) {
-        for (size_t r = 0; r < pointed_components<width>; ++r) {
-            const Int<float> place = splat_int<float>(places[r]);
-            for (size_t v = 0; v < width; ++v) {
-                const Vec<float> square = half_norm[v] + (half_norms[r] - product[r][v]);
-                const Vec<float> divides = 1 + weight[v] * shares[r];
-                const Int<float> better =
-                    (square * divisor[v] < half_square[v] * divides) & (own[v] != place);
-                half_square[v] = better ? square : half_square[v];
-                divisor[v] = better ? divides : divisor[v];
-                best[v] = better ? place : best[v];
-            }
-        }
-    }
-
-    double cost(size_t i) const {
-        const size_t v = i / lanes<float>, lane = i % lanes<float>;
-        return 2 * static_cast<double>(half_square[v][lane] / divisor[v][lane]);
-    }
-};
 
 // The components that a group is compared with, each once.
 class Shortlist {
@@ -65,11 +36,17 @@ public:
 
     // Offer those from begin to end to a panel; not inlined, to have all registers for products.
     template <size_t width>
-    [[gnu::noinline]] void offer(const float* packed, size_t begin, size_t end, size_t d, TargetPanel& panel) const {
+    [[gnu::noinline]] void offer(const float* packed, size_t begin, size_t end, size_t d,
+                                 TargetPanel& panel) const {
         for (size_t i = begin; i < end; i += pointed_components<width>) {
             Vec<float> product[pointed_components<width>][width];
             pointed_products(packed, vectors_ + i, d, product);
-            panel.offer<width>(product, half_norms_ + i, shares_ + i, places_ + i);
+            const float* const half_norms = half_norms_ + i;
+            panel.offer<width, pointed_components<width>>(
+                [&](size_t r, size_t v) {
+                    return panel.half_norm[v] + (half_norms[r] - product[r][v]);
+                },
+                shares_ + i, places_ + i);
         }
     }
 
@@ -104,7 +81,7 @@ public:
                  const NeighborCenters& centers, const NeighborGroups& groups,
                  const NeighborFinds& finds)
         : d_(X.columns),
-          panel_size_(tile_rows<float> * X.columns),
+          panel_size_(tile_rows<float> * round_up(X.columns, 2)),
           narrow_(narrow_rows(X, shift, scale)),
           rows_(rows),
           groups_(groups),
@@ -112,10 +89,15 @@ public:
           listed_(static_cast<size_t>(rows.starts[groups.edges[groups.count]])),
           leaver_{rows, centers, 1 / (scale * scale)},
           shortlist_(centers),
+          words_(centers, groups.lists.data, groups.lists.rows == 1 ? groups.lists.columns : 0,
+                 X.columns),
           pairs_(centers),
           packed_(panels_at_once * panel_size_),
+          packed_words_(panels_at_once * words_.panel_size()),
           panels_(panels_at_once),
-          row_(centers.vectors.columns) {}
+          row_(centers.vectors.columns) {
+        for (size_t i = 0; i < panels_at_once * panel_size_; ++i) packed_[i] = 0;
+    }
 
     void search(size_t group) {
         const std::int64_t first = rows_.starts[groups_.edges[group]];
@@ -190,10 +172,24 @@ private:
             larger<size_t>(1, centers_budget / (pointed_step * tile_components * d_ *
                                                 sizeof(float))) *
             pointed_step * tile_components;
+        for (size_t begin = 0; begin < words_.size(); begin += block)
+            for (size_t p = 0; p < panels; ++p)
+                if (panels_[p].in_words)
+                    words_.offer(packed_words_ + p * words_.panel_size(), begin,
+                                 smaller(begin + block, words_.size()), panels_[p]);
+        for (size_t p = 0; p < panels; ++p) settle(panels_[p]);
         for (size_t begin = 0; begin < shortlist_.size(); begin += block)
             for (size_t p = 0; p < panels; ++p)
-                offer(begin, smaller(begin + block, shortlist_.size()), p);
+                if (!panels_[p].in_words)
+                    offer(begin, smaller(begin + block, shortlist_.size()), p);
         for (size_t p = 0; p < panels; ++p) finish(panels_[p]);
+    }
+
+    // Where rounding matters, search again.
+    void settle(TargetPanel& panel) const {
+        if (!panel.in_words || !words_.in_doubt(panel)) return;
+        panel.in_words = false;
+        panel.start();
     }
 
     void offer(size_t begin, size_t end, size_t p) {
@@ -224,6 +220,8 @@ private:
         }
         fetch_rows(row + panel.count, size);
         start<width>(packed, panel);
+        panel.in_words = width == tile_vectors && words_.usable() &&
+                         words_.round(packed, packed_words_ + p * words_.panel_size(), panel);
     }
 
     // Ask for rows that come next, whichever group they belong to.
@@ -250,18 +248,18 @@ private:
                 squares += x * x;
             }
             panel.half_norm[v] = 0.5f * squares;
-            panel.half_square[v] = splat(infinity<float>);
-            panel.divisor[v] = splat(1.0f);
-            panel.best[v] = splat_int<float>(-1);
         }
+        panel.start();
     }
 
     void finish(const TargetPanel& panel) {
         for (size_t i = 0; i < panel.count; ++i) {
-            const size_t v = i / lanes<float>, lane = i % lanes<float>;
             const size_t n = number(panel.first + i);
             narrow_row(narrow_, n, row_, leaver_.centers.vectors.columns);
-            leaver_.write(n, row_, panel.best[v][lane], panel.cost(i), finds_);
+            const std::int64_t place = panel.place(i);
+            const double cost =
+                panel.in_words && place >= 0 ? leaver_.cost(n, row_, place) : panel.cost(i);
+            leaver_.write(n, row_, place, cost, finds_);
         }
     }
 
@@ -273,8 +271,10 @@ private:
     const size_t listed_;  // rows
     const Leaver leaver_;
     Shortlist shortlist_;
+    const WordShortlist words_;
     const PairSearch pairs_;
     const Scratch<float> packed_;
+    const Scratch<std::int32_t> packed_words_;
     const Scratch<TargetPanel> panels_;
     const Scratch<float> row_;
 };

@@ -183,6 +183,13 @@ struct Leaver {
         finds.gains[n] = place < 0 ? -infinity<double> : saved(n, x) - unit * cost;
     }
 
+    // What a unit of the weight of row n, narrowed to x, costs at a place.
+    double cost(size_t n, const float* x, std::int64_t place) const {
+        const size_t p = static_cast<size_t>(place), padded = centers.vectors.columns;
+        return squared_distance(x, centers.vectors.data + p * padded, padded) /
+               (1 + rows.weights[n] * static_cast<double>(centers.shares[p]));
+    }
+
 private:
     double saved(size_t n, const float* x) const {
         if (rows.labels[n] < 0) return infinity<double>;
