@@ -84,8 +84,8 @@ private:
     }
     COFACTOR_INLINE Vec<float> loss(size_t i, size_t v) const { return load(losses_at(i, v)); }
 
-    // For each point a limit that as many losses do not exceed as are listed; by bisection, which
-    // takes no branch that could be mistaken. Where losses are equal there may be more.
+    // For each point a limit that as many losses do not exceed as are listed; by false position,
+    // which takes no branch that could be mistaken. Where losses are equal there may be more.
     void find_limits(Row& limit) const {
         const Lane<float> wanted = static_cast<Lane<float>>(smaller(count_, lists_.columns));
         for (size_t v = 0; v < tile_vectors; ++v) {
@@ -94,53 +94,70 @@ private:
                 low = loss(i, v) < low ? loss(i, v) : low;
                 high = loss(i, v) > high ? loss(i, v) : high;
             }
-            limit[v] = bisect(v, low, high, wanted);
+            limit[v] = close_in(v, low, high, wanted);
         }
     }
 
-    // At most `high`, which no loss exceeds.
-    Vec<float> bisect(size_t v, Vec<float> low, Vec<float> high, Lane<float> wanted) const {
+    // At most `high`, which no loss exceeds. Every third step halves what is left.
+    Vec<float> close_in(size_t v, Vec<float> low, Vec<float> high, Lane<float> wanted) const {
+        const Vec<float> aim = splat(static_cast<float>(wanted) + 0.5f);
+        const Int<float> least = number_below(v, low);
+        high = least >= wanted ? low : high;  // fewer than wanted are at `low` or below, or all
+        Vec<float> at_low = __builtin_convertvector(least, Vec<float>);
+        Vec<float> at_high = splat(static_cast<float>(count_));
+        int step = 0;
         for (Int<float> open = low < high; any<float>(open);) {
-            const Vec<float> middle = 0.5f * low + 0.5f * high;
-            Int<float> below{};  // minus their number
-            for (size_t i = 0; i < count_; ++i) below += loss(i, v) <= middle;
+            const Vec<float> guess = low + (high - low) * ((aim - at_low) / (at_high - at_low));
+            const Int<float> inside =
+                (low < guess) & (guess < high) & splat_int<float>(++step % 3 ? -1 : 0);
+            const Vec<float> half = 0.5f * low + 0.5f * high;
+            const Vec<float> middle = inside ? guess : half;
+            const Int<float> below = number_below(v, middle);
             open &= (low < middle) & (middle < high);
-            const Int<float> enough = open & (-below >= wanted);
+            const Int<float> enough = open & (below >= wanted), few = open & ~enough;
             high = enough ? middle : high;
-            low = open & ~enough ? middle : low;
-            open &= -below != wanted;
+            low = few ? middle : low;
+            at_high = enough ? __builtin_convertvector(below, Vec<float>) : at_high;
+            at_low = few ? __builtin_convertvector(below, Vec<float>) : at_low;
+            open &= below != wanted;
         }
         return high;
     }
 
-    // Of components at the limit those that there is room for.
-    void write(size_t point, size_t points, const Row& limit) {
-        size_t counts[tile_rows<float>] = {};
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            list(point, points, v, counts, [=](Vec<float> loss) { return loss < limit[v]; });
-            list(point, points, v, counts, [=](Vec<float> loss) { return loss == limit[v]; });
-        }
-        for (size_t i = 0; i < points; ++i)
-            for (size_t j = counts[i]; j < lists_.columns; ++j) at(point + i)[j] = -1;
+    Int<float> number_below(size_t v, Vec<float> limit) const {
+        Int<float> minus[4] = {};
+        size_t i = 0;
+        for (; i + 4 <= count_; i += 4)
+            for (size_t j = 0; j < 4; ++j) minus[j] += loss(i + j, v) <= limit;
+        for (; i < count_; ++i) minus[0] += loss(i, v) <= limit;
+        return -((minus[0] + minus[1]) + (minus[2] + minus[3]));
     }
 
-    template <class Wanted>
-    COFACTOR_INLINE void list(size_t point, size_t points, size_t v, size_t* counts,
-                              Wanted wanted) {
-        for (size_t i = 0; i < count_; ++i) {
-            const Int<float> found = wanted(loss(i, v));
-            if (any<float>(found)) add(point, points, v, found, places_[i], counts);
+    // Of components at the limit those that there is room for; below it there is for all.
+    void write(size_t point, size_t points, const Row& limit) const {
+        for (size_t v = 0; v * lanes<float> < points; ++v) {
+            const size_t first = v * lanes<float>, count = smaller(points - first, lanes<float>);
+            Label *next[lanes<float>], *end[lanes<float>];
+            for (size_t i = 0; i < count; ++i) {
+                next[i] = at(point + first + i);
+                end[i] = next[i] + lists_.columns;
+            }
+            const std::uint32_t real = static_cast<std::uint32_t>((1ull << count) - 1);
+            for (size_t i = 0; i < count_; ++i)
+                each_of(bits_of(loss(i, v) < limit[v]) & real,
+                        [&](size_t lane) { *next[lane]++ = places_[i]; });
+            for (size_t i = 0; i < count_; ++i)
+                each_of(bits_of(loss(i, v) == limit[v]) & real, [&](size_t lane) {
+                    if (next[lane] < end[lane]) *next[lane]++ = places_[i];
+                });
+            for (size_t i = 0; i < count; ++i)
+                while (next[i] < end[i]) *next[i]++ = -1;
         }
     }
 
-    void add(size_t point, size_t points, size_t v, Int<float> found, Label place,
-             size_t* counts) const {
-        const size_t begin = v * lanes<float>;
-        for (size_t i = begin; i < smaller(points, begin + lanes<float>); ++i) {
-            if (counts[i] == lists_.columns) continue;
-            at(point + i)[counts[i]] = place;
-            counts[i] += found[i - begin] != 0;
-        }
+    template <class Visit>
+    COFACTOR_INLINE static void each_of(std::uint32_t bits, Visit visit) {
+        for (; bits; bits &= bits - 1) visit(static_cast<size_t>(__builtin_ctz(bits)));
     }
 
     COFACTOR_INLINE Label* at(size_t point) const {

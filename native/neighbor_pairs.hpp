@@ -1,4 +1,5 @@
-// A row and four components at a time: where few rows share a list, panels of rows are mostly empty.
+// One row or two and four components at a time: where few rows share a list, panels of rows are
+// mostly empty.
 #pragma once
 
 #include "neighbors.hpp"
@@ -11,8 +12,14 @@ public:
     using Four = Quad<float>::Vec;
     using Whole = Quad<float>::Int;
 
-    PairBest(float half_norm, float weight, Label own)
-        : half_norm_(Four{} + half_norm), weight_(Four{} + weight), own_(Whole{} + own) {}
+    COFACTOR_INLINE void start(float half_norm, float weight, Label own) {
+        half_norm_ = Four{} + half_norm;
+        weight_ = Four{} + weight;
+        own_ = Whole{} + own;
+        half_square_ = Four{} + infinity<float>;
+        divisor_ = Four{} + 1;
+        place_ = Whole{} - 1;
+    }
 
     COFACTOR_INLINE void offer(const Four& product, const Four& half_norm, const Four& share,
                                const Whole& place) {
@@ -38,10 +45,8 @@ public:
     }
 
 private:
-    const Four half_norm_, weight_;
-    const Whole own_;
-    Four half_square_ = Four{} + infinity<float>, divisor_ = Four{} + 1;
-    Whole place_ = Whole{} - 1;
+    Four half_norm_, weight_, half_square_, divisor_;
+    Whole own_, place_;
 };
 
 COFACTOR_INLINE Halves::Four quarter(Halves::Four value) { return value; }
@@ -55,14 +60,16 @@ COFACTOR_INLINE Halves::Four quarter(V value) {
     return quarter(halves[0] + halves[1]);
 }
 
-// Compares a row with the components at listed places (-1: none).
+// Compares a few rows with the components at listed places (-1: none).
 class PairSearch {
 public:
     explicit PairSearch(const NeighborCenters& centers)
         : centers_(centers), columns_(centers.vectors.columns) {}
 
     // All of a list, whose end is looked at twice unless it has a multiple of four places.
-    void search(const float* x, const Label* list, size_t count, PairBest& best) const {
+    // Row r is x[r * columns ...].
+    template <size_t rows>
+    void search(const float* x, const Label* list, size_t count, PairBest (&best)[rows]) const {
         size_t i = 0;
         for (; i + 4 <= count; i += 4) offer(x, list + i, best);
         if (i == count) return;
@@ -84,27 +91,34 @@ private:
         return centers_.vectors.data + some(place) * columns_;
     }
 
-    COFACTOR_INLINE void offer(const float* x, const Label* at, PairBest& best) const {
+    template <size_t rows>
+    COFACTOR_INLINE void offer(const float* x, const Label* at, PairBest (&best)[rows]) const {
         PairBest::Whole place;
         __builtin_memcpy(&place, at, sizeof place);
         const PairBest::Four half_norm = {half_norm_of(at[0]), half_norm_of(at[1]),
                                           half_norm_of(at[2]), half_norm_of(at[3])};
         const PairBest::Four share = {share_of(at[0]), share_of(at[1]), share_of(at[2]),
                                       share_of(at[3])};
-        best.offer(products(x, at), half_norm, share, place);
+        Vec<float> sums[rows][4] = {};
+        add_products(x, at, sums);
+        for (size_t r = 0; r < rows; ++r) best[r].offer(totals(sums[r]), half_norm, share, place);
     }
 
-    COFACTOR_INLINE Halves::Four products(const float* x, const Label* at) const {
+    template <size_t rows>
+    COFACTOR_INLINE void add_products(const float* x, const Label* at,
+                                      Vec<float> (&sums)[rows][4]) const {
         const float *const a = vector(at[0]), *const b = vector(at[1]), *const c = vector(at[2]),
                     *const e = vector(at[3]);
-        Vec<float> sums[4] = {};
         for (size_t l = 0; l < columns_; l += lanes<float>) {
-            const Vec<float> entry = load(x + l);
-            sums[0] += entry * load(a + l);
-            sums[1] += entry * load(b + l);
-            sums[2] += entry * load(c + l);
-            sums[3] += entry * load(e + l);
+            const Vec<float> four[4] = {load(a + l), load(b + l), load(c + l), load(e + l)};
+            for (size_t r = 0; r < rows; ++r) {
+                const Vec<float> entry = load(x + r * columns_ + l);
+                for (size_t i = 0; i < 4; ++i) sums[r][i] += entry * four[i];
+            }
         }
+    }
+
+    COFACTOR_INLINE static Halves::Four totals(const Vec<float> (&sums)[4]) {
         const Halves::Four parts[4] = {quarter(sums[0]), quarter(sums[1]), quarter(sums[2]),
                                        quarter(sums[3])};
         Halves::Four column[4];

@@ -95,7 +95,7 @@ public:
           packed_(panels_at_once * panel_size_),
           packed_words_(panels_at_once * words_.panel_size()),
           panels_(panels_at_once),
-          row_(centers.vectors.columns) {
+          row_(2 * centers.vectors.columns) {
         for (size_t i = 0; i < panels_at_once * panel_size_; ++i) packed_[i] = 0;
     }
 
@@ -121,25 +121,37 @@ private:
         return lists.data + (lists.rows == 1 ? 0 : static_cast<size_t>(unit)) * lists.columns;
     }
 
-    // A few rows one by one; return with how many components each.
+    // A few rows two by two; return with how many components each.
     [[gnu::noinline]] size_t pair(const Label* list, std::int64_t first, std::int64_t last) {
-        for (std::int64_t row = first; row < last; ++row) pair(list, static_cast<size_t>(row));
+        std::int64_t row = first;
+        for (; row + 2 <= last; row += 2) pair<2>(list, static_cast<size_t>(row));
+        if (row < last) pair<1>(list, static_cast<size_t>(row));
         size_t met = 0;
         for (size_t i = 0; i < groups_.lists.columns; ++i) met += list[i] >= 0;
         return met;
     }
 
-    void pair(const Label* list, size_t row) {
-        const size_t n = number(row), padded = leaver_.centers.vectors.columns;
-        fetch_rows(row + static_cast<size_t>(few), 1);
-        narrow_row(narrow_, n, row_, padded);
-        const Label label = rows_.labels[n];
-        const float half_norm = static_cast<float>(0.5 * squared_norm(row_, padded));
-        PairBest best(half_norm, static_cast<float>(rows_.weights[n]),
-                      label < 0 ? -1 : leaver_.centers.places[label]);
+    template <size_t size>
+    COFACTOR_INLINE void pair(const Label* list, size_t row) {
+        const size_t padded = leaver_.centers.vectors.columns;
+        fetch_rows(row + static_cast<size_t>(few), size);
+        PairBest best[size];
+        for (size_t r = 0; r < size; ++r) start(number(row + r), row_ + r * padded, best[r]);
         pairs_.search(row_, list, groups_.lists.columns, best);
-        const size_t lane = best.lane();
-        leaver_.write(n, row_, best.place(lane), best.cost(lane), finds_);
+        for (size_t r = 0; r < size; ++r) {
+            const size_t lane = best[r].lane();
+            leaver_.write(number(row + r), row_ + r * padded, best[r].place(lane),
+                          best[r].cost(lane), finds_);
+        }
+    }
+
+    COFACTOR_INLINE void start(size_t n, float* x, PairBest& best) const {
+        const size_t padded = leaver_.centers.vectors.columns;
+        narrow_row(narrow_, n, x, padded);
+        const Label label = rows_.labels[n];
+        best.start(static_cast<float>(0.5 * squared_norm(x, padded)),
+                   static_cast<float>(rows_.weights[n]),
+                   label < 0 ? -1 : leaver_.centers.places[label]);
     }
 
     // Panel after panel; return with how many components each.

@@ -70,7 +70,7 @@ public:
 
 private:
     static constexpr float longest = 32600;     // norm of a row, in grains
-    static constexpr double most_norm = 1 << 14;  // of a component
+    static constexpr float most_norm = 0x1p14f;  // of a component
     static constexpr float least_steps = 16;    // grains by column and root: a safe distance
 
     // Rounding a row costs about as much as comparing it with a few dozen components.
@@ -86,12 +86,8 @@ private:
             const float half_norm = list[i] < 0 ? 0 : centers.half_norms[list[i]];
             if (half_norm < infinity<float>) largest = larger(largest, half_norm);
         }
-        const double norm = __builtin_sqrt(2.0 * static_cast<double>(largest));
-        if (!(norm > 0x1p-40 && norm < 0x1p40)) return 0;
-        double grain = 0x1p-14;  // above 0x1p-54 and below 0x1p26
-        while (norm >= grain * most_norm) grain *= 2;
-        while (norm < 0.5 * grain * most_norm) grain *= 0.5;
-        return static_cast<float>(grain);
+        return grain_of(static_cast<float>(__builtin_sqrt(2.0 * static_cast<double>(largest))),
+                        most_norm);
     }
 
     void put(const NeighborCenters& centers, size_t i, Label place, size_t columns) {

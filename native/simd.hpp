@@ -107,6 +107,22 @@ COFACTOR_INLINE bool any(Int<T> mask) {
 #endif
 }
 
+// Bit i: whether lane i of a mask is set.
+COFACTOR_INLINE std::uint32_t bits_of(Int<float> mask) {
+#if defined(__AVX512DQ__)
+    return static_cast<std::uint16_t>(__builtin_ia32_cvtd2mask512(mask));
+#elif defined(__AVX2__)
+    return static_cast<std::uint32_t>(__builtin_ia32_movmskps256((Vec<float>)mask));
+#elif defined(__SSE2__)
+    return static_cast<std::uint32_t>(__builtin_ia32_movmskps((Vec<float>)mask));
+#else
+    std::uint32_t bits = 0;
+    for (size_t i = 0; i < lanes<float>; ++i)
+        bits |= static_cast<std::uint32_t>(mask[i] & 1) << i;
+    return bits;
+#endif
+}
+
 template <class T>
 COFACTOR_INLINE double sum(Vec<T> value) {
     double total = 0;

@@ -76,6 +76,16 @@ struct Rounded {
     Vec<float> rest;
 };
 
+// The power of two that leaves a norm below `most`, at least the fourth part of it; 0 if there is
+// none in reach.
+inline float grain_of(float norm, float most) {
+    if (!(norm > 0x1p-40f && norm < 0x1p40f)) return 0;
+    float grain = 1;
+    while (norm >= grain * most) grain *= 2;
+    while (norm < 0.5f * grain * most) grain *= 0.5f;
+    return grain;
+}
+
 // Round a vector of rows of a panel of floats, times a factor, to words. `pairs` of columns.
 COFACTOR_INLINE Rounded round_rows(const float* floats, size_t pairs, float factor,
                                    std::int32_t* words) {

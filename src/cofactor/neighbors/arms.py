@@ -17,8 +17,8 @@ ENOUGH = 768  # centers that those are found among
 STEPS = 2  # of Lloyd's, for cells to follow the centers
 REFRESH = 8  # passes after which lists are made anew
 MANY = 8  # as many times faster are all centers drawn together than one by one
-N_SLICES = 8
-LEAST_SLICE = 16  # centers
+N_SLICES = 8  # or more, lest slices take long
+LEAST_SLICE, MOST_SLICE = 16, 1024  # centers
 
 
 class Centroids(Protocol):
@@ -114,6 +114,11 @@ class Neighbors:
         return self.now
 
     @property
+    def fresh(self) -> bool:
+        """Whether lists were made since the pass before the last."""
+        return self._age <= 1
+
+    @property
     def now(self) -> AtNeighbors:
         """The lists as they are."""
         return AtNeighbors(self._lists)
@@ -169,4 +174,4 @@ class KeptLists:
 
 def slices_of(n_clusters: int) -> int:
     """Return how many slices the centers are cut into."""
-    return min(N_SLICES, max(1, n_clusters // LEAST_SLICE))
+    return max(min(N_SLICES, max(1, n_clusters // LEAST_SLICE)), -(-n_clusters // MOST_SLICE))

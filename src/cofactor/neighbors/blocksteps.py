@@ -13,7 +13,7 @@ from cofactor.data import RowBlock
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Additive, SerialEngine
 from cofactor.neighbors.comparison import Comparison, extent
-from cofactor.neighbors.looks import Look, View
+from cofactor.neighbors.looks import Look, View, nothing_kept
 from cofactor.neighbors.sparse import SparseComparison
 
 HERE = SerialEngine()  # who works on one block, and on what all blocks are told
@@ -32,7 +32,7 @@ class BlockState:
         Half the squared distances from the reference point.
     labels : ndarray of shape (n,), int32
     kept : ndarray of shape (n, slices), int32
-        The best other center of each row in every slice, as far as looked at; else −1.
+        The best other center of each row in the last few slices, as far as looked at; else −1.
     """
 
     number: int
@@ -114,7 +114,7 @@ class Opening:
             rows.rounding,
         )
         labels = np.full(block.n_rows, -1, dtype=np.int32)
-        kept = np.full((block.n_rows, self.n_slices), -1, dtype=np.int32)
+        kept = nothing_kept(block.n_rows, self.n_slices)
         return seen, BlockState(number, half_norms, labels, kept)
 
 

@@ -62,6 +62,11 @@ class Choice:
         self._records[name] = Record(rate)
         self._spent = set() if worthwhile else self._spent | {name} - {self._last_resort}
 
+    def revive(self, name: str, rate: float) -> None:
+        """Expect at least this of an arm that was spent, and is no longer."""
+        self._spent.discard(name)
+        self.expect(name, rate)
+
     def expect(self, name: str, rate: float) -> None:
         """Expect at least this of an arm."""
         known = self._records.get(name, Record(rate))

@@ -16,6 +16,7 @@ from cofactor.neighbors.looks import Look
 
 LISTS, SLICES, KEPT = "lists", "slices", "kept"  # the arms
 OVERHEAD = 16  # evaluations that anything else about a row takes as long as
+FRESH_SHARE = 0.25  # what to expect of lists made anew, by what the last ones gained at first
 KEPT_SHARE = 1.0  # what to expect of lists kept from slices, by what the last slice gained
 
 
@@ -61,6 +62,7 @@ class Course(ABC):
             self._arms[LISTS] = self._lists
         self._recent = [np.inf]  # gains from the beginning of each of the last slices to the next
         self._choice = Choice(SLICES, {name: np.inf for name in self._arms if name != KEPT})
+        self._fresh_rate = 0.0  # of the last pass over lists that were made anew for it
 
     @property
     @abstractmethod
@@ -102,7 +104,17 @@ class Course(ABC):
         self._choice.learn(name, rate, worthwhile=done.gain > worthwhile)
         if name == SLICES and self._slices.n_done > 1:
             self._choice.expect(KEPT, KEPT_SHARE * rate)
+        if name == LISTS and self._lists is not None:
+            self._renew(self._lists, rate, spent=done.gain <= worthwhile)
         return Pass(done.moved, done.gain, done.shift, evaluations)
+
+    def _renew(self, lists: Neighbors, rate: float, *, spent: bool) -> None:
+        """Make lists anew rather than let them rest once they gain next to nothing."""
+        if lists.fresh:
+            self._fresh_rate = rate
+        elif spent:
+            lists.expire()
+            self._choice.revive(LISTS, FRESH_SHARE * self._fresh_rate)
 
     @abstractmethod
     def _moved(self, look: Look) -> Sweep:

@@ -8,11 +8,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from cofactor.codes.movable import Clustering, RowNumbers
-from cofactor.data.base import Labels
+from cofactor.data.base import Floats, Labels
 from cofactor.neighbors.comparison import Units
 
 FULL = 16  # rows that fill a panel; clusters of fewer are compared together
+N_KEPT = 8  # centers of as many slices, the last
 FEW = 8  # rows of a cluster; of fewer, rows are compared one by one
+
+
+def nothing_kept(n_rows: int, n_slices: int) -> Labels:
+    """Return what rows keep that have not looked at any slice."""
+    return np.full((n_rows, min(n_slices, N_KEPT)), -1, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class View:
     clustering : Clustering
         Of these rows.
     kept : ndarray of shape (n, slices), int32
-        The best other center of each row in every slice, as far as looked at; else −1.
+        The best other center of each row in the last few slices, as far as looked at; else −1.
     """
 
     sketch: Any
@@ -55,7 +61,7 @@ class View:
         """Return the rows that would gain by moving, those that would gain most first."""
         weights, gains = self.clustering.weights, self.comparison.gains
         rows = np.flatnonzero((gains > 0) & (weights > 0))
-        order: RowNumbers = rows[np.argsort(-weights[rows] * gains[rows], kind="stable")]
+        order: RowNumbers = rows[_falling(weights[rows] * gains[rows])]
         return order
 
     def remember(self, rows: RowNumbers, before: Labels) -> None:
@@ -115,7 +121,7 @@ class AtSlice:
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
         self._compare(view, np.arange(view.n_rows))
-        view.kept[:, self.turn] = view.comparison.index
+        view.kept[:, self.turn % view.kept.shape[1]] = view.comparison.index
 
     def some(self, view: View, rows: RowNumbers) -> float:
         """Return what some rows would gain if each moved on its own."""
@@ -134,3 +140,18 @@ class AtKept:
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
         view.comparison.each(view.sketch, view.clustering, view.kept)
+
+
+def _falling(values: Floats) -> RowNumbers:
+    """Return where positive values are, the largest first; those equal as float32 in their order.
+
+    Whole numbers that all differ are sorted several times as fast as places by their values.
+    """
+    if not values.size:
+        return np.empty(0, dtype=np.int64)
+    shares = (values / values.max()).astype(np.float32).view(np.uint32)  # as they are ordered
+    keys = (np.uint64(0xFFFFFFFF) - shares) << np.uint64(32)
+    keys |= np.arange(values.size, dtype=np.uint64)
+    keys.sort()
+    places: RowNumbers = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return places

@@ -13,7 +13,7 @@ from cofactor.neighbors.arms import N_NEAR, Field, Neighbors, Slices
 from cofactor.neighbors.choice import Choice
 from cofactor.neighbors.course import LISTS, SLICES, Course, Pass, rate_of
 from cofactor.neighbors.ground import Searchable, ground_of
-from cofactor.neighbors.looks import AtSlice, Look, View
+from cofactor.neighbors.looks import AtSlice, Look, View, nothing_kept
 from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
 from cofactor.neighbors.opening import Opening
 
@@ -84,7 +84,7 @@ class NeighborSearch(Course):
         clustering = self.clusters.clustering
         field = Field(clustering, ground.sketch, engine, counter)
         super().__init__(field, rows.n_rows, listed=ground.listed)
-        kept = np.full((rows.n_rows, self.n_slices), -1, dtype=np.int32)
+        kept = nothing_kept(rows.n_rows, self.n_slices)
         self._view = View(ground.sketch, ground.comparison, clustering, kept)
         self._unit = self.clusters.unit
         promises = self._promises()

@@ -86,9 +86,16 @@ def cells_of(
 
 
 def _nearest_first(points: Floats) -> Labels:
+    """Return for each point all points, the nearest first; those equal as float32 in their order.
+
+    Whole numbers that all differ are sorted several times as fast as places by their values.
+    """
     squares = np.einsum("cd,cd->c", points, points)
-    distances = squares - 2.0 * points @ points.T
-    return np.argsort(distances, axis=1, kind="stable").astype(np.int32)
+    distances = np.maximum(squares + squares[:, None] - 2.0 * points @ points.T, 0.0)
+    keys = distances.astype(np.float32).view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(len(points), dtype=np.uint64)
+    keys.sort(axis=1)
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
 
 
 class Sketch:
