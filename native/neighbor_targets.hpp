@@ -238,8 +238,14 @@ private:
 
     // Ask for rows that come next, whichever group they belong to.
     void fetch_rows(size_t row, size_t count) const {
-        for (size_t i = row; i < smaller(row + count, listed_); ++i)
+        for (size_t i = row; i < smaller(row + count, listed_); ++i) {
+            const size_t n = number(i);
             fetch(entries(i), d_ * sizeof(*narrow_.X.data));
+            __builtin_prefetch(rows_.labels + n);
+            __builtin_prefetch(rows_.weights + n);
+            __builtin_prefetch(finds_.index + n, 1);
+            __builtin_prefetch(finds_.gains + n, 1);
+        }
     }
 
     COFACTOR_INLINE auto entries(size_t row) const { return narrow_.X.data + number(row) * d_; }

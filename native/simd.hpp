@@ -161,7 +161,9 @@ COFACTOR_INLINE constexpr N larger(N a, N b) {
 // Ask for the bytes from an address on, to be read soon.
 COFACTOR_INLINE void fetch(const void* at, size_t bytes) {
     constexpr size_t line = 64;
-    for (size_t i = 0; i < bytes; i += line) __builtin_prefetch(static_cast<const char*>(at) + i);
+    const char* const first = static_cast<const char*>(at);
+    for (size_t i = 0; i < bytes; i += line) __builtin_prefetch(first + i);
+    __builtin_prefetch(first + bytes - 1);  // of a line that began elsewhere
 }
 
 // Uninitialised memory for one call, aligned for every vector.

@@ -44,11 +44,13 @@ class KMeans(ClusteringEstimator):
     Parameters
     ----------
     n_clusters : int, default 8
-    init : {'k-means++', 'k-means||', 'afk-mc2', 'random'}, array-like (n_clusters, d) or callable
+    init : {'k-means++', 'k-means||', 'afk-mc2', 'coreset', 'random'}, array-like or callable
         Where to start: rows drawn by greedy k-means++ [Arthur & Vassilvitskii 2007], k-means‖
-        [Bahmani et al. 2012], AFK-MC² [Bachem et al. 2016] or weight alone; or the centers; a
-        callable gets ``(X, n_clusters, random_state)``. For noises of counts or binary data, drawn
-        rows are moved halfway to the mean.
+        [Bahmani et al. 2012], AFK-MC² [Bachem et al. 2016] or weight alone; centers that 20
+        iterations find for a fifth of the rows, a lightweight coreset [Bachem, Lucic & Krause
+        2018]; or centers of shape (n_clusters, d); a callable gets
+        ``(X, n_clusters, random_state)``. For noises of counts or binary data, what was drawn or
+        found is moved halfway to the mean.
     n_init : int or 'auto', default 'auto'
         Number of starts, of which the best is kept; 'auto' is 10 for 'random' and callables,
         else 1. With ``search='global'`` the number of whole searches, 'auto' is 1.

@@ -65,9 +65,15 @@ def lightweight_coreset(
     X = canonical_csr(X, "The sparse matrix") if sp.issparse(X) else X
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return drawn(X, weights, n_rows, rng_for(random_state))
+
+
+def drawn(
+    X: Any, weights: Floats, n_rows: int, rng: np.random.RandomState
+) -> tuple[Indices, Floats]:
+    """Return the coreset of validated data; see :func:`lightweight_coreset`."""
     odds = _odds(X, weights)
-    drawn = Lots(odds).draw(n_rows, rng_for(random_state))
-    indices, times = np.unique(drawn, return_counts=True)
+    indices, times = np.unique(Lots(odds).draw(n_rows, rng), return_counts=True)
     return indices, times * weights[indices] / (n_rows * odds[indices])
 
 

@@ -16,6 +16,7 @@ from cofactor.errors import InputError
 from cofactor.start.afk_mc2 import chain_rows
 from cofactor.start.kmeans_parallel import parallel_rows
 from cofactor.start.kmeans_plusplus import GreedyRows
+from cofactor.start.warm import warm_means
 
 Draw = Callable[[np.random.RandomState], Array]
 
@@ -63,10 +64,16 @@ def by_chains(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> 
     return lambda rng: _dense(X[chain_rows(X, k, weights, rng, n_threads)])
 
 
+def from_coreset(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
+    """Cluster a lightweight coreset [Bachem, Lucic & Krause 2018]."""
+    return lambda rng: warm_means(X, k, weights, rng, n_threads)
+
+
 SEEDS = {
     "k-means++": Seeds(plus_plus, 1, True),
     "k-means||": Seeds(parallel, 1, True),
     "afk-mc2": Seeds(by_chains, 1, True),
+    "coreset": Seeds(from_coreset, 1, True),
     "random": Seeds(random_rows, 10, True),
 }
 
