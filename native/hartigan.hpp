@@ -182,7 +182,7 @@ struct CsrMeans {
         return at_least(2 * (half_norms[n] - product) + norms[c], 0.0);
     }
 
-    void fetch_move(size_t n, size_t, size_t) const {
+    COFACTOR_INLINE void fetch_move(size_t n, size_t, size_t) const {
         const Entries<T, I> row = entries(X, n);
         fetch(row.values, row.count * sizeof(T));
         fetch(row.columns, row.count * sizeof(I));

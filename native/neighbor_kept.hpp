@@ -42,7 +42,7 @@ private:
         return centers_.vectors.data + place * centers_.vectors.columns;
     }
 
-    void fetch_listed(size_t n) const {
+    COFACTOR_INLINE void fetch_listed(size_t n) const {
         const Label* const listed = kept_.data + n * kept_.columns;
         for (size_t j = 0; j < kept_.columns; ++j)
             if (listed[j] >= 0)

@@ -237,7 +237,7 @@ private:
     }
 
     // Ask for rows that come next, whichever group they belong to.
-    void fetch_rows(size_t row, size_t count) const {
+    COFACTOR_INLINE void fetch_rows(size_t row, size_t count) const {
         for (size_t i = row; i < smaller(row + count, listed_); ++i) {
             const size_t n = number(i);
             fetch(entries(i), d_ * sizeof(*narrow_.X.data));

@@ -158,7 +158,8 @@ COFACTOR_INLINE constexpr N larger(N a, N b) {
     return a < b ? b : a;
 }
 
-// Ask for the bytes from an address on, to be read soon.
+// Ask for the bytes from an address on, to be read soon. Functions that do nothing else must be
+// inlined: compilers take them to have no effect, and leave out calls.
 COFACTOR_INLINE void fetch(const void* at, size_t bytes) {
     constexpr size_t line = 64;
     const char* const first = static_cast<const char*>(at);

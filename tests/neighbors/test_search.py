@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -173,6 +175,18 @@ def test_learning_goes_on_after_a_fit():
     before = model.cluster_centers_.copy()
     model.partial_fit(X[:10])
     assert np.abs(model.cluster_centers_ - before).max() < np.abs(X).max()
+
+
+@some
+@given(make=data, rng=generators, dtype=dtypes, n=st.integers(60, 300), size=st.integers(3, 12))
+def test_centers_may_be_cut_into_many_slices(make, rng, dtype, n, size):
+    X, k = make(rng, n, 6).astype(dtype), n // 2
+    with patch("cofactor.neighbors.arms.MOST_SLICE", size):
+        model = fitted(X, k, tol=0.0, max_iter=2000)
+    assert_never_rises(model)
+    assert model.hartigan_optimum_
+    if np.bincount(model.labels_, minlength=k).all():
+        assert_hartigan_optimum(model, X, np.ones(n))
 
 
 def overlapping(rng, n, d):

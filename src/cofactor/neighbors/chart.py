@@ -12,7 +12,7 @@ from cofactor import kernels
 from cofactor.data.base import Affine, Floats, Labels
 from cofactor.data.gaussians import Scaled, Whitened
 from cofactor.engine import Engine
-from cofactor.neighbors.sketch import LINE, Cells, Numbers, Singles, cells_of, run
+from cofactor.neighbors.sketch import LINE, Cells, Numbers, Singles, cells_of, first_points, run
 
 STEPS = 4  # of Lloyd's, to find the cells
 
@@ -81,12 +81,9 @@ class Chart:
     @classmethod
     def drawn(cls, near: Nearness, engine: Engine, counter: Numbers) -> Chart:
         """Put components into cells by the distances of their points."""
-        k = len(near.points)
         unit, other = unit_of(near.points), unit_of(near.vectors)
-        n_cells = min(k, max(1, int(2 * np.sqrt(k))))
         points = near.points / unit
-        first = points[np.arange(n_cells) * k // n_cells]
-        cells = cells_of(points, first, STEPS, engine, counter)
+        cells = cells_of(points, first_points(points), STEPS, engine, counter)
         order = cells.members
         return cls(
             cells,

@@ -15,7 +15,7 @@ from cofactor.engine import Engine
 from cofactor.neighbors.comparison import Comparison, Units, extent, narrowing
 from cofactor.neighbors.looks import View
 from cofactor.neighbors.opening import EFFORT, Opening
-from cofactor.neighbors.sketch import Numbers, Sketch, cells_of
+from cofactor.neighbors.sketch import Numbers, Sketch, cells_of, first_points
 from cofactor.neighbors.sparse import SparseComparison, SparseSketch
 
 STEPS = 4  # of Lloyd's, to find the cells
@@ -77,11 +77,9 @@ def in_cells(
     means: Floats, shift: Floats, scale: float, engine: Engine, counter: Numbers
 ) -> Sketch:
     """Return the first centers, in cells."""
-    k = len(means)
-    n_cells = min(k, max(1, int(2 * np.sqrt(k))))
     centers = scale * (means - shift)
-    first = centers[np.arange(n_cells) * k // n_cells]
-    return Sketch(cells_of(centers, first, STEPS, engine, counter), shift, scale)
+    cells = cells_of(centers, first_points(centers), STEPS, engine, counter)
+    return Sketch(cells, shift, scale)
 
 
 def by_cells(sketch: Sketch) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cofactor import kernels
 from cofactor.codes.movable import RowNumbers
 from cofactor.data import DenseRows
+from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.lloyd import Ending, Whole, lloyd
@@ -21,6 +22,7 @@ Numbers = NDArray[np.int64]
 Singles = NDArray[np.float32]
 
 LINE = 16  # float32 entries of a cache line
+MANY = 8192  # centers
 OVER = -1  # on the board of a job that is done
 
 
@@ -56,6 +58,17 @@ class Cells:
     def __len__(self) -> int:
         """Return the number of cells."""
         return len(self.points)
+
+
+def first_points(centers: Floats) -> Floats:
+    """Return the centers that cells start from: ``2√k``, and beyond 8,192 ones fewer.
+
+    To find the cells takes k times their number of distances, more than to find lists in them.
+    """
+    k = len(centers)
+    n_cells = min(k, max(1, int(2.0 * np.sqrt(k) * min(1.0, MANY / k) ** 0.25)))
+    points: Floats = centers[np.arange(n_cells) * k // n_cells]
+    return points
 
 
 def cells_of(
@@ -112,7 +125,7 @@ class Sketch:
     def __init__(self, cells: Cells, shift: Floats, scale: float) -> None:
         k, padded = len(cells.members), -(-len(shift) // LINE) * LINE
         self.cells, self._shift, self._scale = cells, shift, scale
-        self._vectors = np.empty((k, padded), dtype=np.float32)
+        self._vectors = aligned_zeros((k, padded), np.float32)
         self._half_norms, self._shares = np.empty((2, k), dtype=np.float32)
 
     @property
