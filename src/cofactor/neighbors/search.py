@@ -133,11 +133,13 @@ class NeighborSearch(Course):
         before, targets = clustering.labels[rows], view.comparison.index[rows]
         touched = np.zeros(len(clustering.counts), dtype=bool)
         touched[before] = touched[targets] = True
-        means = clustering.means[touched]
+        names = np.flatnonzero(touched)
+        means = clustering.means.take(names, axis=0)
         moved, gain = self.clusters.move(rows, targets)
         self._field.changed(touched)
         if self._slices.n_done:
             went = clustering.labels[rows] != before
             view.remember(rows[went], before[went])
-        shift = float(np.square(clustering.means[touched] - means).sum())
+        means -= clustering.means.take(names, axis=0)
+        shift = float(np.einsum("cd,cd->", means, means))
         return Sweep(moved, gain * self._unit, shift)

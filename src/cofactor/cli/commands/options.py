@@ -66,7 +66,7 @@ Init: TypeAlias = Annotated[
     _of_run(
         metavar="NAME",
         help="How to find first components: random for any model; of kmeans also k-means++, "
-        "k-means|| or afk-mc2; another name shows those of the model.",
+        "k-means||, afk-mc2 or coreset; another name shows those of the model.",
     ),
 ]
 Starts: TypeAlias = Annotated[
