@@ -16,13 +16,12 @@ from benchmarks.workloads import Array, distinct_rows, load
 from cofactor.data import DenseRows
 from cofactor.data.base import Affine
 from cofactor.engine.threads import engine_for
-from cofactor.neighbors.arms import REFRESH
 from cofactor.neighbors.course import LISTS
 from cofactor.neighbors.search import NeighborSearch
 
 SIZES = tuple(1000 * 2**i for i in range(6))
 N_THREADS = 2
-ROUNDS = 3  # of passes between two refreshes
+PASSES = 24  # after the first
 
 
 def pass_seconds(X: Array, k: int) -> tuple[float, float, float]:
@@ -32,17 +31,15 @@ def pass_seconds(X: Array, k: int) -> tuple[float, float, float]:
     with engine_for(N_THREADS, len(X)) as engine:
         search = NeighborSearch(rows, means, shift, engine)
         search.use(LISTS)
-        times, evaluations = [], 0
-        for _ in range(ROUNDS):
-            start = perf_counter()
-            evaluations += sum(search.use(LISTS).evaluations for _ in range(REFRESH))
-            times.append((perf_counter() - start) / REFRESH)
+        start = perf_counter()
+        evaluations = sum(search.use(LISTS).evaluations for _ in range(PASSES))
+        listed = (perf_counter() - start) / PASSES
         centred = means - shift
         affine = Affine(centred, 0.5 * np.square(centred).sum(axis=1), shift)
         start = perf_counter()
         rows.nearest(affine, engine)
         full = perf_counter() - start
-    return float(np.median(times)), full, evaluations / (ROUNDS * REFRESH * len(X))
+    return listed, full, evaluations / (PASSES * len(X))
 
 
 def exponent(sizes: Array, seconds: Array) -> float:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.data.base import Floats, Labels
+from cofactor.data.base import Floats
 from cofactor.engine import Engine
 from cofactor.neighbors.looks import AtKept, AtNeighbors, AtSlice, Look
 from cofactor.neighbors.sketch import Numbers, Sketch, cells_of
@@ -15,7 +15,7 @@ from cofactor.neighbors.sketch import Numbers, Sketch, cells_of
 N_NEAR = 48  # centers in the list of each
 ENOUGH = 768  # centers that those are found among
 STEPS = 2  # of Lloyd's, for cells to follow the centers
-REFRESH = 8  # passes after which lists are made anew
+PATIENCE = 0.25  # of what passes gain on average, by what they take: less, and lists are made anew
 MANY = 8  # as many times faster are all centers drawn together than one by one
 N_SLICES = 8  # or more, lest slices take long
 LEAST_SLICE, MOST_SLICE = 16, 1024  # centers
@@ -98,17 +98,22 @@ class Arm(Protocol):
 
 
 class Neighbors:
-    """Rows of a cluster share a list of the centers near theirs."""
+    """Rows of a cluster share a list of the centers near theirs.
+
+    Lists are made anew once a pass gains much less, by what it takes, than passes did on average
+    since they were made: what it took to make them counts, too. But it never takes longer to make
+    them than to use them.
+    """
 
     effort: ClassVar[float] = 2.0
 
     def __init__(self, field: Field) -> None:
-        self._field, self._age = field, 0
-        self._lists = self._near_centers()
+        self._field = field
+        self._make()
 
     def look(self) -> AtNeighbors:
         """See :class:`Arm`."""
-        if self._age == REFRESH:
+        if self._stale:
             self._refresh()
         self._age += 1
         return self.now
@@ -123,20 +128,34 @@ class Neighbors:
         """The lists as they are."""
         return AtNeighbors(self._lists)
 
+    def learn(self, gain: float, effort: float) -> None:
+        """Take note of what a pass gained, and of what it took but for making lists."""
+        self._gain += gain
+        self._spent += effort
+        used = self._spent >= 2.0 * self._making
+        self._stale = used and gain / effort < PATIENCE * self._gain / self._spent
+
     def expire(self) -> None:
         """Make lists anew before the next pass."""
-        self._age = REFRESH
+        self._stale = True
 
     def _refresh(self) -> None:
+        """Put centers into cells as they are now, and make lists."""
         field, sketch = self._field, self._field.sketch
+        before = int(field.counter[0])
         centers, points = sketch.narrow(field.centroids.means), sketch.cells.points
         sketch.cells = cells_of(centers, points, STEPS, field.engine, field.counter)
         field.changed()
-        self._lists, self._age = self._near_centers(), 0
+        self._make()
+        self._making = self._spent = float(field.counter[0] - before)
 
-    def _near_centers(self) -> Labels:
+    def _make(self) -> None:
+        """Find the neighbours of centers, and begin to count what that gains."""
         field = self._field
-        return field.draw().near_centers(N_NEAR, ENOUGH, field.engine, field.counter)
+        before = int(field.counter[0])
+        self._lists = field.draw().near_centers(N_NEAR, ENOUGH, field.engine, field.counter)
+        self._age, self._gain, self._stale = 0, 0.0, False
+        self._making = self._spent = float(field.counter[0] - before)
 
 
 class Slices:

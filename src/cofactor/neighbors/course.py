@@ -97,6 +97,7 @@ class Course(ABC):
             self._recent = [*self._recent, 0.0][-self.n_slices :]
         look = arm.look()
         self._field.draw()
+        prepared = int(counter[0])
         done = self._moved(look)
         evaluations = int(counter[0]) - before
         self._recent[-1] += done.gain
@@ -105,6 +106,8 @@ class Course(ABC):
         if name == SLICES and self._slices.n_done > 1:
             self._choice.expect(KEPT, KEPT_SHARE * rate)
         if name == LISTS and self._lists is not None:
+            effort = arm.effort * (int(counter[0]) - prepared) + OVERHEAD * n
+            self._lists.learn(done.gain, effort)
             self._renew(self._lists, rate, spent=done.gain <= worthwhile)
         return Pass(done.moved, done.gain, done.shift, evaluations)
 
