@@ -37,3 +37,11 @@ def test_an_arm_may_be_expected_to_do_better():
     choice.learn("c", 0.0, worthwhile=True)
     choice.expect("c", 0.5)
     assert choice.best() == "b"
+
+
+def test_an_arm_that_was_spent_may_be_revived():
+    choice = Choice("b", {"a": 2.0, "b": 1.0})
+    choice.learn("a", 0.5, worthwhile=False)
+    assert choice.best() == "b"
+    choice.revive("a", 3.0)
+    assert choice.best() == "a"
