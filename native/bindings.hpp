@@ -112,5 +112,6 @@ void bind_mixture(nb::module_& module, const Kernels& kernels);
 void bind_hartigan(nb::module_& module, const Kernels& kernels);
 void bind_neighbors(nb::module_& module, const Kernels& kernels);
 void bind_neighbor_top(nb::module_& module, const Kernels& kernels);
+void bind_location(nb::module_& module, const Kernels& kernels);
 
 }  // namespace cofactor

@@ -5,6 +5,7 @@
 #include "hartigan.hpp"
 #include "least_squares.hpp"
 #include "lloyd.hpp"
+#include "location.hpp"
 #include "moments.hpp"
 #include "nearest.hpp"
 #include "neighbor_kept.hpp"
@@ -80,6 +81,9 @@ const Kernels kernels = {dense<float>,
                          seeding_boxes,
                          neighbor_centers,
                          neighbor_order,
-                         neighbor_lists};
+                         neighbor_lists,
+                         location_ascend,
+                         location_bounds,
+                         location_project};
 
 }  // namespace cofactor::COFACTOR_ISA

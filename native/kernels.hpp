@@ -432,6 +432,42 @@ struct SparseKernels {
                              HartiganLimits limits, Clustering clustering, Matrix<double> means);
 };
 
+// Weighted points with the heights of the functions h_j - |x_j - y|^2 of a place y.
+struct LocationPoints {
+    Matrix<const double> values;
+    const double* weights;
+    const double* heights;
+};
+
+// Boxes of places; box b takes candidates starts[parents[b]] .. starts[parents[b] + 1].
+struct LocationBoxes {
+    Matrix<const double> low, high;
+    const Label* parents;
+    const std::int64_t* starts;
+    const Label* candidates;
+};
+
+// What is found of boxes: points surely within reach (updated), those that may be, the most.
+struct LocationFinds {
+    Matrix<double> inside;
+    std::int64_t* starts;
+    Label* candidates;
+    double* bounds;
+    Matrix<double> peaks;
+    Label* axes;
+};
+
+// Linear limits of heights: one for each set of points.
+struct LocationCuts {
+    const std::int64_t* starts;
+    const Label* members;
+    const double* masses;
+    const double* limits;
+    double* multipliers;
+    size_t count;
+    double share;
+};
+
 struct Kernels {
     DenseKernels<float> dense_f32;
     DenseKernels<double> dense_f64;
@@ -461,6 +497,11 @@ struct Kernels {
     void (*neighbor_lists)(std::int64_t* board, Matrix<const float> points, NeighborCells cells,
                            NeighborCenters centers, Matrix<Label> lists,
                            std::int64_t* evaluations);
+    void (*location_ascend)(LocationPoints points, size_t steps, Matrix<double> places,
+                            double* values);
+    void (*location_bounds)(LocationPoints points, LocationBoxes boxes, LocationFinds finds);
+    double (*location_project)(const double* weights, LocationCuts cuts, double* heights, size_t n,
+                               size_t sweeps, double tolerance);
 };
 
 // The instruction sets that are compiled, best first, as in CMakeLists.txt.

@@ -17,6 +17,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_hartigan(module, kernels);
     bind_neighbors(module, kernels);
     bind_neighbor_top(module, kernels);
+    bind_location(module, kernels);
     names.append(name);
 }
 

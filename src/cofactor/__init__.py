@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cofactor.certificate.certify import certify
     from cofactor.certificate.matrix_form import matrix_form
     from cofactor.compare.consensus import consensus
     from cofactor.estimators import (
@@ -30,6 +31,7 @@ __all__ = [
     "MiniBatchKMeans",
     "Mixture",
     "TopicModel",
+    "certify",
     "consensus",
     "kmeans_plusplus",
     "lightweight_coreset",
@@ -42,6 +44,7 @@ __all__ = [
 
 # Loaded when first asked for: the command line answers at once, without scikit-learn.
 _HOMES = {
+    "certify": "cofactor.certificate",
     "consensus": "cofactor.compare.consensus",
     "matrix_form": "cofactor.certificate",
     "kmeans_plusplus": "cofactor.start.kmeans_plusplus",

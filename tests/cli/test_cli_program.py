@@ -50,11 +50,11 @@ def start(counts: Path) -> Callable[..., subprocess.Popen[bytes]]:
 def test_help_lists_the_commands(run: Run, words: list[str]) -> None:
     outcome = run(*words)
     assert (outcome.code, outcome.err) == (0, "")
-    for command in ("fit", "predict", "report", "info", "lattice", "Examples"):
+    for command in ("fit", "predict", "certify", "report", "info", "lattice", "Examples"):
         assert command in outcome.out
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "report", "info", "lattice"])
+@pytest.mark.parametrize("command", ["fit", "predict", "certify", "report", "info", "lattice"])
 def test_help_fits_a_terminal(run: Run, command: str) -> None:
     outcome = run(command, "--help")
     assert (outcome.code, outcome.err) == (0, "")

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
+from cofactor.certificate.given import canonical, checked_centers, checked_labels
 from cofactor.data import DenseRows, RowBlock, SparseRows, mean_row, open_blocks, split
 from cofactor.data.base import Floats, Labels
 from cofactor.errors import InputError
@@ -352,45 +353,13 @@ def matrix_form(model: Any, X: Any, *, sample_weight: Any = None) -> MatrixForm:
     InputError
         If labels or centers do not fit the data.
     """
-    X = _canonical(check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"))
+    X = canonical(check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"))
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     blocks = open_blocks(X, weights)
     centers = getattr(model, "cluster_centers_", None)
     if centers is not None:
-        M = _checked_centers(centers, X.shape[1])
-        return MatrixForm(M, _checked_labels(model.labels_, X.shape[0], len(M)), blocks)
-    labels = _checked_labels(model, X.shape[0], np.iinfo(np.int32).max)
+        M = checked_centers(centers, X.shape[1])
+        return MatrixForm(M, checked_labels(model.labels_, X.shape[0], len(M)), blocks)
+    labels = checked_labels(model, X.shape[0], np.iinfo(np.int32).max)
     unfitted = MatrixForm(np.zeros((labels.max() + 1, X.shape[1])), labels, blocks)
     return replace(unfitted, M=unfitted.best)
-
-
-def _canonical(X: Any) -> Any:
-    if sp.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
-
-
-def _checked_centers(centers: Any, n_columns: int) -> Floats:
-    M = np.asarray(centers, dtype=float)
-    if M.ndim != 2 or M.shape[1] != n_columns:
-        raise InputError(
-            f"The model's centers have shape {M.shape}, but X has {n_columns} columns: pass the "
-            "data that the model was fitted on."
-        )
-    return M
-
-
-def _checked_labels(labels: Any, n_rows: int, n_clusters: int) -> Labels:
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu" or labels.shape != (n_rows,):
-        raise InputError(
-            f"Got labels of shape {labels.shape} and type {labels.dtype}; expected one integer for "
-            f"each of the {n_rows} rows of X: pass a fitted clustering of X, or its labels."
-        )
-    if labels.min() < 0 or labels.max() >= n_clusters:
-        raise InputError(
-            f"Labels go from {labels.min()} to {labels.max()}; expected 0 to {n_clusters - 1}: "
-            "number the clusters from 0, and give rows of none a weight of 0."
-        )
-    return labels.astype(np.int32)

@@ -9,18 +9,23 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
-from cofactor.data import mean_row, open_blocks
+from cofactor.certificate.clock import Clock
+from cofactor.certificate.points import points_of
+from cofactor.certificate.principal import MOST, principal_bounds
+from cofactor.certificate.problem import Problem
+from cofactor.certificate.rounding import LEAST, below, growth
+from cofactor.certificate.spectral import least_eigenvalue_sum
 from cofactor.data.base import Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.errors import InputError
 
 
 def pca_bound(X: Any, n_clusters: int, *, sample_weight: Any = None) -> float:
-    """Return a lower bound on the inertia of every clustering.
+    """Return a lower bound on the inertia of every clustering; rounding is accounted for.
 
     ``J* ≥ ‖X_c‖² − Σ_{i<k} σ_i²(X_c)`` for centred data ``X_c`` [Zha et al. 2001; Ding & He 2004]:
     the projection of k clusters has rank k and holds the mean, so it explains no more than the mean
-    and k − 1 principal components. Rounding is not accounted for.
+    and k − 1 principal components.
 
     Parameters
     ----------
@@ -42,17 +47,39 @@ def pca_bound(X: Any, n_clusters: int, *, sample_weight: Any = None) -> float:
     """
     if n_clusters < 1:
         raise InputError(f"n_clusters is {n_clusters}; expected at least 1.")
-    variances = _principal_variances(X, sample_weight)
-    return float(max(variances[: max(len(variances) - (n_clusters - 1), 0)].sum(), 0.0))
-
-
-def _principal_variances(X: Any, sample_weight: Any) -> Floats:
-    """Return the squared singular values of weighted, centred data, ascending, shape (d,)."""
     if sp.issparse(X):
         X = canonical_csr(X, "The sparse matrix")
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    blocks = open_blocks(X, weights)
-    mean = mean_row(blocks)
-    gram = np.sum([block.gram(block.weights, mean) for block in blocks], axis=0)
-    return np.maximum(np.linalg.eigvalsh(gram), 0.0)
+    if sp.issparse(X) and X.shape[1] <= MOST:
+        return _of_sparse(X, weights, n_clusters)
+    return _of_dense(X.toarray() if sp.issparse(X) else X, weights, n_clusters)
+
+
+def _of_dense(X: Floats, weights: Floats, k: int) -> float:
+    points = points_of(X, weights)
+    if k >= points.n:
+        return 0.0
+    problem = Problem(points, k, np.zeros(points.n, np.int32), np.inf, 0.0)
+    *_, bound = principal_bounds(problem, Clock(np.inf))
+    return points.in_units(points.lower(bound), up=False)
+
+
+def _of_sparse(X: Any, weights: Floats, k: int) -> float:
+    """Bound sparse rows without centring them, from the d × d matrix of their products.
+
+    Each of its entries is off by at most ``γ_{n+8}`` of the sizes that it adds up, and so is the
+    mean's part that is taken from it.
+    """
+    units = [int(np.frexp(np.abs(values).max(initial=0.0))[1]) for values in (X.data, weights)]
+    A = sp.csr_array(X, dtype=np.float64)
+    A.data = np.ldexp(A.data, -units[0])
+    weights = np.ldexp(weights, -units[1])
+    mass, sums = float(weights.sum()), weights @ A
+    gram = ((A.T * weights) @ A).toarray()
+    size, mean = float(np.trace(gram)), float(sums @ sums) / mass
+    error = 1.1 * growth(A.shape[0] + 8) * (size + 4.0 * np.sqrt(mean * size) + mean)
+    top = least_eigenvalue_sum(np.outer(sums, sums) / mass - gram, min(k - 1, len(gram)), error)
+    bound = (size - mean + top - 4.0 * error) * (1.0 - 16.0 * growth(1)) - LEAST
+    value = float(np.ldexp(max(bound, 0.0), 2 * units[0] + units[1]))
+    return max(below(min(value, float(np.finfo(float).max))), 0.0)

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cofactor.cli.commands import fit, info, lattice, predict, report
+from cofactor.cli.commands import certify, fit, info, lattice, predict, report
 from cofactor.cli.endings import INTERRUPTED, exit_code, sentence
 from cofactor.cli.version import version
 
@@ -18,6 +18,7 @@ Examples:
   cofactor fit table.csv -m kmeans -k 8 -o clusters/
   cofactor report clusters/
   cofactor predict clusters/ more.csv -o labels.csv
+  cofactor certify clusters/ table.csv
 """
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command(epilog=fit.EXAMPLES)(fit.fit)
 app.command(epilog=predict.EXAMPLES)(predict.predict)
+app.command(epilog=certify.EXAMPLES)(certify.certify)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.command()(info.info)
 app.command()(lattice.lattice)

@@ -72,7 +72,7 @@ def predict(model: Path, source: Source, threads: int | None) -> Prediction:
     estimator = load_model(model / MODEL if model.is_dir() else model)
     estimator.set_params(n_threads=threads)
     table = source.table()
-    _check_columns(source.path, table, estimator)
+    check_columns(source.path, table, estimator)
     rows = rows_of(estimator)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # just checked
@@ -88,7 +88,14 @@ def deliver(text: str, output: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def _check_columns(path: Path, table: Table, estimator: Any) -> None:
+def check_columns(path: Path, table: Table, estimator: Any) -> None:
+    """Refuse data whose columns are not those of the model.
+
+    Raises
+    ------
+    InputError
+        If their number, names or order differ.
+    """
     n_columns = table.X.shape[1]
     if n_columns != estimator.n_features_in_:
         raise InputError(

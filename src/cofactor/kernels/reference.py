@@ -26,6 +26,7 @@ from cofactor.kernels._hartigan_reference import (
 from cofactor.kernels._least_squares_reference import nonnegative_sweeps
 from cofactor.kernels._line_reference import line_space, partition_line
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
+from cofactor.kernels._location_reference import location_ascend, location_bounds, location_project
 from cofactor.kernels._mixture_reference import (
     affine_moments,
     affine_posterior,
@@ -87,6 +88,9 @@ __all__ = [
     "lloyd_csr",
     "lloyd_csr_space",
     "lloyd_space",
+    "location_ascend",
+    "location_bounds",
+    "location_project",
     "nearest",
     "nearest_sum_csr",
     "neighbor_centers",

@@ -90,6 +90,36 @@ TimeLimit: TypeAlias = Annotated[
     float | None, _of_run(metavar="SECONDS", min=0.001, help="When to stop at the latest.")
 ]
 
+Method: TypeAlias = Annotated[
+    str,
+    _of_run(
+        metavar="NAME",
+        show_default=True,
+        help="How to prove it: auto, principal, location, closed-form, peng-wei, blocks, or "
+        "sketch, which proves it with a confidence of 99 %.",
+    ),
+]
+ProofTime: TypeAlias = Annotated[
+    float,
+    _of_run(
+        "--time-limit",
+        metavar="SECONDS",
+        min=0.001,
+        show_default=True,
+        help="When to say what is proved so far; Ctrl-C does so at once.",
+    ),
+]
+Gap: TypeAlias = Annotated[
+    float,
+    _of_run(
+        metavar="SHARE",
+        min=0.0,
+        max=0.999,
+        show_default=True,
+        help="What share of the inertia need not be proved.",
+    ),
+]
+
 ModelFile: TypeAlias = Annotated[
     Path,
     typer.Argument(

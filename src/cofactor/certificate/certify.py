@@ -1,0 +1,285 @@
+"""How far a clustering can be from the best one, proved by the strongest bound that time allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight
+
+from cofactor.certificate.blocks import block_bounds, factored_block_bounds
+from cofactor.certificate.certificate import Bound, Certificate, Watcher
+from cofactor.certificate.clock import Clock
+from cofactor.certificate.given import canonical, checked_labels
+from cofactor.certificate.location import location_bounds
+from cofactor.certificate.peng_wei import LARGEST, peng_wei_bounds
+from cofactor.certificate.points import Points, points_of
+from cofactor.certificate.principal import principal_bounds
+from cofactor.certificate.problem import Bounds, Problem
+from cofactor.certificate.sketch import sketch_bounds
+from cofactor.data.base import Floats, Labels
+from cofactor.engine.blas import BlasHold
+from cofactor.errors import ImpossibleCellError, InputError
+from cofactor.noise import noise_named
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One method and how much time it may take.
+
+    Attributes
+    ----------
+    method : str
+    share : float
+        Of the time that is left.
+    """
+
+    method: str
+    share: float = 1.0
+
+
+METHODS: dict[str, Bounds] = {
+    "principal": principal_bounds,
+    "location": location_bounds,
+    "closed-form": factored_block_bounds,
+    "peng-wei": peng_wei_bounds,
+    "blocks": block_bounds,
+    "sketch": sketch_bounds,
+}
+PROBABILISTIC = {"sketch"}
+ROOM = 1 << 28  # entries of sparse data with their zeros
+PLACES = 3.5  # columns that matter up to which places are looked at early
+
+
+def certify(
+    model: Any,
+    X: Any,
+    *,
+    sample_weight: Any = None,
+    time_limit: float = 10.0,
+    method: str = "auto",
+    tol: float = 1e-6,
+    n_clusters: int | None = None,
+    confidence: float = 0.99,
+    random_state: int = 0,
+    callbacks: Sequence[Watcher] = (),
+) -> Certificate:
+    """Return how far a k-means clustering can be from the best one.
+
+    Parameters
+    ----------
+    model : object or array-like of shape (n,)
+        A fitted clustering with ``labels_``, such as :class:`cofactor.KMeans` or scikit-learn's;
+        or the labels, from 0. Only hard clusters of squared distances have known bounds.
+    X : array-like or sparse matrix of shape (n, d)
+        The data that ``model`` was fitted on, in the same order.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the rows, at least 0; default 1.
+    time_limit : float, default 10
+        In seconds. When it is over, and when Ctrl-C is pressed, the best that was proved so far is
+        returned.
+    method : str, default 'auto'
+        'principal': principal components, at once. 'location': places where clusters could lie; it
+        closes data of up to about four columns that matter. 'closed-form': multipliers of Peng and
+        Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
+        multipliers improved step by step, for up to 2,500 different rows of any dimension.
+        'blocks': the same for blocks of more rows. 'auto': all of these, as far as time allows; the
+        best bound is returned. 'sketch': samples of the rows; such a bound is "probabilistic", and
+        'auto' does not take it.
+    tol : float, default 1e-6
+        The relative gap that suffices.
+    n_clusters : int, optional
+        How many clusters there may be; default: as many as the model or its labels have.
+    confidence : float, default 0.99
+        The least probability with which a probabilistic bound is true.
+    random_state : int, default 0
+        What samples are drawn by.
+    callbacks : sequence of callable, default ()
+        Each gets every :class:`Bound` that is better than those before; returning True ends it.
+
+    Returns
+    -------
+    Certificate
+        ``upper``, ``lower``, ``gap``, ``method``, ``kind``, ``seconds``, ``trace``.
+
+    Raises
+    ------
+    ImpossibleCellError
+        If no bound is known for such a model.
+    InputError
+        If labels do not fit the data, or an argument makes no sense.
+    """
+    _check_arguments(time_limit, method, tol, confidence)
+    clock = Clock(time_limit)
+    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
+    labels, k = _clustering(model, X.shape[0], n_clusters)
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    problem = _problem(canonical(X), weights, labels, k, tol)
+    problem = replace(problem, confidence=confidence, seed=random_state)
+    proof = Proof(problem, clock, tuple(callbacks))
+    with BlasHold() as hold:
+        hold()
+        proof.run(_stages(method, problem))
+    return proof.certificate()
+
+
+class Ended(Exception):  # noqa: N818, no error
+    """There is a reason to end."""
+
+
+@dataclass
+class Proof:
+    """What was proved so far.
+
+    Attributes
+    ----------
+    problem : Problem
+    clock : Clock
+    callbacks : tuple of callable
+    """
+
+    problem: Problem
+    clock: Clock
+    callbacks: tuple[Watcher, ...]
+    lower: float = 0.0  # in the points' unit
+    trace: list[Bound] = field(default_factory=list)
+    ending: str = "exhausted"
+
+    def run(self, stages: Sequence[Stage]) -> None:
+        """Take method after method until there is a reason to end."""
+        try:
+            self._take(0.0, "trivial")
+            for stage in stages:
+                self._run(stage)
+            self.ending = "time" if self.clock.over else "exhausted"
+        except Ended as reason:
+            self.ending = str(reason)
+        except KeyboardInterrupt:
+            self.ending = "interrupted"
+
+    def _run(self, stage: Stage) -> None:
+        clock = self.clock.part(stage.share * self.clock.left)
+        for bound in METHODS[stage.method](self.problem, clock):
+            self._take(bound, stage.method)
+            if clock.over:
+                break
+
+    def _take(self, bound: float, method: str) -> None:
+        """Remember a bound if it is better, and see whether to go on."""
+        if bound > self.lower or not self.trace:
+            self.lower = max(bound, 0.0)
+            lower = self.problem.points.in_units(self.lower, up=False)
+            self.trace.append(Bound(self.clock.seconds, lower, method))
+            said = [callback(self.trace[-1]) for callback in self.callbacks]
+            if any(answer is True for answer in said):
+                raise Ended("stopped")
+        if self.lower >= self.problem.target:
+            raise Ended("proved")
+        if self.clock.over:
+            raise Ended("time")
+
+    def certificate(self) -> Certificate:
+        """Return what is proved."""
+        points, best = self.problem.points, self.trace[-1]
+        upper = points.in_units(self.problem.upper, up=True)
+        missing = self.problem.upper - self.lower
+        return Certificate(
+            upper=upper,
+            lower=best.lower,
+            gap=min(missing / self.problem.upper * (1 + 1e-15), 1.0) if missing > 0 else 0.0,
+            method=best.method,
+            kind="probabilistic" if best.method in PROBABILISTIC else "rigorous",
+            confidence=self.problem.confidence if best.method in PROBABILISTIC else 1.0,
+            seconds=self.clock.seconds,
+            trace=tuple(self.trace),
+            n_clusters=self.problem.k,
+            ending=self.ending,
+        )
+
+
+def _stages(method: str, problem: Problem) -> list[Stage]:
+    """Return the methods to take, in their order; none where every point may have a cluster."""
+    if problem.points.n <= problem.k:
+        return []
+    if method != "auto":
+        return [Stage(method)]
+    few = problem.points.n <= LARGEST
+    steps = Stage("peng-wei" if few else "blocks")
+    closed = Stage("closed-form", 0.3 if few else 0.7)
+    if _dimension(problem.points) > PLACES:
+        return [Stage("principal"), closed, steps, Stage("location")]
+    closed = Stage("closed-form", 0.3)
+    return [Stage("principal"), Stage("location", 0.6), closed, steps, Stage("location")]
+
+
+def _dimension(points: Points) -> float:
+    """Return how many columns matter, after rotation: ``(Σλ)²/Σλ²`` of the covariance."""
+    weighted = points.values * np.sqrt(points.weights)[:, None]
+    narrow = weighted.T if points.d <= points.n else weighted
+    return float(np.square(weighted).sum() ** 2 / np.square(narrow @ narrow.T).sum())
+
+
+def _problem(X: Any, weights: Floats, labels: Labels, k: int, tol: float) -> Problem:
+    points = points_of(_dense(X), weights)
+    return Problem(points, k, points.labels_of(labels), points.upper(labels), tol)
+
+
+def _dense(X: Any) -> Any:
+    """Return sparse data with their zeros, if there is room for them."""
+    if not sp.issparse(X):
+        return X
+    if X.shape[0] * X.shape[1] > ROOM:
+        raise InputError(
+            f"Sparse data of {X.shape[0]:,} × {X.shape[1]:,} entries; expected at most {ROOM:,}, "
+            "zeros included. cofactor.certificate.pca_bound takes more."
+        )
+    return X.toarray()
+
+
+def _check_arguments(time_limit: float, method: str, tol: float, confidence: float) -> None:
+    if method != "auto" and method not in METHODS:
+        known = ", ".join(["auto", *METHODS])
+        raise InputError(f"method is {method!r}; expected one of {known}.")
+    if not time_limit > 0:
+        raise InputError(f"time_limit is {time_limit}; expected a positive number of seconds.")
+    if not 0 <= tol < 1:
+        raise InputError(f"tol is {tol}; expected a relative gap from 0 up to, not including, 1.")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence is {confidence}; expected a number between 0 and 1.")
+
+
+def _clustering(model: Any, n_rows: int, n_clusters: int | None) -> tuple[Labels, int]:
+    """Return the labels of the rows, and how many clusters there may be."""
+    _check_known(model)
+    labels = checked_labels(getattr(model, "labels_", model), n_rows, np.iinfo(np.int32).max)
+    least = int(labels.max()) + 1
+    k = n_clusters if n_clusters is not None else getattr(model, "n_clusters", least)
+    if k < least:
+        raise InputError(
+            f"n_clusters is {k}, but labels go up to {least - 1}; expected at least {least}."
+        )
+    return labels, int(k)
+
+
+def _check_known(model: Any) -> None:
+    """Refuse models whose optimum nobody knows how to bound."""
+    noise = noise_named(getattr(model, "noise", "gaussian"))
+    hard = getattr(model, "n_closest", 1) == 1
+    if hasattr(model, "log_likelihood_gap") and not (hard and noise.name == "gaussian"):
+        raise ImpossibleCellError(
+            f"{type(model).__name__} has {noise.name} noise and n_closest="
+            f"{getattr(model, 'n_closest', None)}: no bound on the optimum is known for this cell, "
+            "only for hard clusters under Gaussian noise. log_likelihood_gap(X) tells how far its "
+            "free energy is from its own likelihood."
+        )
+    if hasattr(model, "n_clusters") and not hasattr(model, "labels_"):
+        raise InputError(f"{type(model).__name__} is not fitted; expected a call of fit(X) before.")
+    if not hasattr(model, "labels_") and hasattr(model, "fit"):
+        raise ImpossibleCellError(
+            f"{type(model).__name__} has no labels_: certify takes a fitted clustering, or labels. "
+            "No bound on the optimum is known for factorizations; NMF tells its kkt_residual_."
+        )

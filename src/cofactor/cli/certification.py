@@ -1,0 +1,113 @@
+"""What ``cofactor certify`` does: bounds on how much better a clustering could be."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cofactor.certificate import Bound, Certificate
+from cofactor.certificate import certify as certify_clustering
+from cofactor.certificate.certificate import REASONS, percent
+from cofactor.cli.console import grid, is_watched
+from cofactor.cli.prediction import check_columns
+from cofactor.cli.results import MODEL
+from cofactor.cli.source import Source, read_weights
+from cofactor.io import load_model
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be proved, and how long it may take.
+
+    Attributes
+    ----------
+    source : Source
+        The rows that the model was fitted to.
+    weights : Path or None
+        A file with their weights.
+    method : str
+    time_limit : float
+        In seconds.
+    gap : float
+        The relative gap that suffices.
+    """
+
+    source: Source
+    weights: Path | None
+    method: str
+    time_limit: float
+    gap: float
+
+
+def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
+    """Label the rows by a model, and bound how much better any labels could be.
+
+    Parameters
+    ----------
+    model : Path
+        A file written by ``cofactor fit``, or the directory with it.
+    task : Task
+    quiet : bool
+        Whether to show no progress.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, the columns are not those of the model, or no bound is known for
+        such a model.
+    """
+    estimator = load_model(model / MODEL if model.is_dir() else model)
+    table = task.source.table()
+    check_columns(task.source.path, table, estimator)
+    weights = None if task.weights is None else read_weights(task.weights, table.X.shape[0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")  # just checked
+        if hasattr(estimator, "n_clusters"):
+            estimator.labels_ = estimator.predict(table.X)
+    with _status(quiet=quiet) as tell:
+        return certify_clustering(
+            estimator,
+            table.X,
+            sample_weight=weights,
+            method=task.method,
+            time_limit=task.time_limit,
+            tol=task.gap,
+            callbacks=[tell],
+        )
+
+
+def facts(found: Certificate) -> dict[str, Any]:
+    """Return what programs want to know."""
+    return {**asdict(found), "trace": [bound._asdict() for bound in found.trace]}
+
+
+def as_table(found: Certificate) -> Table:
+    """Lay a certificate out for people."""
+    table = grid()
+    certainty = "certain" if found.kind == "rigorous" else f"confidence {found.confidence:g}"
+    table.add_row("inertia", f"{found.upper:.10g}, {found.n_clusters:,} clusters")
+    table.add_row("best possible", f"at least {found.lower:.10g} ({certainty})")
+    table.add_row("could be saved", f"at most {percent(found.gap)}")
+    table.add_row("proved by", f"the {found.method} bound, {found.seconds:.3g} s")
+    table.add_row("ended because", REASONS[found.ending])
+    return table
+
+
+@contextmanager
+def _status(*, quiet: bool) -> Iterator[Callable[[Bound], None]]:
+    """Show the best bound while the body runs; nothing at all unless stderr is a terminal."""
+    if quiet or not is_watched():
+        yield lambda bound: None
+        return
+    console = Console(stderr=True, highlight=False)
+    with console.status("Proving; Ctrl-C ends with what is proved") as status:
+        yield lambda bound: status.update(
+            f"Proving: at least {bound.lower:.10g} ({bound.method}); Ctrl-C ends with that"
+        )

@@ -1,0 +1,171 @@
+"""No rigorous bound exceeds the optimum: more than 10⁵ small instances against all clusterings.
+
+``COFACTOR_INSTANCES=100000 pytest tests/certificate/test_soundness.py`` takes as many of each
+method.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from exhaustive import Long, exhaustive
+
+from cofactor import certify
+from cofactor.certificate import pca_bound
+from cofactor.certificate.blocks import block_bounds
+from cofactor.certificate.certify import METHODS
+from cofactor.certificate.clock import Clock
+from cofactor.certificate.points import points_of
+from cofactor.certificate.problem import Problem
+from cofactor.certificate.sketch import sketch_bounds
+
+INSTANCES = {"principal": 66_000, "location": 6_000, "closed-form": 18_000, "peng-wei": 2_500}
+FEW = 7  # bounds of an instance where steps could go on: those in closed form, and one more
+BATCH = 100  # data sets, each with every number of clusters
+EXACT = Long(1) + 64 * np.finfo(Long).eps  # rounding of the optimum itself
+
+
+def of_normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def of_clusters(rng, shape):
+    """Few tight clusters far apart, so that little inertia is left of much variance."""
+    batch, n, d = shape
+    centers = rng.normal(size=(batch, 3, d)) * 10.0 ** rng.integers(0, 8)
+    return centers[np.arange(batch)[:, None], rng.integers(3, size=(batch, n))] + of_normal(
+        rng, shape
+    )
+
+
+def of_duplicates(rng, shape):
+    return rng.integers(0, 3, size=shape).astype(float)
+
+
+def of_unlike_columns(rng, shape):
+    return of_normal(rng, shape) * 10.0 ** rng.integers(-8, 8, size=shape[2])
+
+
+def far_away(rng, shape):
+    return of_normal(rng, shape) + 1e8
+
+
+def tiny(rng, shape):
+    return of_clusters(rng, shape) * 1e-150
+
+
+def huge(rng, shape):
+    return of_clusters(rng, shape) * 1e140
+
+
+def single(rng, shape):
+    return (of_normal(rng, shape) + 1e4).astype(np.float32)
+
+
+def halves(rng, shape):
+    """Distances that tie."""
+    return rng.integers(-8, 9, size=shape).astype(np.float32) / 2
+
+
+KINDS = (
+    of_normal,
+    of_clusters,
+    of_duplicates,
+    of_unlike_columns,
+    far_away,
+    tiny,
+    huge,
+    single,
+    halves,
+)
+WEIGHTS = (
+    lambda rng, shape: np.ones(shape),
+    lambda rng, shape: rng.uniform(0.1, 3.0, shape),
+    lambda rng, shape: rng.integers(0, 4, shape) + np.eye(shape[1])[0],
+    lambda rng, shape: 10.0 ** rng.uniform(-4, 4, shape),
+)
+
+
+def instances(seed, count):
+    """Yield data sets, their weights, k, labels of a best clustering, and its inertia."""
+    rng = np.random.default_rng(seed)
+    made = number = 0
+    while made < count:
+        n, d = int(rng.integers(3, 10)), int(rng.integers(1, 7))
+        kind, weigh = KINDS[number % len(KINDS)], WEIGHTS[rng.integers(len(WEIGHTS))]
+        number += 1
+        X, weights = kind(rng, (BATCH, n, d)), weigh(rng, (BATCH, n))
+        solved = exhaustive(X, weights)
+        for i in range(BATCH):
+            k = int(rng.integers(1, n))
+            yield X[i], weights[i], k, solved.labels(k, i), solved.optimum(k, i)
+        made += BATCH
+
+
+@pytest.mark.parametrize("method", INSTANCES)
+def test_no_bound_exceeds_the_optimum(method):
+    close = total = 0
+    count = int(os.environ.get("COFACTOR_INSTANCES", INSTANCES[method]))
+    for X, weights, k, labels, optimum in instances(len(method), count):
+        points = points_of(X, weights)
+        problem = Problem(points, k, points.labels_of(labels), points.upper(labels), 1e-4)
+        assert points.in_units(problem.upper, up=True) >= optimum / EXACT
+        lower = 0.0
+        bounds = METHODS[method](problem, Clock(1.0)) if points.n > k else ()
+        for bound in islice(bounds, FEW if method == "peng-wei" else None):
+            lower = max(lower, bound)
+        assert points.in_units(lower, up=False) <= optimum * EXACT
+        close += lower > 0.5 * problem.upper
+        total += 1
+    assert total >= count
+    assert close > total // 20  # the bounds say something
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_no_bound_of_raw_data_exceeds_the_optimum(form):
+    for X, weights, k, _, optimum in instances(6, 5000):
+        assert pca_bound(form(X), k, sample_weight=weights) <= optimum * EXACT
+
+
+def test_no_bound_with_inequalities_exceeds_the_optimum():
+    """Steps until pair and triangle inequalities have joined in."""
+    for X, weights, k, labels, optimum in instances(1, 200):
+        points = points_of(X, weights)
+        problem = Problem(points, k, points.labels_of(labels), points.upper(labels), 1e-4)
+        for bound in islice(METHODS["peng-wei"](problem, Clock(9.0)), 12) if points.n > k else ():
+            assert points.in_units(bound, up=False) <= optimum * EXACT
+
+
+def test_no_sum_of_blocks_exceeds_the_optimum():
+    for X, weights, k, labels, optimum in instances(2, 600):
+        points = points_of(X, weights)
+        problem = Problem(points, k, points.labels_of(labels), points.upper(labels), 1e-4)
+        lower = max(islice(block_bounds(problem, Clock(9.0), 5), 12), default=0.0)
+        assert points.in_units(lower, up=False) <= optimum * EXACT
+
+
+def test_sketches_are_as_often_wrong_as_they_say_at_most():
+    wrong = total = close = 0
+    for X, weights, k, labels, optimum in instances(4, 400):
+        points = points_of(X, weights)
+        upper = points.upper(labels)
+        problem = Problem(points, k, points.labels_of(labels), upper, 1e-4, 0.5, total)
+        lower = max(islice(sketch_bounds(problem, Clock(0.02)), 4), default=0.0)
+        wrong += points.in_units(lower, up=False) > optimum * EXACT
+        close += lower > 0.5 * upper
+        total += 1
+    assert wrong <= 0.5 * total
+    assert close > 0
+
+
+def test_certificates_of_bad_clusterings_are_true():
+    rng = np.random.default_rng(5)
+    for X, weights, k, _, optimum in instances(3, 500):
+        labels = rng.integers(0, k, len(X))
+        found = certify(labels, X, sample_weight=weights, n_clusters=k, time_limit=0.05)
+        assert found.lower <= optimum * EXACT
+        assert found.upper >= optimum / EXACT

@@ -1,0 +1,63 @@
+"""``cofactor certify`` proves how far a saved clustering can be from the best one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from program import COUNTS, Run
+
+from cofactor import KMeans
+
+
+def fit(run: Run, data: Path, model: str, *more: object) -> None:
+    words = ("fit", data, "-m", model, "-k", 2, "-o", "out", "-q", *more)
+    assert run(*words).code == 0
+
+
+def test_it_says_what_is_proved(run: Run, counts: Path) -> None:
+    fit(run, counts, "kmeans", "--polish")
+    outcome = run("certify", "out", counts, "--gap", 0.01)
+    assert (outcome.code, outcome.err) == (0, "")
+    for words in ("inertia", "best possible", "at least", "could be saved", "at most"):
+        assert words in outcome.out
+
+
+def test_programs_get_the_bounds(run: Run, counts: Path) -> None:
+    fit(run, counts, "kmeans", "--polish")
+    found = json.loads(run("certify", "out", counts, "--gap", 0.01, "--json").out)
+    inertia = KMeans(2, n_init=5, polish=True, random_state=0).fit(COUNTS.astype(float)).inertia_
+    assert found["kind"] == "rigorous"
+    assert found["lower"] <= inertia <= found["upper"] * (1 + 1e-9)
+    assert found["gap"] <= 0.01
+    assert found["trace"][-1]["lower"] == found["lower"]
+
+
+def test_weights_and_methods(run: Run, counts: Path) -> None:
+    fit(run, counts, "kmeans")
+    Path("weights.csv").write_text("\n".join(["weight", *["2"] * len(COUNTS)]))
+    once, twice = (
+        json.loads(run("certify", "out", counts, "--method", "principal", "--json", *more).out)
+        for more in ((), ("--weights", "weights.csv"))
+    )
+    assert twice["lower"] == pytest.approx(2 * once["lower"], rel=1e-9)
+    assert once["method"] == "principal"
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "fact"),
+    [
+        ("nmf", (), "No bound on the optimum is known for factorizations"),
+        ("gmm", (), "log_likelihood_gap"),
+        ("kmeans", ("--method", "magic"), "expected one of auto"),
+        ("kmeans", ("--transpose",), "columns"),
+    ],
+)
+def test_what_cannot_be_proved(
+    run: Run, counts: Path, model: str, more: tuple[str, ...], fact: str
+) -> None:
+    fit(run, counts, model)
+    outcome = run("certify", "out", counts, *more)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert fact in outcome.err
