@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context
 from typing import NamedTuple
 
+from cofactor.certificate.picture import picture
+
 
 class Bound(NamedTuple):
     """A lower bound, at the moment when it was proved.
@@ -92,6 +94,10 @@ class Certificate:
             f"possible is at least {self.lower:.10g}, by the {self.method} bound in "
             f"{self.seconds:.3g} s; {REASONS[self.ending]}."
         )
+
+    def _repr_html_(self) -> str:
+        """Draw it, for notebooks."""
+        return picture(self.lower, self.upper, str(self))
 
 
 def percent(share: float) -> str:
