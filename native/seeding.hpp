@@ -36,11 +36,26 @@ COFACTOR_INLINE Vec<T> squared_gaps(const T* x, const T* y, size_t d) {
     return even + odd;
 }
 
+constexpr size_t few_columns = 3;  // that are sooner collected from all pairs than added across
+
+template <class T>
+COFACTOR_INLINE Vec<T> distances_by_column(const T* const (&x)[lanes<T>],
+                                           const T* const (&y)[lanes<T>], size_t d) {
+    Vec<T> squares{};
+    for (size_t l = 0; l < d; ++l) {
+        Vec<T> gap{};
+        for (size_t i = 0; i < lanes<T>; ++i) gap[i] = x[i][l] - y[i][l];
+        squares += gap * gap;
+    }
+    return squares;
+}
+
 // |x_i - y_i|^2 of as many pairs as there are lanes, in the precision of the data; never inlined,
 // so that it rounds the same everywhere, as it does in every lane.
 template <class T>
 [[gnu::noinline]] Vec<T> row_distances(const T* const (&x)[lanes<T>], const T* const (&y)[lanes<T>],
                                        size_t d) {
+    if (d <= few_columns) return distances_by_column<T>(x, y, d);
     Vec<T> gaps[lanes<T>];
     for (size_t i = 0; i < lanes<T>; ++i) gaps[i] = squared_gaps(x[i], y[i], d);
     return sums_across<T>(gaps);

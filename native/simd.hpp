@@ -72,13 +72,49 @@ COFACTOR_INLINE Vec<T> load(const T* at) {
     return value;
 }
 
+#if defined(__AVX512F__)
+#if defined(__clang__)
+using MaskedFloats = const Vec<float>*;
+using MaskedDoubles = const Vec<double>*;
+#else
+using MaskedFloats = const float*;
+using MaskedDoubles = const double*;
+#endif
+
+COFACTOR_INLINE Vec<float> load_first(const float* at, size_t count) {
+    const auto mask = static_cast<unsigned short>((1u << count) - 1);
+    return __builtin_ia32_loadups512_mask((MaskedFloats)at, Vec<float>{}, mask);
+}
+COFACTOR_INLINE Vec<double> load_first(const double* at, size_t count) {
+    const auto mask = static_cast<unsigned char>((1u << count) - 1);
+    return __builtin_ia32_loadupd512_mask((MaskedDoubles)at, Vec<double>{}, mask);
+}
+#elif defined(__AVX2__)
+COFACTOR_INLINE Vec<float> load_first(const float* at, size_t count) {
+    const Int<float> places = {0, 1, 2, 3, 4, 5, 6, 7};
+    return __builtin_ia32_maskloadps256((const Vec<float>*)at,
+                                        places < splat_int<float>(static_cast<int>(count)));
+}
+COFACTOR_INLINE Vec<double> load_first(const double* at, size_t count) {
+    typedef long long Places __attribute__((vector_size(32)));
+    const Places places = {0, 1, 2, 3};
+    return __builtin_ia32_maskloadpd256((const Vec<double>*)at,
+                                        places < static_cast<long long>(count));
+}
+#else
+template <class T>
+COFACTOR_INLINE Vec<T> load_first(const T* at, size_t count) {
+    Vec<T> value{};
+    for (size_t i = 0; i + 1 < lanes<T>; ++i)
+        if (i < count) value[i] = at[i];
+    return value;
+}
+#endif
+
 // The first numbers, at most a vector of them, and zeros.
 template <class T>
 COFACTOR_INLINE Vec<T> load_some(const T* at, size_t count) {
-    if (count >= lanes<T>) return load(at);
-    Vec<T> value{};
-    __builtin_memcpy(&value, at, count * sizeof(T));
-    return value;
+    return count >= lanes<T> ? load(at) : load_first(at, count);
 }
 
 template <class T>

@@ -17,7 +17,6 @@ QUAD = 4  # coordinates that lie side by side
 EXTENT_ROWS, EXTENT_COLUMNS = 64, 64
 END = 127  # of the coordinates of heads
 MOVED = 0.7  # steps, times the square root of their number, that rounding moves two rows
-INSIDE = 0.95  # share of the rows none of whose coordinates is cut off
 ROOM, ROOM_TAKEN = 1.15, 32  # bytes a row, in those of the data, and how many of them are taken
 POWER_STEPS = 2
 JUDGING = 2000  # what a pair costs that heads do not exclude, in products of heads,
@@ -111,10 +110,8 @@ def _with_extent(
 
 
 def _extent(coordinates: Array) -> float:
-    """Return what the largest coordinates of most rows are below."""
-    largest = np.abs(coordinates).max(axis=1)
-    most = int(INSIDE * (len(largest) - 1))
-    return float(np.partition(largest, most)[most])
+    """Return the largest coordinate."""
+    return float(np.abs(coordinates).max())
 
 
 def _longest_axes(sample: Array) -> Floats:
