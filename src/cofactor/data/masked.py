@@ -9,22 +9,19 @@ from typing import Self
 import numpy as np
 
 from cofactor.data.base import Array, Floats, RowSelection
+from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.dense import DenseRows
 from cofactor.data.mask import DenseMask, Mask
 from cofactor.data.sparse import SparseRows
 
 
-@dataclass(frozen=True)
-class MaskedRows(DenseRows):
-    """A block of dense rows with a mask.
+class Observed:
+    """What a block's mask says of its rows."""
 
-    Attributes
-    ----------
-    mask : DenseMask of shape (n, d)
-    """
-
-    mask: DenseMask
+    mask: Mask
+    baseline: Baseline
+    n_rows: int
 
     @property
     def complete(self) -> bool:
@@ -47,6 +44,18 @@ class MaskedRows(DenseRows):
     def row_entries(self) -> Floats:
         """See :class:`RowBlock`."""
         return self.mask.row_entries()
+
+
+@dataclass(frozen=True)
+class MaskedRows(Observed, DenseRows):
+    """A block of dense rows with a mask.
+
+    Attributes
+    ----------
+    mask : DenseMask of shape (n, d)
+    """
+
+    mask: DenseMask
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
@@ -64,7 +73,7 @@ class MaskedRows(DenseRows):
 
 
 @dataclass(frozen=True)
-class MaskedSparseRows(SparseRows):
+class MaskedSparseRows(Observed, SparseRows):
     """A block of sparse rows with a mask; entries not stored are zero where they were observed.
 
     Attributes
@@ -73,28 +82,6 @@ class MaskedSparseRows(SparseRows):
     """
 
     mask: Mask
-
-    @property
-    def complete(self) -> bool:
-        """False: some entries are missing."""
-        return False
-
-    @property
-    def observed(self) -> Floats:
-        """See :class:`RowBlock`."""
-        return self.mask.dense()
-
-    def observed_times(self, matrix: Floats) -> Floats:
-        """See :class:`RowBlock`."""
-        return self.mask.times(matrix)
-
-    def offset_sums(self) -> Floats:
-        """See :class:`RowBlock`."""
-        return self.baseline.offset_sums(self.mask, self.n_rows)
-
-    def row_entries(self) -> Floats:
-        """See :class:`RowBlock`."""
-        return self.mask.row_entries()
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`RowBlock`."""
