@@ -15,6 +15,7 @@ from benchmarks.contest import Comparison
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps"))
 ROW_HEIGHT = 0.24  # inches
 OFFSET = 0.16  # of a line, between peers
+LEGEND_COLUMNS = 3
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")  # told apart by everyone
 TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
 
@@ -68,7 +69,8 @@ def draw(path: Path, comparisons: Sequence[Comparison]) -> None:
         shift = OFFSET * (place - (len(peers) - 1) / 2)
         _draw_peer(axes, [c for c in comparisons if c.peer == peer], lines, shift, COLOURS[place])
     _set_scales(axes, lines, comparisons)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(peers), frameon=False)
+    across = min(len(peers), LEGEND_COLUMNS)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=across, frameon=False)
     figure.savefig(path)
 
 
