@@ -73,21 +73,13 @@ COFACTOR_INLINE Vec<T> load(const T* at) {
 }
 
 #if defined(__AVX512F__)
-#if defined(__clang__)
-using MaskedFloats = const Vec<float>*;
-using MaskedDoubles = const Vec<double>*;
-#else
-using MaskedFloats = const float*;
-using MaskedDoubles = const double*;
-#endif
-
 COFACTOR_INLINE Vec<float> load_first(const float* at, size_t count) {
     const auto mask = static_cast<unsigned short>((1u << count) - 1);
-    return __builtin_ia32_loadups512_mask((MaskedFloats)at, Vec<float>{}, mask);
+    return __builtin_ia32_loadups512_mask(at, Vec<float>{}, mask);
 }
 COFACTOR_INLINE Vec<double> load_first(const double* at, size_t count) {
     const auto mask = static_cast<unsigned char>((1u << count) - 1);
-    return __builtin_ia32_loadupd512_mask((MaskedDoubles)at, Vec<double>{}, mask);
+    return __builtin_ia32_loadupd512_mask(at, Vec<double>{}, mask);
 }
 #elif defined(__AVX2__)
 COFACTOR_INLINE Vec<float> load_first(const float* at, size_t count) {
