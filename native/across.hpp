@@ -91,19 +91,23 @@ COFACTOR_INLINE Vec<double> within_quads(const Vec<double>* v) {
     return Shuffles::low_pairs(v[0], v[1]) + Shuffles::high_pairs(v[0], v[1]);
 }
 
+// Lane i of the result, of `count` lanes: the sum of vector(first + i).
+template <class T, size_t first, size_t count, class Vector>
+COFACTOR_INLINE Vec<T> sums_across(Vector vector) {
+    constexpr size_t quad = 16 / sizeof(T), half = count / 2;
+    if constexpr (count == quad) {
+        Vec<T> v[quad];
+        for (size_t i = 0; i < quad; ++i) v[i] = vector(first + i);
+        return within_quads(v);
+    } else {
+        const Vec<T> low = sums_across<T, first, half>(vector);
+        return added_quads<T>(low, sums_across<T, first + half, half>(vector));
+    }
+}
+
 template <class T>
 COFACTOR_INLINE Vec<T> sums_across(const Vec<T> (&v)[lanes<T>]) {
-    constexpr size_t quad = 16 / sizeof(T), quads = lanes<T> / quad;
-    if constexpr (quads == 1) {
-        return within_quads(v);
-    } else if constexpr (quads == 2) {
-        return added_quads<T>(within_quads(v), within_quads(v + quad));
-    } else {
-        const Vec<T> low = added_quads<T>(within_quads(v), within_quads(v + quad));
-        const Vec<T> high =
-            added_quads<T>(within_quads(v + 2 * quad), within_quads(v + 3 * quad));
-        return added_quads<T>(low, high);
-    }
+    return sums_across<T, 0, lanes<T>>([&v](size_t i) { return v[i]; });
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -17,6 +17,11 @@ void expect_quads(const Strips& firsts, const Strips& others) {
         throw nb::value_error("strips are not as wide as quads of coordinates of 16 rows");
 }
 
+void expect_steps(size_t trials, size_t first, size_t last, const Array1<Label>& chosen) {
+    if (trials == 0 || last > chosen.shape(0) || first > last)
+        throw nb::value_error("expected candidates, and steps among those to choose");
+}
+
 void bind_layout(nb::module_& module, const Kernels& kernels) {
     module.def(
         "seeding_order",
@@ -62,6 +67,35 @@ void bind_round(nb::module_& module,
 }
 
 template <class T>
+void bind_plain(nb::module_& module, const DenseKernels<T>& kernels) {
+    module.def(
+        "seeding_plain",
+        [&kernels](const Array2<const T>& X, const Array1<const double>& weights,
+                   const Array1<T>& closest, const Array1<double>& potentials,
+                   const Array1<Label>& chosen, const Array2<const double>& uniforms,
+                   size_t first_step, size_t last_step, const Array1<Label>& candidates,
+                   const Array2<double>& offered, const Array2<double>& gains,
+                   const Array1<std::int64_t>& board) {
+            const size_t n = X.shape(0), trials = candidates.shape(0);
+            expect_steps(trials, first_step, last_step, chosen);
+            expect("weights", weights, {n});
+            expect("closest", closest, {n});
+            expect("potentials", potentials, {parts(n, panel)});
+            expect("uniforms", uniforms, {chosen.shape(0) - 1, trials});
+            expect("offered", offered, {trials, parts(n, panel)});
+            expect("gains", gains, {trials, parts(n, panel)});
+            expect("board", board, {board_size});
+            kernels.seeding_plain({matrix(X), weights.data(), closest.data(), potentials.data(),
+                                   chosen.data()},
+                                  {matrix(uniforms), first_step, last_step},
+                                  {candidates.data(), offered.data(), gains.data()}, board.data());
+        },
+        named("X"), named("weights"), named("closest"), named("potentials"), named("chosen"),
+        named("uniforms"), nb::arg("first_step"), nb::arg("last_step"), named("candidates"),
+        named("offered"), named("gains"), named("board"), Unlocked());
+}
+
+template <class T>
 void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
     bind_round(module, kernels.seeding_round_bytes);
     bind_round(module, kernels.seeding_round_words);
@@ -84,8 +118,7 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             const size_t n = X.shape(0), trials = candidates.shape(0);
             const size_t blocks = boxes.shape(0), room = blocks * block;
             const size_t pieces = parts(room, chunk);
-            if (trials == 0 || last_step > chosen.shape(0) || first_step > last_step)
-                throw nb::value_error("expected candidates, and steps among those to choose");
+            expect_steps(trials, first_step, last_step, chosen);
             if (profiles.shape(1) % 32)
                 throw nb::value_error("profiles have no multiple of 32 columns");
             expect("weights", weights, {n});
@@ -129,6 +162,8 @@ void bind_seeding(nb::module_& module, const Kernels& kernels) {
     bind_layout(module, kernels);
     bind_steps(module, kernels.dense_f32);
     bind_steps(module, kernels.dense_f64);
+    bind_plain(module, kernels.dense_f32);
+    bind_plain(module, kernels.dense_f64);
 }
 
 }  // namespace cofactor

@@ -18,6 +18,7 @@
 #include "posterior.hpp"
 #include "products.hpp"
 #include "seeding.hpp"
+#include "seeding_plain.hpp"
 #include "soft_assign.hpp"
 #include "sums.hpp"
 #include "top_losses.hpp"
@@ -29,7 +30,7 @@ template <class T>
 constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, weighted_squares<T>,
                                    squared_norms<T>, products<T>, squared_distances<T>,
                                    seeding_round<T, std::uint8_t>, seeding_round<T, std::int16_t>,
-                                   seeding_steps<T>, lloyd<T>, lloyd_space<T>,
+                                   seeding_steps<T>, seeding_plain<T>, lloyd<T>, lloyd_space<T>,
                                    hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>,
                                    neighbor_targets<T>, neighbor_kept<T>,
                                    descend<T>, descent_space<T>};

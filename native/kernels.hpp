@@ -154,6 +154,22 @@ struct SeedingFinds {
     double* gains;
 };
 
+// The rows of greedy k-means++ without bounds, and how far the seeds so far are from them.
+template <class T>
+struct SeedingMeasured {
+    Matrix<const T> X;
+    const double* weights;
+    T* closest;
+    double* potentials;
+    Label* chosen;
+};
+
+// The candidates of a step, the potentials that each would leave, and what it would gain.
+struct SeedingOffers {
+    Label* candidates;
+    double *potentials, *gains;
+};
+
 // Rows of Lloyd's iterations; labels of -1 are not known yet.
 template <class T>
 struct LloydRows {
@@ -357,6 +373,8 @@ struct DenseKernels {
     double (*seeding_round_words)(Matrix<const T> Y, double scale, Matrix<std::int16_t> Q);
     void (*seeding_steps)(SeedingRows<T> rows, SeedingState<T> state, SeedingDraws draws,
                           SeedingFinds finds, std::int64_t* board);
+    void (*seeding_plain)(SeedingMeasured<T> rows, SeedingDraws task, SeedingOffers finds,
+                          std::int64_t* board);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
     void (*hartigan_targets)(Matrix<const T> X, const T* shift, HartiganRows rows,

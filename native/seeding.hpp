@@ -6,60 +6,17 @@
 // the winner's distances are needed again, so all are forgotten and the winner's measured anew.
 #pragma once
 
-#include "across.hpp"
 #include "relay.hpp"
+#include "seeding_distances.hpp"
+#include "seeding_draws.hpp"
 #include "seeding_screen.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
-constexpr size_t panel_rows = 64;            // whose potentials are added up first
 constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
 constexpr size_t word_slots = 64;
 constexpr size_t chunk_words = chunk_slots / word_slots;
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
-
-// The squares of x - y, to be added up across; the last columns are filled up with zeros.
-template <class T>
-COFACTOR_INLINE Vec<T> squared_gaps(const T* x, const T* y, size_t d) {
-    Vec<T> even{}, odd{};
-    size_t l = 0;
-    for (; l + 2 * lanes<T> <= d; l += 2 * lanes<T>) {
-        const Vec<T> a = load(x + l) - load(y + l);
-        const Vec<T> b = load(x + l + lanes<T>) - load(y + l + lanes<T>);
-        even += a * a;
-        odd += b * b;
-    }
-    for (; l < d; l += lanes<T>) {
-        const Vec<T> a = load_some(x + l, d - l) - load_some(y + l, d - l);
-        even += a * a;
-    }
-    return even + odd;
-}
-
-constexpr size_t few_columns = 3;  // that are sooner collected from all pairs than added across
-
-template <class T>
-COFACTOR_INLINE Vec<T> distances_by_column(const T* const (&x)[lanes<T>],
-                                           const T* const (&y)[lanes<T>], size_t d) {
-    Vec<T> squares{};
-    for (size_t l = 0; l < d; ++l) {
-        Vec<T> gap{};
-        for (size_t i = 0; i < lanes<T>; ++i) gap[i] = x[i][l] - y[i][l];
-        squares += gap * gap;
-    }
-    return squares;
-}
-
-// |x_i - y_i|^2 of as many pairs as there are lanes, in the precision of the data; never inlined,
-// so that it rounds the same everywhere, as it does in every lane.
-template <class T>
-[[gnu::noinline]] Vec<T> row_distances(const T* const (&x)[lanes<T>], const T* const (&y)[lanes<T>],
-                                       size_t d) {
-    if (d <= few_columns) return distances_by_column<T>(x, y, d);
-    Vec<T> gaps[lanes<T>];
-    for (size_t i = 0; i < lanes<T>; ++i) gaps[i] = squared_gaps(x[i], y[i], d);
-    return sums_across<T>(gaps);
-}
 
 // A row that may be closer to a candidate.
 struct Hit {
@@ -79,29 +36,33 @@ public:
           trials_(draws.uniforms.columns),
           first_quads_(rows.firsts.columns / strip_slots),
           other_quads_(rows.others.columns / strip_slots),
-          panels_((rows.X.rows + panel_rows - 1) / panel_rows),
+          panels_(panels_of(rows.X.rows)),
           pieces_((rows.firsts.rows * strip_slots + chunk_slots - 1) / chunk_slots),
           candidates_(trials_, rows.firsts, rows.others, rows.norms),
           hits_(chunk_slots * trials_),
           near_(trials_),
-          reached_(panels_),
+          urn_(draws.uniforms, rows.X.rows),
           dirty_((panels_ + 63) / 64) {
         __builtin_memset(dirty_, 0, (panels_ + 63) / 64 * sizeof(std::uint64_t));
     }
 
-    // Settle the step before, unless this is the first one, and draw the candidates of the next.
+    // Say how far rows reach, first of all; later settle the step before, unless there is none,
+    // and draw the candidates of the next.
     size_t advance() {
-        if (notes_[begun]++) {
+        const std::int64_t before = notes_[begun]++;
+        if (before == 0) {
+            notes_[step] = static_cast<std::int64_t>(draws_.first_step);
+            return pieces_;
+        }
+        if (before > 1) {
             settle();
             ++notes_[step];
-        } else {
-            notes_[step] = static_cast<std::int64_t>(draws_.first_step);
         }
-        if (this_step() == draws_.last_step || !draw()) return 0;
-        return pieces_;
+        return this_step() < draws_.last_step && draw() ? pieces_ : 0;
     }
 
     void work(size_t piece) {
+        if (notes_[begun] == 1) return limit(piece);
         prepare();
         __builtin_memset(marks(piece, 0), 0, trials_ * chunk_words * sizeof(std::uint64_t));
         for (size_t q = 0; q < trials_; ++q) finds_.gains[piece * trials_ + q] = 0;
@@ -121,6 +82,15 @@ private:
         if (prepared_ == notes_[begun]) return;
         prepared_ = notes_[begun];
         candidates_.set(finds_.candidates, rows_.places, candidates_of(this_step()));
+    }
+
+    // Say how far the rows of a piece reach.
+    void limit(size_t piece) const {
+        const size_t slots = rows_.firsts.rows * strip_slots;
+        const size_t first = piece * chunk_slots, last = smaller(first + chunk_slots, slots);
+        for (size_t slot = first; slot < last; ++slot)
+            state_.reach[slot] = rows_.order[slot] < 0 ? 0 : reach_of(slot);
+        for (size_t s = first / strip_slots; s < last / strip_slots; ++s) limit_strip(s);
     }
 
     // Find the pairs of some blocks that heads cannot exclude. Few strips are looked at candidate
@@ -352,8 +322,7 @@ private:
             const size_t row = row_in(slots[j]);
             state_.closest[row] = distances[j];
             touch(row / panel_rows);
-            if (rows_.norms[slots[j]] != no_head)
-                state_.reach[slots[j]] = reach(static_cast<double>(distances[j]));
+            state_.reach[slots[j]] = reach_of(slots[j]);
         }
     }
 
@@ -366,12 +335,14 @@ private:
         prefetch(state_.closest + panel * panel_rows, panel_rows);
     }
 
-    COFACTOR_INLINE std::int32_t reach(double squared_distance) const {
+    COFACTOR_INLINE std::int32_t reach_of(size_t slot) const {
+        if (rows_.norms[slot] == no_head) return everything;
+        const double squared_distance = static_cast<double>(state_.closest[row_in(slot)]);
         const double radius = rows_.scale * __builtin_sqrt(squared_distance) + rows_.slack;
         return static_cast<std::int32_t>(smaller(radius * radius, everything - 1.0)) + 1;
     }
 
-    COFACTOR_INLINE void limit_strip(size_t s) {
+    COFACTOR_INLINE void limit_strip(size_t s) const {
         std::int32_t most = 0;
         for (size_t j = 0; j < strip_slots; ++j)
             most = larger(most, state_.reach[s * strip_slots + j]);
@@ -387,44 +358,12 @@ private:
             count, [=](size_t i) { return weights[i] * static_cast<double>(closest[i]); });
     }
 
-    // Draw in proportion to the potential of each row; false if there is none.
+    // Draw the candidates of this step; false if no row has a potential.
     bool draw() {
-        const size_t s = this_step();
-        if (s == 0) {
-            finds_.candidates[0] = state_.chosen[0];
-            return true;
-        }
-        double total = 0;
-        for (size_t p = 0; p < panels_; ++p) reached_[p] = total += state_.potentials[p];
-        if (!(total > 0)) return false;
-        for (size_t q = 0; q < trials_; ++q) {
-            const double target = draws_.uniforms.data[(s - 1) * trials_ + q] * total;
-            finds_.candidates[q] = drawn(larger(target, 5e-324));  // 0 is before the first row
-        }
-        return true;
-    }
-
-    // The first row at which the cumulated potential reaches a target.
-    Label drawn(double target) const {
-        size_t panel = 0, after = panels_ - 1;  // somewhere from the one to the other
-        while (panel < after) {
-            const size_t middle = (panel + after) / 2;
-            if (reached_[middle] < target)
-                panel = middle + 1;
-            else
-                after = middle;
-        }
-        double reached = panel ? reached_[panel - 1] : 0.0;
-        size_t last = 0;
-        const size_t end = smaller((panel + 1) * panel_rows, rows_.X.rows);
-        for (size_t row = panel * panel_rows; row < end; ++row) {
-            const double mass = rows_.weights[row] * static_cast<double>(state_.closest[row]);
-            reached += mass;
-            if (!(mass > 0)) continue;
-            last = row;
-            if (reached >= target) break;
-        }
-        return static_cast<Label>(last);
+        const auto mass = [this](size_t row) {
+            return rows_.weights[row] * static_cast<double>(state_.closest[row]);
+        };
+        return urn_.next(this_step(), state_.chosen, state_.potentials, mass, finds_.candidates);
     }
 
     const SeedingRows<T> rows_;
@@ -437,7 +376,7 @@ private:
     std::int64_t prepared_ = -1;
     const Scratch<Hit> hits_;
     const Scratch<std::uint64_t> near_;
-    const Scratch<double> reached_;
+    Draws urn_;
     const Scratch<std::uint64_t> dirty_;
 };
 

@@ -12,11 +12,12 @@ from sklearn.datasets import make_blobs
 
 import cofactor
 from cofactor.errors import InputError
-from cofactor.start import GreedyRows, heads
+from cofactor.start import GreedyRows, dense, heads
 from cofactor.start.measured import drawn_by_weight
 
 quick = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
+dtypes = st.sampled_from([np.float32, np.float64])
 THREADS = (1, 2, 3, 7)
 
 
@@ -31,7 +32,8 @@ def potential(X, indices):
 
 @pytest.fixture
 def short_heads(monkeypatch):
-    """Screen by few coordinates, however small the data."""
+    """Screen by few coordinates, however small the data, from the third seed on."""
+    monkeypatch.setattr(dense, "plain_steps", lambda row_bytes, k, trials: min(2, k))
     monkeypatch.setattr(heads, "SMALL", 0)
     monkeypatch.setattr(heads, "LENGTHS", (1, 2, 4, 8))
     monkeypatch.setattr(heads, "MEASURING", 0)
@@ -67,6 +69,26 @@ def test_screening_excludes_no_closer_row(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(700, 25)) * rng.exponential(size=25)
     np.testing.assert_array_equal(chosen(X, 40, seed), peer(X, 40, random_state=seed)[1])
+
+
+@quick
+@given(seeds, st.integers(8, 700), st.integers(1, 80), dtypes, st.data())
+def test_the_same_rows_whichever_steps_have_bounds(seed, n, d, dtype, data):
+    X = np.random.default_rng(seed).normal(size=(n, d)).astype(dtype)
+    k = data.draw(st.integers(1, min(n // 4, 40)))
+    n_plain = data.draw(st.integers(0, k))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "plain_steps", lambda row_bytes, k, trials: n_plain)
+        rows = chosen(X, k, seed)
+        patch.setattr(dense, "plain_steps", lambda row_bytes, k, trials: k)
+        np.testing.assert_array_equal(rows, chosen(X, k, seed))
+
+
+@given(st.integers(1, 10**5), st.integers(1, 10**6), st.integers(1, 20))
+def test_more_seeds_never_mean_fewer_plain_steps_than_all_need(row_bytes, k, trials):
+    n_plain = dense.plain_steps(row_bytes, k, trials)
+    assert 1 <= n_plain <= k
+    assert dense.plain_steps(row_bytes, k + 1, trials) in (n_plain, k + 1, n_plain + 1)
 
 
 @quick

@@ -185,8 +185,7 @@ def seeding_steps(
     closest, potentials : array as X, float64 array of shape (n,) and (ceil(n / 64),)
         Updated: D_n, infinite at first, and the sums of ``w_n D_n`` of each 64 rows.
     reach, strip_reach : int32 arrays of shape (256 b,) and (16 b,)
-        Updated: reach of the rows and the largest of each strip, squared; at first 2**30 for rows
-        and strips, and 0 in empty slots.
+        Scratch: reach of the rows and the largest of each strip, squared.
     chosen : int32 array of shape (k,)
         Updated.
     uniforms : float64 array of shape (k - 1, trials)
@@ -200,8 +199,50 @@ def seeding_steps(
     board : int64 array of shape (16,)
         Zeros at first, the same for all threads of a call.
     """
-    if not claimed(board):
-        return
+    if claimed(board):
+        _take(X, weights, closest, potentials, chosen, uniforms, first_step, last_step)
+
+
+def seeding_plain(
+    X: Data,
+    weights: Floats,
+    closest: Data,
+    potentials: Floats,
+    chosen: Integers,
+    uniforms: Floats,
+    first_step: int,
+    last_step: int,
+    candidates: Integers,
+    offered: Floats,
+    gains: Floats,
+    board: NDArray[np.int64],
+) -> None:
+    """Choose further rows as `seeding_steps` does, and measure all rows at every step.
+
+    Parameters
+    ----------
+    X, weights, closest, potentials, chosen, uniforms, first_step, last_step
+        As there.
+    candidates : int32 array of shape (trials,)
+        Scratch, as all that follow.
+    offered, gains : float64 arrays of shape (trials, ceil(n / 64))
+    board : int64 array of shape (16,)
+        Zeros at first, the same for all threads of a call.
+    """
+    if claimed(board):
+        _take(X, weights, closest, potentials, chosen, uniforms, first_step, last_step)
+
+
+def _take(
+    X: Data,
+    weights: Floats,
+    closest: Data,
+    potentials: Floats,
+    chosen: Integers,
+    uniforms: Floats,
+    first_step: int,
+    last_step: int,
+) -> None:
     for step in range(first_step, last_step):
         if step > 0:
             total = potentials.sum()

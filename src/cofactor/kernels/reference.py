@@ -65,6 +65,7 @@ from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
     seeding_boxes,
     seeding_order,
+    seeding_plain,
     seeding_round,
     seeding_steps,
     seeding_strips,
@@ -118,6 +119,7 @@ __all__ = [
     "scaled_top",
     "seeding_boxes",
     "seeding_order",
+    "seeding_plain",
     "seeding_round",
     "seeding_steps",
     "seeding_strips",

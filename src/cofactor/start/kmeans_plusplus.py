@@ -16,10 +16,10 @@ from cofactor.engine import Engine, SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
 from cofactor.lazy import lazy
+from cofactor.start.dense import DenseRows
 from cofactor.start.heads import SMALL
 from cofactor.start.measured import drawn_by_weight
 from cofactor.start.rng import rng_for
-from cofactor.start.screened import ScreenedRows
 from cofactor.start.unscreened import CHUNK_ROWS, UnscreenedRows
 
 Indices = NDArray[np.intp]
@@ -140,13 +140,13 @@ class GreedyRows:
             return _filled(self._prepared(engine).greedy(first, uniforms), self._weights)
 
     @lazy
-    def _kept(self) -> ScreenedRows | UnscreenedRows:
+    def _kept(self) -> DenseRows | UnscreenedRows:
         return self._prepared(SerialEngine())
 
-    def _prepared(self, engine: Engine) -> ScreenedRows | UnscreenedRows:
+    def _prepared(self, engine: Engine) -> DenseRows | UnscreenedRows:
         if sp.issparse(self._X):
             return UnscreenedRows.of(self._X, self._weights, engine)
-        return ScreenedRows.of(self._X, self._k, self._weights, engine)
+        return DenseRows.of(self._X, self._k, self._trials, self._weights, engine)
 
 
 def _check(n: int, k: int, trials: int) -> None:

@@ -8,6 +8,7 @@ which are looked at for fewer pairs, 16.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -18,27 +19,33 @@ from numpy.typing import NDArray
 from cofactor import kernels
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine
-from cofactor.errors import InputError
-from cofactor.kernels import (
-    BOARD_SIZE,
-    SEEDING_BLOCK,
-    SEEDING_CHUNK,
-    SEEDING_PANEL,
-    SEEDING_STRIP,
-)
-from cofactor.start.heads import END, QUAD, SAMPLE_ROWS, HeadMap, head_map
+from cofactor.kernels import SEEDING_BLOCK, SEEDING_CHUNK, SEEDING_STRIP
+from cofactor.start.heads import END, QUAD, HeadMap, head_map
+from cofactor.start.ranges import norms_in_range
 
 Integers = NDArray[np.int32]
 
 LARGEST = 16_000  # norm of a row's coordinates
-EVERYTHING = 1 << 30  # a reach that no pair of heads exceeds
 NO_HEAD = -800_000_000  # norm of a row that is always measured
 FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
 ORDERING, BOXED = 8, 4  # coordinates that rows are ordered by; quads of them that make a box
 
 ROUNDED_ROWS = 1024  # whole blocks
-TINY = 1 << 13  # entries times seeds, below which rows are measured sooner than bounded
-WORK_PER_CALL = 1 << 32  # products of heads between two looks at the clock
+
+
+class Steps(NamedTuple):
+    """What makes steps of greedy k-means++.
+
+    Attributes
+    ----------
+    kernel : callable
+        To be called by all threads together.
+    products : int
+        How many of them a step takes.
+    """
+
+    kernel: Callable[..., None]
+    products: int
 
 
 class Reaches(NamedTuple):
@@ -56,9 +63,6 @@ class Reaches(NamedTuple):
     slack: float
     fineness: float
     fine_slack: float
-
-
-NO_REACHES = Reaches(1.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,7 @@ class Grid:
         InputError
             If squared distances overflow.
         """
-        norms = _norms(X, head.reference, engine)
-        _check_range(norms, X.dtype)
+        norms = norms_in_range(X, head.reference, engine)
         radius = _radius(norms)
         fine_unit = LARGEST / radius if radius > 0 else 1.0
         unit = min(fine_unit, END / head.extent) if head.extent > 0 else fine_unit
@@ -187,16 +190,6 @@ class Layout:
         kernels.seeding_boxes(layout.firsts, layout.boxes)
         return layout, grid.reaches(*np.max(moved, axis=0))
 
-    @classmethod
-    def bare(cls, n_rows: int) -> Self:
-        """Return a layout without coordinates: every row is measured at every step."""
-        order, places = _in_order(n_rows), np.arange(n_rows, dtype=np.int32)
-        norms = np.where(order < 0, EVERYTHING, NO_HEAD).astype(np.int32)
-        n_blocks = len(order) // SEEDING_BLOCK
-        nothing = np.empty((n_blocks * SEEDING_STRIP, 0), dtype=np.int32)
-        profiles = np.empty((0, 0), dtype=np.int16)
-        return cls(order, places, nothing, nothing, norms, profiles, nothing[:n_blocks])
-
     def _pack(self, grid: Grid, slots: slice) -> tuple[float, float]:
         """Write the coordinates of the rows in some slots, whole blocks of them.
 
@@ -219,27 +212,20 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class ScreenedRows:
-    """Dense rows, and bounds on how close they are to each other.
+class Screen:
+    """Bounds on how close rows are to each other, for the steps that exclude most pairs.
 
     Attributes
     ----------
-    X : ndarray of shape (n, d)
-        C-contiguous.
-    weights : ndarray of shape (n,)
     layout : Layout
     reaches : Reaches
-    engine : Engine
     """
 
-    X: Array
-    weights: Floats
     layout: Layout
     reaches: Reaches
-    engine: Engine
 
     @classmethod
-    def of(cls, X: Array, k: int, weights: Floats, engine: Engine) -> Self:
+    def of(cls, X: Array, k: int, engine: Engine) -> Self:
         """Prepare the bounds that are expected to serve the choice of k rows best.
 
         Raises
@@ -247,79 +233,25 @@ class ScreenedRows:
         InputError
             If squared distances overflow.
         """
-        X = _enlarged(X)
-        if X.size * k <= TINY:
-            _check_range(_norms(X, X[0], engine), X.dtype)
-            return cls(X, weights, Layout.bare(len(X)), NO_REACHES, engine)
-        grid = Grid.of(X, head_map(X, k), engine)
-        return cls(X, weights, *Layout.of(grid, engine), engine)
+        return cls(*Layout.of(Grid.of(X, head_map(X, k), engine), engine))
 
-    def greedy(self, first: int, uniforms: Floats) -> Integers:
-        """Return the rows that greedy k-means++ chooses.
-
-        Parameters
-        ----------
-        first : int
-            The first row.
-        uniforms : ndarray of shape (k - 1, trials)
-            Random numbers, those of each further row.
-
-        Returns
-        -------
-        ndarray of shape (k,)
-            The last ones are -1 when all rows are copies of those before.
-        """
-        k, trials = len(uniforms) + 1, uniforms.shape[1]
-        chosen = np.full(k, -1, dtype=np.int32)
-        chosen[0] = first
-        steps = partial(
+    def steps(self, trials: int) -> Steps:
+        """Return what makes steps with so many candidates each."""
+        kernel = partial(
             kernels.seeding_steps,
             **vars(self.layout),
             **self.reaches._asdict(),
-            X=self.X,
-            weights=self.weights,
-            uniforms=uniforms,
-            chosen=chosen,
-            **_untouched(self.layout, self.X.dtype),
             **_scratch(self.layout, trials),
         )
-        products = max(1, 2 * (self.layout.firsts.size + self.layout.others.size) * trials)
-        for part in _parts(k, max(1, WORK_PER_CALL // products)):
-            last = min(part.stop, k)
-            board = np.zeros(BOARD_SIZE, dtype=np.int64)
-            self.engine.together(partial(steps, first_step=part.start, last_step=last, board=board))
-            if chosen[last - 1] < 0:
-                break
-        return chosen
-
-
-def _enlarged(X: Array) -> Array:
-    """Return rows times a power of two if they are so small that squared distances could vanish."""
-    limits = np.finfo(X.dtype)
-    enough = np.sqrt(limits.tiny) / limits.eps  # squares of all differences are normal numbers
-    if np.abs(X[:: 1 + len(X) // SAMPLE_ROWS]).max() >= enough:
-        return X
-    exponent = int(np.frexp(np.abs(X).max())[1])
-    return np.ldexp(X, -exponent) if exponent < np.frexp(enough)[1] else X
-
-
-def _untouched(layout: Layout, dtype: Any) -> dict[str, Any]:
-    """Return what is known of the rows before there is any seed."""
-    n, n_slots = len(layout.places), len(layout.order)
-    reach = np.full(n_slots, EVERYTHING, dtype=np.int32)
-    reach[layout.order < 0] = 0
-    return {
-        "closest": np.full(n, np.inf, dtype=dtype),
-        "potentials": np.zeros(-(-n // SEEDING_PANEL)),
-        "reach": reach,
-        "strip_reach": np.full(len(layout.firsts), EVERYTHING, dtype=np.int32),
-    }
+        return Steps(kernel, 2 * (self.layout.firsts.size + self.layout.others.size) * trials)
 
 
 def _scratch(layout: Layout, trials: int) -> dict[str, Any]:
     """Return the places that the threads of a step write to."""
     chunks = -(-len(layout.order) // SEEDING_CHUNK)
     return {
+        "reach": np.empty(len(layout.order), dtype=np.int32),
+        "strip_reach": np.empty(len(layout.firsts), dtype=np.int32),
         "candidates": np.empty(trials, dtype=np.int32),
         "found": np.empty((chunks * trials, SEEDING_CHUNK // 64), dtype=np.uint64),
         "gains": np.empty((chunks, trials)),
@@ -344,25 +276,6 @@ def _in_order(n: int) -> Integers:
 
 def _parts(n: int, size: int) -> list[slice]:
     return [slice(first, first + size) for first in range(0, n, size)]
-
-
-def _norms(X: Array, reference: Array, engine: Engine) -> Floats:
-    norms = np.empty(len(X))
-
-    def write(rows: slice) -> None:
-        with np.errstate(over="ignore"):  # the caller looks for infinity
-            kernels.squared_norms(X[rows], reference, norms[rows])
-
-    engine.map(write, _parts(len(X), 16 * ROUNDED_ROWS))
-    return norms
-
-
-def _check_range(norms: Floats, dtype: Any) -> None:
-    if not 4.0 * norms.max() < np.finfo(dtype).max:
-        raise InputError(
-            "X has rows so far apart that their squared distances overflow; "
-            "expected smaller numbers, so divide the data by their size."
-        )
 
 
 def _radius(norms: Floats) -> float:

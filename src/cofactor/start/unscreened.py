@@ -54,7 +54,7 @@ class UnscreenedRows:
         return cls(csr, parts, shards, norms, weights, engine)
 
     def greedy(self, first: int, uniforms: Floats) -> NDArray[np.int32]:
-        """See :meth:`cofactor.start.screened.ScreenedRows.greedy`."""
+        """See :meth:`cofactor.start.dense.DenseRows.greedy`."""
         chosen = np.full(len(uniforms) + 1, -1, dtype=np.int32)
         chosen[0] = first
         closest = self.distances(np.array([first]))[:, 0]
