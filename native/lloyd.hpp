@@ -132,7 +132,7 @@ private:
 
     void scan(size_t range) {
         RangeNotes& notes = space_.notes[range];
-        notes.moved = notes.events = notes.searched = notes.doubts = 0;
+        notes.moved = notes.events = notes.searched = notes.doubts = notes.unclear = 0;
         if (iteration() == 0) prepare(range);
         const auto found = [&](size_t n, Label label) { assign(range, n, label); };
         const std::int64_t rows = static_cast<std::int64_t>(space_.end(range) - space_.begin(range));
@@ -145,13 +145,26 @@ private:
         } else if (space_.groups && (state_.bounded || choice_.is_pilot(range))) {
             notes.evaluations = 0;
             if (state_.far_groups > 0) notes.evaluations = rows * strides_.run(range);
-            notes.evaluations += bounded_.run(range, notes.known, doubt(), loose(), found);
+            notes.evaluations += state_.gathered && notes.known
+                                     ? k * gather(range, notes, found)
+                                     : bounded_.run(range, notes.known, doubt(), loose(), found);
         } else {
             search_.run(space_.begin(range), space_.end(range), doubt(), found);
             notes.known = -1;
         }
         ++notes.known;
         if (anew()) carry_all(range);
+    }
+
+    // Search all components for the rows that bounds leave open; return the number of rows.
+    template <class Found>
+    std::int64_t gather(size_t range, RangeNotes& notes, Found found) {
+        const auto left = bounded_.unclear(range, doubt(), loose());
+        const Gathered rows{space_.begin(range), left.rows};
+        notes.unclear = notes.searched = static_cast<std::int64_t>(left.count);
+        notes.doubts =
+            static_cast<std::int64_t>(words_.run(range, rows, left.count, doubt(), found));
+        return notes.searched + notes.doubts;
     }
 
     void prepare(size_t range) {

@@ -36,7 +36,7 @@ public:
           open_(most_, space.d),
           lists_(most_ * space.groups + 1),
           listed_(space.groups),
-          unclear_(space.groups ? space.range_rows + 1 : 0),
+          unclear_(space.groups ? space.range_rows + tile_rows<float> : 0),
           clear_(space.groups ? space.range_rows : 0),
           least_(space.groups ? space.range_rows : 0),
           block_(padded_rows * space.group_size),
@@ -53,6 +53,19 @@ public:
             clear_[i] = distances.clear_of(tighten(begin_ + i, distances) + loose_,
                                            space_.norms[begin_ + i]);
         for (size_t j = 0; j < n_limits; ++j) count_open(j, count, notes);
+    }
+
+    // The rows that their bounds do not settle, counted from the first of the range on; a vector's
+    // worth of rows follows them.
+    struct Unclear {
+        const Label* rows;
+        size_t count;
+    };
+    Unclear unclear(size_t range, const Doubt& doubt, float loose) {
+        enter(range, loose);
+        const size_t count = select(space_.end(range), Distances(doubt));
+        for (size_t i = 0; i < lanes<float>; ++i) unclear_[count + i] = 0;
+        return {unclear_, count};
     }
 
     // Call found(row, component) for every row that may have moved; return the number of distances.

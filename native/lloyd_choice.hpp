@@ -31,16 +31,20 @@ public:
     // Choose by what the pilots counted, and let bounds loosen.
     void choose() const {
         doubt_words();
+        const double slack = slack_of_bounds();
         size_t best = 0;
         double least = cost_of_all();
-        state_.bounded = false;
+        state_.bounded = state_.gathered = false;
         for (size_t j = 0; j < (state_.words ? n_limits : 1) && piloted() > 0; ++j) {
-            const double cost = cost_under(j);
-            if (!(cost < least)) continue;
-            least = cost;
+            const double bounds = cost_of_bounds(j), opened = cost_of_open(j);
+            const double gathered = state_.words ? slack * cost_of_gathered(j) : infinity<double>;
+            if (!(bounds + smaller(opened, gathered) < least)) continue;
+            least = bounds + smaller(opened, gathered);
             best = j;
             state_.bounded = true;
+            state_.gathered = gathered < opened;
         }
+        if (piloted() > 0) state_.expected = counted(&RangeNotes::open_under, best);
         loosen(best);
     }
 
@@ -76,22 +80,50 @@ private:
 
     // Costs are in products of whole numbers; what else there is to do is worth so many.
     double cost_of_all() const {
-        return static_cast<double>(space_.n) * static_cast<double>(space_.k) *
-               static_cast<double>(state_.words ? space_.d + 12 : 2 * space_.d + 8);
+        const size_t component = state_.words ? space_.d + 12 : 2 * space_.d + 8;
+        return static_cast<double>(space_.n) *
+               static_cast<double>(packing() + space_.k * component);
     }
 
-    double cost_under(size_t j) const {
-        double open = 0, pairs = 0;
-        for (size_t piece = 0; piece < pilots(); ++piece) {
-            const RangeNotes& notes = space_.notes[pilot(piece)];
-            open += static_cast<double>(notes.open_under[j]);
-            pairs += static_cast<double>(notes.pairs_under[j]);
-        }
-        const double rows = static_cast<double>(space_.n), share = rows / piloted();
-        const size_t open_row = 900 + 16 * space_.d + 64 * space_.groups;
+    // Of bringing a row into the form that panels of rows are searched in, and of reading it.
+    size_t packing() const { return 600 + 16 * space_.d; }
+
+    // Of looking at bounds.
+    double cost_of_bounds(size_t j) const {
+        const double rows = static_cast<double>(space_.n);
+        return rows * (static_cast<double>(200 + 16 * space_.groups) + cost_of_far(j));
+    }
+
+    // Of opening what they leave.
+    double cost_of_open(size_t j) const {
+        const size_t open_row = 2500 + 32 * space_.d + 64 * space_.groups;
         const size_t pair = 500 + space_.group_size * (2 * space_.d + space_.d / 2 + 8);
-        return rows * static_cast<double>(80 + 8 * space_.groups) + rows * cost_of_far(j) +
-               share * (open * static_cast<double>(open_row) + pairs * static_cast<double>(pair));
+        return counted(&RangeNotes::open_under, j) * static_cast<double>(open_row) +
+               counted(&RangeNotes::pairs_under, j) * static_cast<double>(pair);
+    }
+
+    // Of searching all components for as many rows.
+    double cost_of_gathered(size_t j) const {
+        const size_t row = 2 * packing() + 32 * space_.groups + space_.k * (space_.d + 12);
+        return counted(&RangeNotes::open_under, j) * static_cast<double>(row);
+    }
+
+    // How many of all there are, by what the pilots counted under a limit.
+    double counted(std::int64_t (RangeNotes::*counts)[n_limits], size_t j) const {
+        double sum = 0;
+        for (size_t piece = 0; piece < pilots(); ++piece)
+            sum += static_cast<double>((space_.notes[pilot(piece)].*counts)[j]);
+        return sum * static_cast<double>(space_.n) / piloted();
+    }
+
+    // How many rows bounds leave open before they are tightened, for each that stays open then: as
+    // in the iteration before, or as is usual.
+    double slack_of_bounds() const {
+        constexpr double usual = 2, most = 8;
+        std::int64_t unclear = 0;
+        for (size_t r = 0; r < space_.ranges; ++r) unclear += space_.notes[r].unclear;
+        if (unclear == 0 || !(state_.expected > 0)) return usual;
+        return smaller(larger(static_cast<double>(unclear) / state_.expected, 1.0), most);
     }
 
     // Of a row.
@@ -102,7 +134,7 @@ private:
             components += far;
             groups += far > 0;
         }
-        const size_t prepare = components ? 4 * space_.d : 0;
+        const size_t prepare = components ? packing() : 0;
         return static_cast<double>(components * (space_.d + 16) + 100 * groups + prepare);
     }
 

@@ -16,6 +16,8 @@ struct Progress : CourseProgress {
     double scale;          // of the search
     double reach, offset;   // the largest norm and offset of a component of the search
     double loose;           // what rounding may have done to cumulative moves
+    std::int64_t gathered;  // whether rows that bounds leave open are searched all together
+    double expected;        // rows that tightened bounds were to leave open
     std::int64_t words;     // whether full searches are in whole numbers
     double grain;           // the unit of those
     double blur;            // how far they are from components, in grains
@@ -34,6 +36,7 @@ struct alignas(64) RangeNotes {
     std::int64_t events;  // rows to be carried from sum to sum
     std::int64_t known;        // whether there are bounds
     std::int64_t searched, doubts;  // rows searched in whole numbers, and those in doubt after it
+    std::int64_t unclear;           // rows that bounds left open before they were tightened
     std::int64_t piloted;           // rows of a pilot with bounds
     // Of those, rows and pairs of a row and a group that bounds leave open, under each limit.
     std::int64_t open_under[n_limits], pairs_under[n_limits];

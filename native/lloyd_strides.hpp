@@ -20,7 +20,7 @@ public:
         const size_t begin = space_.begin(range), end = space_.end(range);
         const float grain = static_cast<float>(space_.progress->grain);
         for (size_t row = begin; row < end; row += tile_rows<float>) {
-            words_.pack(row, end, panel_, known_);
+            words_.pack(smaller(tile_rows<float>, end - row), Following{row}, panel_, known_);
             place(row, end);
             float* const lower =
                 space_.lower + range * space_.range_rows * space_.groups + (row - begin);

@@ -5,6 +5,9 @@
 // rounding moves the distance of a row and a component by |x - q_x| + |e - q_e| at most. A row
 // whose best two components are farther apart than that has found its label; others are searched
 // again. So labels are those of an exact search, and the bounds of all groups come for nothing.
+//
+// Where components are few, all of them are sooner searched than a row is opened: then rows that
+// bounds do not settle are searched so, too, gathered from their range.
 #pragma once
 
 #include "lloyd_bounds.hpp"
@@ -47,6 +50,44 @@ struct WordPanel {
     }
 };
 
+// Rows that follow each other, and what is known of a vector of them.
+struct Following {
+    size_t first;
+
+    COFACTOR_INLINE size_t operator()(size_t i) const { return first + i; }
+    template <class T>
+    COFACTOR_INLINE void announce(Matrix<const T>, size_t, size_t) const {}  // machines foresee it
+    COFACTOR_INLINE Vec<float> of(const float* values, size_t i) const {
+        return load(values + first + i);
+    }
+    COFACTOR_INLINE void put(float* values, size_t i, size_t, Vec<float> value) const {
+        store<float>(values + first + i, value);
+    }
+};
+
+// Rows on a list, which counts them from the first of a range on.
+struct Gathered {
+    size_t first;
+    const Label* list;
+
+    COFACTOR_INLINE size_t operator()(size_t i) const {
+        return first + static_cast<size_t>(list[i]);
+    }
+    // Ask for rows i to end.
+    template <class T>
+    COFACTOR_INLINE void announce(Matrix<const T> X, size_t i, size_t end) const {
+        for (; i < end; ++i) fetch(X.data + (*this)(i) * X.columns, X.columns * sizeof(T));
+    }
+    COFACTOR_INLINE Vec<float> of(const float* values, size_t i) const {
+        Vec<float> value;
+        for (size_t j = 0; j < lanes<float>; ++j) value[j] = values[(*this)(i + j)];
+        return value;
+    }
+    COFACTOR_INLINE void put(float* values, size_t i, size_t end, Vec<float> value) const {
+        for (size_t j = 0; j < lanes<float> && i + j < end; ++j) values[(*this)(i + j)] = value[j];
+    }
+};
+
 // Rounds rows to panels of words.
 template <class T>
 class WordRows {
@@ -56,10 +97,11 @@ public:
         for (size_t i = 0; i < 2 * tile_rows<float> * space.pairs; ++i) floats_[i] = 0;
     }
 
-    void pack(size_t row, size_t end, std::int32_t* panel, WordPanel& known) const {
+    // Pack `count` rows, row(0) and so on.
+    template <class Row>
+    void pack(size_t count, Row row, std::int32_t* panel, WordPanel& known) const {
         const auto rows = searched(rows_.X, rows_.shift, space_.progress->scale);
-        pack_panel(rows, smaller(tile_rows<float>, end - row), [=](size_t i) { return row + i; },
-                   static_cast<float*>(floats_));
+        pack_panel(rows, count, row, static_cast<float*>(floats_));
         for (size_t v = 0; v < tile_vectors; ++v) round(v, panel, known);
         known.best.start();
     }
@@ -99,16 +141,22 @@ public:
     // Call found(row, component) for every row, and bound all; return how many were in doubt.
     template <class Found>
     size_t run(size_t range, const Doubt& doubt, Found found) {
-        const size_t end = space_.end(range);
-        begin_ = space_.begin(range);
+        const size_t begin = space_.begin(range);
+        return run(range, Following{begin}, space_.end(range) - begin, doubt, found);
+    }
+
+    // The same for rows of a range, rows(0) and so on.
+    template <class Rows, class Found>
+    size_t run(size_t range, Rows rows, size_t count, const Doubt& doubt, Found found) {
         lower_ = space_.lower + range * space_.range_rows * space_.groups;
+        lower_ -= space_.begin(range);  // rows are counted from the first of all
         grain_ = static_cast<float>(space_.progress->grain);
         const size_t step = panels_ * tile_rows<float>;
         size_t doubts = 0;
-        for (size_t row = begin_; row < end; row += step) {
-            const size_t last = smaller(end, row + step);
-            search(row, last);
-            doubts += report(row, last, doubt, found);
+        for (size_t i = 0; i < count; i += step) {
+            const size_t end = smaller(count, i + step);
+            search(rows, i, end);
+            doubts += report(rows, i, end, doubt, found);
         }
         return doubts;
     }
@@ -119,22 +167,28 @@ private:
                        (space_.range_rows + tile_rows<float> - 1) / tile_rows<float>);
     }
 
-    COFACTOR_INLINE float* lower(size_t g, size_t row) const {
-        return lower_ + g * space_.range_rows + (row - begin_);
-    }
+    COFACTOR_INLINE float* lower(size_t g) const { return lower_ + g * space_.range_rows; }
 
     // A block of panels stays in the cache while blocks of groups pass by.
-    void search(size_t begin, size_t end) {
-        for (size_t row = begin, p = 0; row < end; row += tile_rows<float>, ++p)
-            words_.pack(row, end, packed_ + p * panel_size_, known_[p]);
+    template <class Rows>
+    void search(Rows rows, size_t begin, size_t end) {
+        rows.announce(rows_.X, begin, smaller(end, begin + tile_rows<float>));
+        for (size_t i = begin, p = 0; i < end; i += tile_rows<float>, ++p) {
+            const size_t next = i + tile_rows<float>;
+            rows.announce(rows_.X, next, smaller(end, next + tile_rows<float>));
+            words_.pack(smaller(tile_rows<float>, end - i),
+                        [=](size_t j) { return rows(i + j); }, packed_ + p * panel_size_,
+                        known_[p]);
+        }
         for (size_t g = 0; g < space_.groups; g += groups_)
-            for (size_t row = begin, p = 0; row < end; row += tile_rows<float>, ++p)
-                scan(g, smaller(g + groups_, space_.groups), row, p);
+            for (size_t i = begin, p = 0; i < end; i += tile_rows<float>, ++p)
+                scan(g, smaller(g + groups_, space_.groups), rows, i, end, p);
     }
 
-    void scan(size_t begin, size_t end, size_t row, size_t p) {
+    template <class Rows>
+    void scan(size_t first, size_t last, Rows rows, size_t i, size_t end, size_t p) {
         WordPanel& known = known_[p];
-        for (size_t g = begin; g < end; ++g) {
+        for (size_t g = first; g < last; ++g) {
             WordTwo group;
             group.start();
             for (size_t slot = g * space_.group_size; slot < space_.end_of_group(g);
@@ -142,8 +196,8 @@ private:
                 offer(packed_ + p * panel_size_, slot, group);
             known.meet(group);
             for (size_t v = 0; v < tile_vectors; ++v)
-                store<float>(lower(g, row) + v * lanes<float>,
-                             known.lower(v, group.loss[v]) * grain_ + space_.group_moved[g]);
+                rows.put(lower(g), i + v * lanes<float>, end,
+                         known.lower(v, group.loss[v]) * grain_ + space_.group_moved[g]);
         }
     }
 
@@ -155,34 +209,34 @@ private:
         group.offer<tile_components>(slot_of, tile);
     }
 
-    template <class Found>
-    size_t report(size_t begin, size_t end, const Doubt& doubt, Found found) {
+    template <class Rows, class Found>
+    size_t report(Rows rows, size_t begin, size_t end, const Doubt& doubt, Found found) {
         size_t doubts = 0, p = 0;
-        for (size_t row = begin; row < end; row += tile_rows<float>, ++p)
-            for (size_t v = 0; v < tile_vectors; ++v)
-                doubts = report(row + v * lanes<float>, end, known_[p], v, doubt, doubts, found);
+        for (size_t i = begin; i < end; i += tile_rows<float>, ++p)
+            for (size_t v = 0; v < tile_vectors && i + v * lanes<float> < end; ++v)
+                doubts = report(rows, i + v * lanes<float>, end, known_[p], v, doubt, doubts, found);
         settle(doubts, Distances(doubt), found);
         return doubts;
     }
 
     // Conclude as many rows as a vector holds, or put them off; return the number of doubts.
-    template <class Found>
-    size_t report(size_t begin, size_t end, const WordPanel& known, size_t v, const Doubt& doubt,
-                  size_t doubts, Found found) {
+    template <class Rows, class Found>
+    size_t report(Rows rows, size_t begin, size_t end, const WordPanel& known, size_t v,
+                  const Doubt& doubt, size_t doubts, Found found) {
         const WordTwo& best = known.best;
         const Vec<float> beside = known.lower(v, known.beside[v]) * grain_;
         const Vec<float> upper = known.upper(v, best.loss[v]) * grain_;
         const Vec<float> gap = __builtin_convertvector(best.second[v] - best.loss[v], Vec<float>);
-        const Vec<float> limit = doubt(load(space_.norms + begin)) * (1 / (grain_ * grain_));
+        const Vec<float> limit = doubt(rows.of(space_.norms, begin)) * (1 / (grain_ * grain_));
         const Int<float> sure = gap * (1 - 8 * unit) > known.doubt(v) + limit;
         for (size_t i = 0; begin + i < end && i < lanes<float>; ++i) {
-            const size_t row = begin + i, slot = static_cast<size_t>(best.slot[v][i]);
+            const size_t row = rows(begin + i), slot = static_cast<size_t>(best.slot[v][i]);
             const size_t g = slot / space_.group_size;
             if (!sure[i]) {
                 doubtful_[doubts++] = static_cast<Label>(row);
                 continue;
             }
-            *lower(g, row) = beside[i] + space_.group_moved[g];
+            lower(g)[row] = beside[i] + space_.group_moved[g];
             conclude(row, space_.members[slot], upper[i], found);
         }
         return doubts;
@@ -217,7 +271,6 @@ private:
     const Scratch<WordPanel> known_;
     const Scratch<Label> doubtful_;
     const Scratch<Candidate<T>> settled_;
-    size_t begin_ = 0;
     float* lower_ = nullptr;
     float grain_ = 1;
 };
