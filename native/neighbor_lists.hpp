@@ -29,16 +29,16 @@ public:
         const size_t last = static_cast<size_t>(cells_.starts[unit + 1]);
         if (first == last) return;
         gather(unit);
-        for (size_t point = first; point < last; point += tile_rows<float>)
-            scan(point, smaller(last - point, tile_rows<float>));
+        for (size_t point = first; point < last;) {
+            const size_t left = last - point;
+            const bool many = 2 * left > tile_rows<float>;
+            point += many ? scan<tile_vectors>(point, left) : scan<1>(point, left);
+        }
         __atomic_add_fetch(evaluations_, static_cast<std::int64_t>((last - first) * count_),
                            __ATOMIC_RELAXED);
     }
 
 private:
-    // A panel's value for each of its points.
-    using Row = Vec<float>[tile_vectors];
-
     size_t most_components() const {
         std::int64_t largest = 0;
         for (size_t cell = 0; cell < cells_.order.columns; ++cell)
@@ -63,20 +63,34 @@ private:
         half_norms_[i] = centers_.half_norms[place];
     }
 
-    void scan(size_t point, size_t points) {
-        const PlainRows<float> rows{points_, zeros_};
-        pack_panel(rows, points, [=](size_t i) { return point + i; },
-                   static_cast<float*>(packed_));
-        for (size_t i = 0; i < count_; i += tile_components) {
-            Tile<float> product;
+    // A panel of up to `width` vectors of points; return how many.
+    template <size_t width>
+    size_t scan(size_t point, size_t left) {
+        constexpr size_t size = width * lanes<float>, step = pointed_components<width>;
+        const size_t points = smaller(left, size);
+        pack(point, points, size);
+        for (size_t i = 0; i < count_; i += step) {
+            Vec<float> product[step][width];
             pointed_products(packed_, vectors_ + i, points_.columns, product);
-            for (size_t r = 0; r < tile_components; ++r)
-                for (size_t v = 0; v < tile_vectors; ++v)
+            for (size_t r = 0; r < step; ++r)
+                for (size_t v = 0; v < width; ++v)
                     store(losses_at(i + r, v), half_norms_[i + r] - product[r][v]);
         }
-        Row limit;
-        find_limits(limit);
-        write(point, points, limit);
+        for (size_t v = 0; v * lanes<float> < points; ++v)
+            write(v, point + v * lanes<float>, smaller(points - v * lanes<float>, lanes<float>),
+                  limit_of(v));
+        return points;
+    }
+
+    // Points side by side in `size` lanes; the last one again where there are fewer.
+    void pack(size_t point, size_t points, size_t size) {
+        const PlainRows<float> rows{points_, zeros_};
+        for (size_t i = 0; i < size; i += rows_together<float>) {
+            const float* some[rows_together<float>];
+            for (size_t j = 0; j < rows_together<float>; ++j)
+                some[j] = points_.data + (point + smaller(i + j, points - 1)) * points_.columns;
+            transpose(rows.entries(some), points_.columns, packed_ + i, size);
+        }
     }
 
     COFACTOR_INLINE float* losses_at(size_t i, size_t v) const {
@@ -86,16 +100,14 @@ private:
 
     // For each point a limit that as many losses do not exceed as are listed; by false position,
     // which takes no branch that could be mistaken. Where losses are equal there may be more.
-    void find_limits(Row& limit) const {
+    Vec<float> limit_of(size_t v) const {
         const Lane<float> wanted = static_cast<Lane<float>>(smaller(count_, lists_.columns));
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            Vec<float> low = splat(infinity<float>), high = splat(-infinity<float>);
-            for (size_t i = 0; i < count_; ++i) {
-                low = loss(i, v) < low ? loss(i, v) : low;
-                high = loss(i, v) > high ? loss(i, v) : high;
-            }
-            limit[v] = close_in(v, low, high, wanted);
+        Vec<float> low = splat(infinity<float>), high = splat(-infinity<float>);
+        for (size_t i = 0; i < count_; ++i) {
+            low = loss(i, v) < low ? loss(i, v) : low;
+            high = loss(i, v) > high ? loss(i, v) : high;
         }
+        return close_in(v, low, high, wanted);
     }
 
     // At most `high`, which no loss exceeds. Every third step halves what is left.
@@ -134,25 +146,22 @@ private:
     }
 
     // Of components at the limit those that there is room for; below it there is for all.
-    void write(size_t point, size_t points, const Row& limit) const {
-        for (size_t v = 0; v * lanes<float> < points; ++v) {
-            const size_t first = v * lanes<float>, count = smaller(points - first, lanes<float>);
-            Label *next[lanes<float>], *end[lanes<float>];
-            for (size_t i = 0; i < count; ++i) {
-                next[i] = at(point + first + i);
-                end[i] = next[i] + lists_.columns;
-            }
-            const std::uint32_t real = static_cast<std::uint32_t>((1ull << count) - 1);
-            for (size_t i = 0; i < count_; ++i)
-                each_of(bits_of(loss(i, v) < limit[v]) & real,
-                        [&](size_t lane) { *next[lane]++ = places_[i]; });
-            for (size_t i = 0; i < count_; ++i)
-                each_of(bits_of(loss(i, v) == limit[v]) & real, [&](size_t lane) {
-                    if (next[lane] < end[lane]) *next[lane]++ = places_[i];
-                });
-            for (size_t i = 0; i < count; ++i)
-                while (next[i] < end[i]) *next[i]++ = -1;
+    void write(size_t v, size_t point, size_t points, Vec<float> limit) const {
+        Label *next[lanes<float>], *end[lanes<float>];
+        for (size_t i = 0; i < points; ++i) {
+            next[i] = at(point + i);
+            end[i] = next[i] + lists_.columns;
         }
+        const std::uint32_t real = static_cast<std::uint32_t>((1ull << points) - 1);
+        for (size_t i = 0; i < count_; ++i)
+            each_of(bits_of(loss(i, v) < limit) & real,
+                    [&](size_t lane) { *next[lane]++ = places_[i]; });
+        for (size_t i = 0; i < count_; ++i)
+            each_of(bits_of(loss(i, v) == limit) & real, [&](size_t lane) {
+                if (next[lane] < end[lane]) *next[lane]++ = places_[i];
+            });
+        for (size_t i = 0; i < points; ++i)
+            while (next[i] < end[i]) *next[i]++ = -1;
     }
 
     template <class Visit>

@@ -11,12 +11,16 @@ from cofactor.neighbors.arms import Field, Neighbors, slices_of
 from cofactor.neighbors.ground import in_cells
 
 
-def lists():
+K = 300
+
+
+def lists(shared=None):
     """Return lists of the neighbours of scattered centers, and the count of distances."""
-    means = np.random.default_rng(0).normal(size=(300, 5))
+    means = np.random.default_rng(0).normal(size=(K, 5))
     counter = np.zeros(1, dtype=np.int64)
     sketch = in_cells(means, np.zeros(5), 1.0, SerialEngine(), counter)
-    centroids = SimpleNamespace(counts=np.ones(300), means=means)
+    shared = np.ones(K, dtype=bool) if shared is None else shared
+    centroids = SimpleNamespace(counts=np.ones(K), means=means, shared=shared)
     return Neighbors(Field(centroids, sketch, SerialEngine(), counter)), counter
 
 
@@ -51,6 +55,21 @@ def test_they_are_when_that_is_asked_for():
     assert arm.fresh
     arm.expire()
     assert makes(arm, counter)
+
+
+def test_they_are_made_where_rows_might_leave_and_no_sooner():
+    shared = np.arange(K) < 100
+    arm, counter = lists(shared)
+    everywhere, _ = lists()
+    places = arm._field.sketch.cells.places
+    found, expected = arm.look().lists, everywhere.look().lists
+    np.testing.assert_array_equal(found[places[:100]], expected[places[:100]])
+    assert (found[places[100:]] < 0).all()
+    shared[150:] = True
+    assert makes(arm, counter)
+    listed = np.delete(places, slice(100, 150))
+    np.testing.assert_array_equal(arm.now.lists[listed], expected[listed])
+    assert not makes(arm, counter)
 
 
 def test_slices_are_few_but_not_large():

@@ -13,6 +13,11 @@ from oracles import assert_hartigan_optimum
 from strategies import generators
 
 from cofactor import KMeans
+from cofactor.data import DenseRows
+from cofactor.engine import SerialEngine
+from cofactor.neighbors.arms import N_NEAR
+from cofactor.neighbors.course import LISTS, SLICES
+from cofactor.neighbors.search import NeighborSearch
 
 some = settings(max_examples=40)
 few = settings(max_examples=12)
@@ -280,3 +285,29 @@ def test_sparse_rows_give_the_same_bits_for_any_number_of_threads(dtype):
         assert fits[0].trace_.objective == other.trace_.objective
     full = KMeans(200, init=start, tol=0.0).fit(X)
     assert fits[0].inertia_ < full.inertia_
+
+
+@some
+@given(rng=generators, n=st.integers(2, 200), share=st.floats(0.5, 1), weighted=st.booleans())
+def test_only_rows_that_share_a_cluster_look_for_another(rng, n, share, weighted):
+    """Of rows that are alone no move pays, so nothing is lost by leaving them out."""
+    k = max(1, int(share * n))
+    rows = DenseRows(rng.normal(size=(n, 3)), rng.uniform(0.1, 9, n) if weighted else np.ones(n))
+    search = NeighborSearch(rows, start_of(rows.values, k), np.zeros(3), SerialEngine())
+    for name in (LISTS, SLICES, LISTS):
+        search.use(name)
+        sizes = np.bincount(search.labels, minlength=k)
+        lookers = search._view.clustering.accompanied()
+        expected = np.flatnonzero(sizes[search.labels] > 1)
+        np.testing.assert_array_equal(np.arange(n) if lookers is None else lookers, expected)
+
+
+def test_lists_are_not_made_anew_where_nothing_moves():
+    rng = np.random.default_rng(0)
+    rows = DenseRows(rng.normal(size=(400, 8)), np.ones(400))
+    search = NeighborSearch(rows, start_of(rows.values, 300), np.zeros(8), SerialEngine())
+    passes = [search.use(LISTS) for _ in range(60)]
+    last = passes[-10:]
+    assert not any(step.moved for step in last)
+    most = np.count_nonzero(np.bincount(search.labels)[search.labels] > 1) * (N_NEAR + 1)
+    assert all(step.evaluations <= most for step in last)

@@ -55,6 +55,17 @@ class Clustering:
         free = rest > ALONE * own
         return np.divide(own, rest, out=np.zeros_like(own), where=free)
 
+    def accompanied(self) -> RowNumbers | None:
+        """Return the rows that share their cluster, None if all do.
+
+        A row that is alone costs nothing there: no move of it pays.
+        """
+        if self.counts.min() * (1.0 - ALONE) > self.weights.max():
+            return None
+        own = self.counts[self.labels]
+        free = own - self.weights > ALONE * own
+        return None if free.all() else np.flatnonzero(free)
+
     def joining(self, rows: RowNumbers, targets: Labels) -> Floats:
         """Return ``N/(N + w)`` of each row's target."""
         joined = self.counts[targets]

@@ -34,6 +34,11 @@ class Centroids(Protocol):
         """Their means, shape (k, d)."""
         ...
 
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """Whether rows of each cluster might leave, as they are several, shape (k,)."""
+        ...
+
 
 class Field:
     """The centers that all arms work on.
@@ -102,7 +107,16 @@ class Neighbors:
 
     Lists are made anew once a pass gains much less, by what it takes, than passes did on average
     since they were made: what it took to make them counts, too. But it never takes longer to make
-    them than to use them.
+    them than to use them. Where no row might leave, no list is made before one might.
+
+    Parameters
+    ----------
+    field : Field
+
+    Attributes
+    ----------
+    outdated : bool
+        Whether rows moved since lists were made.
     """
 
     effort: ClassVar[float] = 2.0
@@ -115,6 +129,8 @@ class Neighbors:
         """See :class:`Arm`."""
         if self._stale:
             self._refresh()
+        else:
+            self._complete()
         self._age += 1
         return self.now
 
@@ -150,12 +166,26 @@ class Neighbors:
         self._making = self._spent = float(field.counter[0] - before)
 
     def _make(self) -> None:
-        """Find the neighbours of centers, and begin to count what that gains."""
-        field = self._field
+        """Make lists, and begin to count what that gains."""
+        field, k = self._field, self._field.n_clusters
         before = int(field.counter[0])
-        self._lists = field.draw().near_centers(N_NEAR, ENOUGH, field.engine, field.counter)
-        self._age, self._gain, self._stale = 0, 0.0, False
+        self._lists = np.full((k, min(N_NEAR, k)), -1, dtype=np.int32)
+        self._unlisted = np.ones(k, dtype=bool)
+        self._complete()
+        self._age, self._gain, self._stale, self.outdated = 0, 0.0, False, False
         self._making = self._spent = float(field.counter[0] - before)
+
+    def _complete(self) -> None:
+        """List the neighbours of centers that have no list yet, where rows might leave."""
+        field = self._field
+        shared = field.centroids.shared if self._unlisted.any() else False
+        clusters = np.flatnonzero(self._unlisted & shared)
+        if clusters.size:
+            sketch = field.draw()
+            places = np.sort(sketch.cells.places[clusters])
+            task = N_NEAR, ENOUGH, field.engine, field.counter
+            self._lists[places] = sketch.near_centers(places, *task)
+            self._unlisted[clusters] = False
 
 
 class Slices:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor.codes.hartigan import Sweep
 from cofactor.data import DenseRows, RowBlock, Rows, SparseRows
@@ -95,6 +96,11 @@ class InUnits:
     def means(self) -> Floats:
         """See :class:`cofactor.neighbors.arms.Centroids`."""
         return self.clusters.means
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """All that have rows: only blocks know how many."""
+        return self.counts > 0
 
 
 # How the centers are compared, what rows look at first, and whether neighbours are listed.

@@ -105,6 +105,8 @@ class Course(ABC):
         self._choice.learn(name, rate, worthwhile=done.gain > worthwhile)
         if name == SLICES and self._slices.n_done > 1:
             self._choice.expect(KEPT, KEPT_SHARE * rate)
+        if self._lists is not None:
+            self._lists.outdated |= done.moved > 0
         if name == LISTS and self._lists is not None:
             effort = arm.effort * (int(counter[0]) - prepared) + OVERHEAD * n
             self._lists.learn(done.gain, effort)
@@ -112,10 +114,13 @@ class Course(ABC):
         return Pass(done.moved, done.gain, done.shift, evaluations)
 
     def _renew(self, lists: Neighbors, rate: float, *, spent: bool) -> None:
-        """Make lists anew rather than let them rest once they gain next to nothing."""
+        """Make lists anew rather than let them rest once they gain next to nothing.
+
+        Where nothing moved since they were made, others would hardly differ.
+        """
         if lists.fresh:
             self._fresh_rate = rate
-        elif spent:
+        elif spent and lists.outdated:
             lists.expire()
             self._choice.revive(LISTS, FRESH_SHARE * self._fresh_rate)
 

@@ -47,6 +47,13 @@ class View:
         """Number of rows."""
         return len(self.kept)
 
+    def lookers(self) -> RowNumbers | None:
+        """Return the rows that might gain by a move, None if all might; others find nothing."""
+        rows = self.clustering.accompanied()
+        if rows is not None:
+            self.comparison.index[:], self.comparison.gains[:] = -1, -np.inf
+        return rows
+
     def compare(self, units: Units, edges: RowNumbers, lists: Labels) -> None:
         """Compare the rows of units with the places listed for them."""
         self.comparison.units(self.sketch, self.clustering, units, edges, lists)
@@ -93,7 +100,7 @@ class AtNeighbors:
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
         clustering = view.clustering
-        units = Units.by_place(clustering.labels, view.sketch.cells.places)
+        units = Units.by_place(clustering.labels, view.sketch.cells.places, view.lookers())
         tiny = len(clustering.labels) < FEW * len(clustering.counts)
         view.compare(units, units.alone if tiny else units.merged(FULL), self.lists)
 
@@ -120,7 +127,8 @@ class AtSlice:
 
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
-        self._compare(view, np.arange(view.n_rows))
+        rows = view.lookers()
+        self._compare(view, np.arange(view.n_rows) if rows is None else rows)
         view.kept[:, self.turn % view.kept.shape[1]] = view.comparison.index
 
     def some(self, view: View, rows: RowNumbers) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor.codes.hartigan import Hartigan, Sweep
+from cofactor.codes.movable import Clustering
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.neighbors.arms import N_NEAR, Field, Neighbors, Slices
@@ -56,6 +58,36 @@ class Promises:
         return rates
 
 
+@dataclass(frozen=True)
+class Together:
+    """Clusters of rows that all are at hand.
+
+    Attributes
+    ----------
+    clustering : Clustering
+    """
+
+    clustering: Clustering
+
+    @property
+    def counts(self) -> Floats:
+        """See :class:`cofactor.neighbors.arms.Centroids`."""
+        return self.clustering.counts
+
+    @property
+    def means(self) -> Floats:
+        """See :class:`cofactor.neighbors.arms.Centroids`."""
+        return self.clustering.means
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """See :class:`cofactor.neighbors.arms.Centroids`."""
+        rows = self.clustering.accompanied()
+        shared = np.zeros(len(self.counts), dtype=bool)
+        shared[self.clustering.labels if rows is None else self.clustering.labels[rows]] = True
+        return shared
+
+
 class NeighborSearch(Course):
     """A search for rows whose move lowers the inertia, among few centers at a time.
 
@@ -82,7 +114,7 @@ class NeighborSearch(Course):
         filled = self.clusters.fill()
         self.first = Pass(rows.n_rows, 0.0, np.inf, int(counter[0]))
         clustering = self.clusters.clustering
-        field = Field(clustering, ground.sketch, engine, counter)
+        field = Field(Together(clustering), ground.sketch, engine, counter)
         super().__init__(field, rows.n_rows, listed=ground.listed)
         kept = nothing_kept(rows.n_rows, self.n_slices)
         self._view = View(ground.sketch, ground.comparison, clustering, kept)

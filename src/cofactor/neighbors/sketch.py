@@ -163,9 +163,12 @@ class Sketch:
         starts = np.arange(len(cells) + 1)
         return self._lists(points, starts, how_many, enough, engine, counter)
 
-    def near_centers(self, how_many: int, enough: int, engine: Engine, counter: Numbers) -> Labels:
-        """Return places of the centers nearest to the one at each place."""
-        return self._lists(self._vectors, self.cells.edges, how_many, enough, engine, counter)
+    def near_centers(
+        self, places: RowNumbers, how_many: int, enough: int, engine: Engine, counter: Numbers
+    ) -> Labels:
+        """Return places of the centers nearest to those at some places, which rise."""
+        starts = np.searchsorted(places, self.cells.edges)
+        return self._lists(self._vectors[places], starts, how_many, enough, engine, counter)
 
     def _lists(
         self,
