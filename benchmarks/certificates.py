@@ -1,18 +1,17 @@
 """How close certificates come, and how soon: ``python -m benchmarks.certificates [NAME]``.
 
-Each line asks for a gap within a time; clusterings are the best of short searches. Give a part of
-a name to see some lines only; ``--markdown`` prints the table of iris for the documentation.
+Each line asks for a gap within a time; clusterings are the best of short searches.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from benchmarks.workloads import Array
@@ -127,14 +126,16 @@ def as_markdown(line: Line, found: Certificate) -> str:
     )
 
 
-def main(arguments: list[str]) -> None:
-    """Print the table."""
-    tell = as_markdown if "--markdown" in arguments else as_text
-    parts = [word for word in arguments if not word.startswith("--")]
+def main(
+    parts: Annotated[list[str] | None, typer.Argument(help="Of the names of lines to see.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As in the documentation.")] = False,
+) -> None:
+    """Certify clusterings, each to a gap and within a time."""
+    tell = as_markdown if markdown else as_text
     for line in lines():
-        if all(part in line.name for part in parts):
+        if all(part in line.name for part in parts or ()):
             print(tell(line, line.certificate()), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    typer.run(main)

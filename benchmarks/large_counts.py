@@ -6,14 +6,14 @@ Each fit runs in a process of its own.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import time
 import warnings
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import typer
 
 from benchmarks.memory import peak_bytes, size
 
@@ -99,20 +99,21 @@ def straight_line(sizes: Any, times: Any) -> str:
     )
 
 
-def main() -> None:
-    """Print a line for every size, and the straight line that their times are near."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nonzeros", default="1e6,3e6,1e7", help="sizes, with commas between")
-    parser.add_argument("--components", type=int, default=50)
-    parser.add_argument("--iterations", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    asked = parser.parse_args()
+def main(
+    nonzeros: Annotated[str, typer.Option(help="Sizes, with commas between.")] = "1e6,3e6,1e7",
+    components: Annotated[int, typer.Option(help="Of each factorization.")] = 50,
+    iterations: Annotated[int, typer.Option(help="The most of each fit.")] = 8,
+    threads: Annotated[int, typer.Option(help="That a fit runs on.")] = 2,
+) -> None:
+    """Time Poisson factorizations of ever larger counts, and measure their memory.
+
+    Prints a line for every size, and the straight line that their times are near.
+    """
     print("nonzeros      rows    data GB  peak GB  s/iteration  CPU s  ns CPU/nonzero  s in all")
     context, found = multiprocessing.get_context("spawn"), []
-    for nonzeros in map(float, asked.nonzeros.split(",")):
+    for wanted in map(float, nonzeros.split(",")):
         with context.Pool(1) as pool:
-            arguments = nonzeros, asked.components, asked.iterations, asked.threads
-            figures = pool.apply(measure, arguments)
+            figures = pool.apply(measure, (wanted, components, iterations, threads))
         found.append(figures)
         print(
             f"{figures.nonzeros:<11,}{figures.rows:>9,}{figures.data / 1e9:9.3f}"
@@ -125,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

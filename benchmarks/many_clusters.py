@@ -1,16 +1,17 @@
 """How the time of a pass grows with the number of clusters: ``python -m benchmarks.many_clusters``.
 
-Fifty thousand rows of d-hard, 1,000 to 32,000 clusters: passes over neighbour lists, each with its
-share of making the lists anew. ``--plot FILE`` draws them beside full passes over all centers.
+Fifty thousand rows of d-hard, 1,000 to 48,000 clusters: passes over neighbour lists, each with its
+share of making the lists anew.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from benchmarks.workloads import Array, distinct_rows, load
 from cofactor.data import DenseRows
@@ -19,7 +20,7 @@ from cofactor.engine.threads import engine_for
 from cofactor.neighbors.course import LISTS
 from cofactor.neighbors.search import NeighborSearch
 
-SIZES = tuple(1000 * 2**i for i in range(6))
+SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000, 48_000)
 N_THREADS = 2
 PASSES = 24  # after the first
 
@@ -66,8 +67,13 @@ def draw(file: Path, sizes: Array, listed: Array, full: Array) -> None:
     figure.savefig(file, dpi=150)
 
 
-def main(arguments: list[str]) -> None:
-    """Print a line for every number of clusters, and the exponents."""
+def main(
+    plot: Annotated[Path | None, typer.Option(help="Draw passes over lists and over all.")] = None,
+) -> None:
+    """Time passes over neighbour lists for ever more clusters of 50,000 rows.
+
+    Prints a line for every number of clusters, and the exponents that the times grow with.
+    """
     X = load("d-hard")
     pass_seconds(X[:5000], 500)  # warms up
     found = []
@@ -78,9 +84,9 @@ def main(arguments: list[str]) -> None:
         print(f"{k:7,}: {figures}; all centers {1e3 * full:8.1f} ms", flush=True)
     sizes, (listed_all, full_all) = np.array(SIZES), np.array(found).T
     print(f"exponents: {exponent(sizes, listed_all):.3f}, {exponent(sizes, full_all):.3f}")
-    if arguments[:1] == ["--plot"]:
-        draw(Path(arguments[1]), sizes, listed_all, full_all)
+    if plot:
+        draw(plot, sizes, listed_all, full_all)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    typer.run(main)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import typer
 
 from benchmarks.workloads import WORKLOADS, load
 
@@ -67,7 +68,7 @@ def _prepare(name: str, file: Path) -> None:
 
 
 def main() -> None:
-    """Print a line for every fit."""
+    """Measure how much memory fits take, each in a process of its own."""
     print(f"{'fit':20}{'data MB':>9}{'model MB':>9}{'peak MB':>9}   peak / (data and model)")
     context = multiprocessing.get_context("spawn")
     for name in FITS:
@@ -80,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

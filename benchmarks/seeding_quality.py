@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import typer
 from sklearn.cluster import kmeans_plusplus as peer
 from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -51,6 +52,11 @@ def _with_error(values: list[float] | Array) -> str:
     return f"{np.mean(values):.6g} ± {np.std(values, ddof=1) / np.sqrt(len(values)):.2g}"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Compare greedy seeds with scikit-learn's, chosen by the same random numbers."""
     for name, (make, k) in CASES.items():
         print(f"{name}, k = {k}: {compare(make(), k)}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

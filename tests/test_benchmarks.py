@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.special import kl_div
+from typer import Typer
+from typer.testing import CliRunner
 
 pytest.importorskip("benchmarks", reason="needs the repository's root on the path")
 
@@ -128,3 +131,23 @@ def test_the_global_search_is_compared(capsys: pytest.CaptureFixture[str]) -> No
     global_search.compare_race("wine", 0.01, briefly=True)
     assert "at or below scikit-learn on 1 of 1" in capsys.readouterr().out
     assert len(global_search.TRACKS) == 20
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "certificates",
+        "global_search",
+        "large_counts",
+        "many_clusters",
+        "memory",
+        "search_quality",
+        "seeding_quality",
+    ],
+)
+def test_a_benchmark_that_stands_alone_explains_itself(name: str) -> None:
+    app, main = Typer(), import_module(f"benchmarks.{name}").main
+    app.command()(main)
+    shown = CliRunner().invoke(app, ["--help"])
+    assert shown.exit_code == 0
+    assert main.__doc__.splitlines()[0] in " ".join(shown.output.split())

@@ -10,7 +10,6 @@ from cofactor.engine import SerialEngine
 from cofactor.neighbors.arms import Field, Neighbors, slices_of
 from cofactor.neighbors.ground import in_cells
 
-
 K = 300
 
 

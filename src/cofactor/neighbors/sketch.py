@@ -164,7 +164,7 @@ class Sketch:
         return self._lists(points, starts, how_many, enough, engine, counter)
 
     def near_centers(
-        self, places: RowNumbers, how_many: int, enough: int, engine: Engine, counter: Numbers
+        self, places: Labels, how_many: int, enough: int, engine: Engine, counter: Numbers
     ) -> Labels:
         """Return places of the centers nearest to those at some places, which rise."""
         starts = np.searchsorted(places, self.cells.edges)
