@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,6 +13,8 @@ from sklearn.datasets import make_blobs
 
 from cofactor import KMeans
 from cofactor.engine import SerialEngine
+from cofactor.neighbors import nearby
+from cofactor.start import kmeans_parallel
 from cofactor.start.afk_mc2 import _end_of_chain, chain_rows
 from cofactor.start.kmeans_parallel import _candidates, parallel_rows
 from cofactor.start.measured import MeasuredRows
@@ -54,6 +58,49 @@ def test_candidates_carry_the_weight_of_the_rows_closest_to_them():
     drawn, shares = _candidates(rows, 7, w, np.random.RandomState(0))
     owner = np.square(X[:, None] - X[drawn]).sum(axis=2).argmin(axis=1)
     np.testing.assert_allclose(shares, np.bincount(owner, w, minlength=len(drawn)))
+
+
+def test_a_row_that_was_drawn_is_not_drawn_again():
+    X = np.repeat(np.random.default_rng(0).normal(size=(60, 2)), 5, axis=0)
+    rows = MeasuredRows.of(X, np.ones(300), SerialEngine())
+    drawn, _ = _candidates(rows, 40, np.ones(300), np.random.RandomState(0))
+    assert len(np.unique(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize("k", [1, 7, 99, 400])
+def test_groups_share_the_seeds(k):
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    rows = MeasuredRows.of(X, np.ones(400), SerialEngine())
+    groups = kmeans_parallel._groups(rows, 9, np.random.RandomState(0))
+    sizes = kmeans_parallel._sizes(groups, k)
+    assert sorted(np.concatenate(groups)) == list(range(400))
+    assert sum(sizes) == k
+    for members, size in zip(groups, sizes, strict=True):
+        assert abs(size - len(members) * k / 400) < 1
+
+
+def potentials(X, k):
+    return np.array([potential(X, rows_of(parallel_rows, X, k, seed)) for seed in range(20)])
+
+
+def test_rows_close_by_serve_as_well_as_the_closest():
+    X = make_blobs(3_000, 8, centers=100, cluster_std=2.0, random_state=0)[0]
+    closest = potentials(X, 150)
+    with patch.multiple(nearby, FIRST=24, LEAST=50, N_NEAR=12, ENOUGH=100):
+        close = potentials(X, 150)
+    assert not (close == closest).any()
+    error = np.sqrt((closest.var(ddof=1) + close.var(ddof=1)) / 20)
+    assert abs(close.mean() - closest.mean()) < 3 * error
+
+
+def test_seeds_chosen_in_groups_are_nearly_as_good():
+    X = make_blobs(3_000, 8, centers=300, cluster_std=1.0, random_state=0)[0]
+    together = potentials(X, 300).mean()
+    with patch.object(kmeans_parallel, "GROUP", 150):
+        grouped = potentials(X, 300).mean()
+    by_chance = np.random.default_rng(0).choice(3_000, (8, 300))
+    chance = np.mean([potential(X, rows) for rows in by_chance])
+    assert together < grouped < together + 0.05 * (chance - together)
 
 
 @every

@@ -53,9 +53,7 @@ def ground_of(rows: Searchable, means: Floats, shift: Floats, engine: Engine) ->
 
 
 def _of_dense(rows: DenseRows, means: Floats, shift: Floats, engine: Engine) -> Ground:
-    scale = narrowing(extent(rows), shift)
-    comparison = Comparison(rows, shift, scale, engine)
-    sketch = in_cells(means, shift, scale, engine, comparison.counter)
+    sketch, comparison = compared(rows, means, shift, engine)
     if by_cells(sketch):
         view = unlabelled(sketch, comparison, means)
         at_cells(sketch, means, shift, engine, comparison.counter)(view)
@@ -71,6 +69,15 @@ def _of_sparse(rows: SparseRows, means: Floats, shift: Floats, engine: Engine) -
     comparison, opening = SparseComparison(own, engine), Opening(rows, shift, engine, means)
     labels = opening.labels(comparison.counter)
     return Ground(SparseSketch(len(means)), comparison, labels, opening, listed=False)
+
+
+def compared(
+    rows: DenseRows, means: Floats, shift: Floats, engine: Engine
+) -> tuple[Sketch, Comparison]:
+    """Return the first centers, in cells, and what rows are compared with them by."""
+    scale = narrowing(extent(rows), shift)
+    comparison = Comparison(rows, shift, scale, engine)
+    return in_cells(means, shift, scale, engine, comparison.counter), comparison
 
 
 def in_cells(
@@ -121,11 +128,16 @@ class AtCells:
 
 
 def at_cells(
-    sketch: Sketch, means: Floats, shift: Floats, engine: Engine, counter: Numbers
+    sketch: Sketch,
+    means: Floats,
+    shift: Floats,
+    engine: Engine,
+    counter: Numbers,
+    how_many: int = FIRST,
 ) -> AtCells:
     """Draw the first centers, and tell which are near which cell."""
     sketch.draw(means, np.ones(len(means)), 0.0, engine)
-    lists = sketch.near_points(FIRST, 2 * FIRST, engine, counter)
+    lists = sketch.near_points(how_many, 2 * how_many, engine, counter)
     return AtCells(sketch.widen(sketch.cells.points), shift, lists)
 
 

@@ -12,7 +12,10 @@ from cofactor.start.kmeans_plusplus import GreedyRows
 from cofactor.start.measured import Indices, MeasuredRows, drawn_by_weight
 
 ROUNDS = 5
-OVERSAMPLING = 2.0  # rows expected in a round, for each seed wanted
+OVERSAMPLING = 2.0  # rows expected in a round, for each seed wanted; fewer where those are many
+LEAST_OVERSAMPLING = 0.5
+SHARE = 0.5  # of all rows that may be drawn
+GROUP = 5000  # seeds that are chosen among the same candidates, on average
 
 
 def parallel_rows(
@@ -21,9 +24,13 @@ def parallel_rows(
     """Return rows chosen by k-means‖ [Bahmani et al. 2012], shape (k,).
 
     From a first row drawn by weight, five rounds each draw every row with probability
-    ``min(1, 2k w_n D_n / Σ_m w_m D_m)``, where ``D_n`` is its squared distance from the closest
-    row drawn before. Greedy k-means++ chooses among all drawn, each with the weight of the rows
-    that are closest to it.
+    ``min(1, ℓ w_n D_n / Σ_m w_m D_m)``, where ``D_n`` is its squared distance from the closest
+    row drawn before, and ℓ is 2k, or a tenth of n if that is less, but at least k/2. Greedy
+    k-means++ chooses among all drawn, each with the weight of the rows that are closest to it.
+
+    Where thousands are drawn in a round, ``D_n`` is that from a row close by, most often the
+    closest. Where tens of thousands are to be chosen, neighbouring candidates are compared, group
+    by group, and of each group as large a share is chosen.
 
     Parameters
     ----------
@@ -38,9 +45,16 @@ def parallel_rows(
     with engine_for(n_threads, X.shape[0]) as engine:
         rows = MeasuredRows.of(X, weights, engine)
         drawn, shares = _candidates(rows, k, weights, rng)
-    if len(drawn) < k:
-        drawn, shares = _with_others(drawn, shares, k, weights)
-    return drawn[GreedyRows(X[drawn], k, shares, n_threads=n_threads)(rng)]
+        if len(drawn) <= k:
+            return _with_others(drawn, k, weights)
+        candidates = MeasuredRows.of(X[drawn], shares, engine)
+        groups = _groups(candidates, k // GROUP, rng)
+    chosen = []
+    for members, size in zip(groups, _sizes(groups, k), strict=True):
+        some = drawn[members]
+        greedy = GreedyRows(X[some], size, shares[members], n_threads=n_threads)
+        chosen.append(some[greedy(rng)])
+    return np.concatenate(chosen)
 
 
 def _candidates(
@@ -53,7 +67,8 @@ def _candidates(
         new = np.flatnonzero(rng.random_sample(len(weights)) < _odds(weights * closest, k))
         if len(new) == 0:
             continue
-        label, distance = rows.closest(new)
+        label, distance = rows.close(new)
+        label[new], distance[new] = np.arange(len(new)), 0.0
         nearer = distance < closest
         owner = np.where(nearer, label + len(drawn), owner)
         closest = np.where(nearer, distance, closest)
@@ -64,13 +79,29 @@ def _candidates(
 
 def _odds(potentials: Floats, k: int) -> Floats:
     """Return the probability of each row to be drawn in a round."""
-    total = potentials.sum()
-    return OVERSAMPLING * k * potentials / total if total > 0 else np.zeros_like(potentials)
+    total, affordable = potentials.sum(), SHARE * len(potentials) / (ROUNDS * k)
+    expected = min(OVERSAMPLING, max(LEAST_OVERSAMPLING, affordable)) * k
+    return expected * potentials / total if total > 0 else np.zeros_like(potentials)
 
 
-def _with_others(drawn: Indices, shares: Floats, k: int, weights: Floats) -> tuple[Indices, Floats]:
+def _with_others(drawn: Indices, k: int, weights: Floats) -> Indices:
     """Add rows until there are k, the heaviest first: so few are drawn only of copies."""
     others = np.setdiff1d(np.arange(len(weights)), drawn)
     order = np.argsort(-weights[others], kind="stable")
-    added = others[order][: k - len(drawn)]
-    return np.concatenate([drawn, added]), np.concatenate([shares, weights[added]])
+    return np.concatenate([drawn, others[order][: k - len(drawn)]])
+
+
+def _groups(rows: MeasuredRows, n_groups: int, rng: np.random.RandomState) -> list[Indices]:
+    """Return groups of rows side by side: those closest to each of some."""
+    n = rows.rows.n_rows
+    if n_groups < 2:
+        return [np.arange(n)]
+    labels, _ = rows.closest(rng.choice(n, size=n_groups, replace=False))
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, labels[order].searchsorted(np.arange(1, n_groups)))
+
+
+def _sizes(groups: list[Indices], k: int) -> list[int]:
+    """Return how many of each group are chosen, in proportion: k in all."""
+    ends = np.cumsum([0, *map(len, groups)])
+    return np.diff(ends * k // ends[-1]).tolist()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.data.blocks import open_rows
 from cofactor.engine import Engine
+from cofactor.neighbors.nearby import nearby, pays
 
 Indices = NDArray[np.intp]
 
@@ -50,11 +51,26 @@ class MeasuredRows:
     def closest(self, indices: Indices) -> tuple[Labels, Floats]:
         """Return which of some rows each row is closest to, and its squared distance from it."""
         centers = self.centers(indices)
+        labels = self._nearest(centers)
+        return labels, self.rows.squared_distances(centers, labels)
+
+    def close(self, indices: Indices) -> tuple[Labels, Floats]:
+        """Return what :meth:`closest` does, but of very many rows some that are close."""
+        centers = self.centers(indices)
+        find = self._nearby if pays(self.rows, len(centers)) else self._nearest
+        labels = find(centers)
+        return labels, self.rows.squared_distances(centers, labels)
+
+    def _nearby(self, centers: Floats) -> Labels:
+        rows: Any = self.rows
+        return nearby(rows, centers, self.reference, self.engine)
+
+    def _nearest(self, centers: Floats) -> Labels:
         components = centers - self.reference
         half_norms = 0.5 * np.square(components).sum(axis=1)
         affine = Affine(components, half_norms, self.reference)
         labels, _ = self.rows.nearest(affine, self.engine)
-        return labels, self.rows.squared_distances(centers, labels)
+        return labels
 
 
 def drawn_by_weight(weights: Array, rng: np.random.RandomState) -> int:
