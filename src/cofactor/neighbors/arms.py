@@ -36,7 +36,7 @@ class Centroids(Protocol):
 
     @property
     def shared(self) -> NDArray[np.bool_]:
-        """Whether rows of each cluster might leave, as they are several, shape (k,)."""
+        """Whether lists of each cluster serve any row that might leave, shape (k,)."""
         ...
 
 

@@ -16,6 +16,11 @@ N_KEPT = 8  # centers of as many slices, the last
 FEW = 8  # rows of a cluster; of fewer, rows are compared one by one
 
 
+def one_by_one(clustering: Clustering) -> bool:
+    """Return whether clusters have so few rows that each row meets the list of its own alone."""
+    return len(clustering.labels) < FEW * len(clustering.counts)
+
+
 def nothing_kept(n_rows: int, n_slices: int) -> Labels:
     """Return what rows keep that have not looked at any slice."""
     return np.full((n_rows, min(n_slices, N_KEPT)), -1, dtype=np.int32)
@@ -99,10 +104,13 @@ class AtNeighbors:
 
     def __call__(self, view: View) -> None:
         """See :class:`Look`."""
-        clustering = view.clustering
-        units = Units.by_place(clustering.labels, view.sketch.cells.places, view.lookers())
-        tiny = len(clustering.labels) < FEW * len(clustering.counts)
-        view.compare(units, units.alone if tiny else units.merged(FULL), self.lists)
+        labels, places = view.clustering.labels, view.sketch.cells.places
+        if one_by_one(view.clustering):
+            units = Units.by_place(labels, places, view.lookers())
+            view.compare(units, units.alone, self.lists)
+        else:  # rows find much in the lists of rows beside them, even of such as would not move
+            units = Units.by_place(labels, places)
+            view.compare(units, units.merged(FULL), self.lists)
 
     def some(self, view: View, rows: RowNumbers) -> float:
         """Return what some rows would gain if each moved on its own."""

@@ -15,7 +15,7 @@ from cofactor.neighbors.arms import N_NEAR, Field, Neighbors, Slices
 from cofactor.neighbors.choice import Choice
 from cofactor.neighbors.course import LISTS, SLICES, Course, Pass, rate_of
 from cofactor.neighbors.ground import Searchable, ground_of
-from cofactor.neighbors.looks import AtSlice, Look, View, nothing_kept
+from cofactor.neighbors.looks import AtSlice, Look, View, nothing_kept, one_by_one
 from cofactor.neighbors.opening import EFFORT as OPENING_EFFORT
 from cofactor.neighbors.opening import Opening
 
@@ -82,9 +82,11 @@ class Together:
     @property
     def shared(self) -> NDArray[np.bool_]:
         """See :class:`cofactor.neighbors.arms.Centroids`."""
-        rows = self.clustering.accompanied()
+        labels, rows = self.clustering.labels, self.clustering.accompanied()
+        if rows is None or not one_by_one(self.clustering):
+            return np.ones(len(self.counts), dtype=bool)
         shared = np.zeros(len(self.counts), dtype=bool)
-        shared[self.clustering.labels if rows is None else self.clustering.labels[rows]] = True
+        shared[labels[rows]] = True
         return shared
 
 
