@@ -15,7 +15,7 @@ from cofactor import KMeans
 from cofactor.engine import SerialEngine
 from cofactor.neighbors import nearby
 from cofactor.start import kmeans_parallel
-from cofactor.start.afk_mc2 import _end_of_chain, chain_rows
+from cofactor.start.afk_mc2 import ClosestSeeds, _end_of_chain, chain_rows
 from cofactor.start.kmeans_parallel import _candidates, parallel_rows
 from cofactor.start.measured import MeasuredRows
 
@@ -152,3 +152,20 @@ def test_k_means_starts_from_them(init):
     X, labels = make_blobs(600, 3, centers=5, cluster_std=0.2, random_state=3)
     model = KMeans(5, init=init, random_state=0).fit(X)
     assert len(set(zip(labels, model.labels_, strict=True))) == 5
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_rows_that_are_asked_for_know_the_closest_seed(form):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5)) * (rng.random((300, 5)) < 0.7)
+    rows = MeasuredRows.of(form(X), np.ones(300), SerialEngine())
+    closest, seeds = ClosestSeeds(rows, 300, 60), rng.choice(300, 60, replace=False)
+    for number, seed in enumerate(seeds, 1):
+        closest.add(seed)
+        if number == 1 or rng.random() < 0.3:
+            known = rng.choice(300, 80, replace=False)
+            closest.meet(known)
+        found = closest.distances(known)
+        expected = np.square(X[known][:, None] - X[seeds[:number]]).sum(axis=2).min(axis=1)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(closest.seeds, seeds)

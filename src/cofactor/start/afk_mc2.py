@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data.base import Floats
+from cofactor.data.base import Affine, Floats
 from cofactor.engine.threads import engine_for
 from cofactor.start.measured import Indices, MeasuredRows, drawn_by_weight
 
 CHAIN = 200  # proposals for each seed
-BLOCK = 32  # chains whose proposals meet the seeds before them together
+BLOCK = 128  # chains whose proposals meet the seeds before them together
 
 
 def chain_rows(
@@ -58,7 +58,7 @@ def chain_rows(
 class ClosestSeeds:
     """Squared distances from the closest seed, for rows that are asked for.
 
-    Each row meets every seed once: it is remembered how many it has met.
+    It is remembered how many seeds each row has met: a row meets about those that came since.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ class ClosestSeeds:
     def __init__(self, rows: MeasuredRows, n_rows: int, k: int) -> None:
         self._rows, self._count = rows, 0
         self._seeds = np.empty(k, dtype=np.intp)
-        self._centers = np.empty((k, rows.X.shape[1]))
+        self._centers, self._components = np.empty((2, k, rows.X.shape[1]))
+        self._half_norms = np.empty(k)
         self._known, self._met = np.full(n_rows, np.inf), np.zeros(n_rows, dtype=np.intp)
         self._before = 0  # so many seeds all rows of the block have met
 
@@ -82,29 +83,43 @@ class ClosestSeeds:
 
     def add(self, row: int) -> None:
         """Make a row a seed."""
-        self._seeds[self._count] = row
-        self._centers[self._count] = self._centred(np.array([row]))[0]
+        number = self._count
+        self._seeds[number] = row
+        self._centers[number] = self._rows.centers(np.array([row]))[0]
+        component = self._components[number] = self._centers[number] - self._rows.reference
+        self._half_norms[number] = 0.5 * component @ component
         self._count += 1
 
     def meet(self, candidates: Indices) -> None:
-        """Let rows meet the seeds that there are, before they are asked for."""
+        """Let rows meet the seeds that there are, before they are asked for.
+
+        Rows that missed about as many seeds meet them together, at most twice as many as missed.
+        """
         asked = np.unique(candidates)
-        for met in np.unique(self._met[asked]):
-            rows = asked[self._met[asked] == met]
-            fresh = _closest(self._centred(rows), self._centers[met : self._count])
-            self._known[rows] = np.minimum(self._known[rows], fresh)
+        missed = self._count - self._met[asked]
+        sizes = np.frexp(missed)[1]
+        for size in np.unique(sizes[missed > 0]):
+            self._meet_since(asked[sizes == size])
         self._met[asked] = self._before = self._count
+
+    def _meet_since(self, rows: Indices) -> None:
+        """Let rows meet all seeds but those that each of them has met."""
+        since = slice(int(self._met[rows].min()), self._count)
+        part = self._rows.rows.take(rows)
+        reference, engine = self._rows.reference, self._rows.engine
+        affine = Affine(self._components[since], self._half_norms[since], reference)
+        labels, _ = part.nearest(affine, engine)
+        fresh = part.squared_distances(self._centers[since], labels)
+        self._known[rows] = np.minimum(self._known[rows], fresh)
 
     def distances(self, candidates: Indices) -> Floats:
         """Return the distances of rows that met all seeds but the last few."""
         known: Floats = self._known[candidates]
         if self._before == self._count:
             return known
-        recent = self._centers[self._before : self._count]
-        return np.minimum(known, _closest(self._centred(candidates), recent))
-
-    def _centred(self, rows: Indices) -> Floats:
-        return self._rows.centers(rows) - self._rows.reference
+        recent = self._components[self._before : self._count]
+        centred = self._rows.centers(candidates) - self._rows.reference
+        return np.minimum(known, _closest(centred, recent))
 
 
 def _density(distances: Floats, weights: Floats) -> Floats:
