@@ -52,7 +52,7 @@ def draw(file: Path, sizes: Array, listed: Array, full: Array) -> None:
     """Draw both against the number of clusters."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
     axes = figure.subplots()
     for seconds, name, colour in (
         (full, "all centers", "#D55E00"),
