@@ -99,6 +99,8 @@ private:
     COFACTOR_INLINE void meet(size_t first, size_t i, size_t size, Distances distances) {
         const T* const x = rows_.X.data + (first + i) * rows_.X.columns;
         T* const closest = rows_.closest + first + i;
+        // Machines foresee rows that follow each other, but not far enough.
+        fetch(x + panel_rows * rows_.X.columns, size * rows_.X.columns * sizeof(T));
         Vec<T> own = load_some(closest, size);
         if (notes_[seed] != no_seed) {
             own = at_most(own, distances(x, row(static_cast<Label>(notes_[seed]))));
