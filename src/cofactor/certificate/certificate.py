@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cofactor.certificate.picture import picture
 
 
@@ -31,6 +34,7 @@ Watcher = Callable[[Bound], object]
 
 REASONS = {
     "proved": "the gap is as small as was asked for",
+    "solved": "a better clustering is proved to be the best",
     "time": "the time was over",
     "interrupted": "it was interrupted",
     "stopped": "a callback said so",
@@ -65,9 +69,13 @@ class Certificate:
     n_clusters : int
     confidence : float
         1 for rigorous bounds.
-    ending : {'proved', 'time', 'interrupted', 'stopped', 'exhausted'}
-        Why it ended: the gap is as small as was asked for, time was over, Ctrl-C, a callback, or
-        no method had more to say.
+    ending : {'proved', 'solved', 'time', 'interrupted', 'stopped', 'exhausted'}
+        Why it ended: the gap is as small as was asked for; that of ``best_labels`` is; time was
+        over; Ctrl-C; a callback; or no method had more to say.
+    best_labels : ndarray of shape (N,) or None
+        A better clustering, if one was met on the way.
+    best_inertia : float or None
+        Its inertia, rounded up.
     """
 
     upper: float
@@ -80,6 +88,8 @@ class Certificate:
     n_clusters: int = field(repr=False)
     confidence: float = field(default=1.0, repr=False)
     ending: str = field(default="exhausted", repr=False)
+    best_labels: NDArray[np.int32] | None = field(default=None, repr=False, compare=False)
+    best_inertia: float | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """Say it in a sentence or two."""
@@ -92,8 +102,14 @@ class Certificate:
         return (
             f"Inertia {self.upper:.10g} with {self.n_clusters} clusters: {claim}{odds}. The best "
             f"possible is at least {self.lower:.10g}, by the {self.method} bound in "
-            f"{self.seconds:.3g} s; {REASONS[self.ending]}."
+            f"{self.seconds:.3g} s; {REASONS[self.ending]}.{self._better}"
         )
+
+    @property
+    def _better(self) -> str:
+        if self.best_inertia is None:
+            return ""
+        return f" A clustering of inertia {self.best_inertia:.10g} was met: see best_labels."
 
     def _repr_html_(self) -> str:
         """Draw it, for notebooks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,48 +11,19 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
-from cofactor.certificate.blocks import block_bounds, factored_block_bounds
-from cofactor.certificate.certificate import Bound, Certificate, Watcher
+from cofactor.certificate.certificate import Certificate, Watcher
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.given import canonical, checked_labels
-from cofactor.certificate.location import location_bounds
-from cofactor.certificate.peng_wei import LARGEST, peng_wei_bounds
-from cofactor.certificate.points import Points, points_of
-from cofactor.certificate.principal import principal_bounds
-from cofactor.certificate.problem import Bounds, Problem
-from cofactor.certificate.sketch import sketch_bounds
+from cofactor.certificate.incumbent import with_better_clustering
+from cofactor.certificate.points import points_of
+from cofactor.certificate.problem import Problem
+from cofactor.certificate.proof import METHODS, SEARCHED, SMALL, Proof, stages_of
 from cofactor.data.base import Floats, Labels
 from cofactor.engine.blas import BlasHold
 from cofactor.errors import ImpossibleCellError, InputError
 from cofactor.noise import noise_named
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One method and how much time it may take.
-
-    Attributes
-    ----------
-    method : str
-    share : float
-        Of the time that is left.
-    """
-
-    method: str
-    share: float = 1.0
-
-
-METHODS: dict[str, Bounds] = {
-    "principal": principal_bounds,
-    "location": location_bounds,
-    "closed-form": factored_block_bounds,
-    "peng-wei": peng_wei_bounds,
-    "blocks": block_bounds,
-    "sketch": sketch_bounds,
-}
-PROBABILISTIC = {"sketch"}
 ROOM = 1 << 28  # entries of sparse data with their zeros
-PLACES = 3.5  # columns that matter up to which places are looked at early
 
 
 def certify(
@@ -87,6 +58,8 @@ def certify(
         closes data of up to about four columns that matter. 'closed-form': multipliers of Peng and
         Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
         multipliers improved step by step, for up to 2,500 different rows of any dimension.
+        'exact': the same with branch and bound, which goes on until the optimum is known; for some
+        hundred different rows.
         'blocks': the same for blocks of more rows. 'auto': all of these, as far as time allows; the
         best bound is returned. 'sketch': samples of the rows; such a bound is "probabilistic", and
         'auto' does not take it.
@@ -119,108 +92,20 @@ def certify(
     labels, k = _clustering(model, X.shape[0], n_clusters)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     problem = _problem(canonical(X), weights, labels, k, tol)
-    problem = replace(problem, confidence=confidence, seed=random_state)
-    proof = Proof(problem, clock, tuple(callbacks))
+    given = replace(problem, confidence=confidence, seed=random_state)
     with BlasHold() as hold:
         hold()
-        proof.run(_stages(method, problem))
+        problem = _improved(given, labels, clock, method)
+        proof = Proof(problem, given, labels, clock, tuple(callbacks))
+        proof.run(stages_of(method, problem))
     return proof.certificate()
 
 
-class Ended(Exception):  # noqa: N818, no error
-    """There is a reason to end."""
-
-
-@dataclass
-class Proof:
-    """What was proved so far.
-
-    Attributes
-    ----------
-    problem : Problem
-    clock : Clock
-    callbacks : tuple of callable
-    """
-
-    problem: Problem
-    clock: Clock
-    callbacks: tuple[Watcher, ...]
-    lower: float = 0.0  # in the points' unit
-    trace: list[Bound] = field(default_factory=list)
-    ending: str = "exhausted"
-
-    def run(self, stages: Sequence[Stage]) -> None:
-        """Take method after method until there is a reason to end."""
-        try:
-            self._take(0.0, "trivial")
-            for stage in stages:
-                self._run(stage)
-            self.ending = "time" if self.clock.over else "exhausted"
-        except Ended as reason:
-            self.ending = str(reason)
-        except KeyboardInterrupt:
-            self.ending = "interrupted"
-
-    def _run(self, stage: Stage) -> None:
-        clock = self.clock.part(stage.share * self.clock.left)
-        for bound in METHODS[stage.method](self.problem, clock):
-            self._take(bound, stage.method)
-            if clock.over:
-                break
-
-    def _take(self, bound: float, method: str) -> None:
-        """Remember a bound if it is better, and see whether to go on."""
-        if bound > self.lower or not self.trace:
-            self.lower = max(bound, 0.0)
-            lower = self.problem.points.in_units(self.lower, up=False)
-            self.trace.append(Bound(self.clock.seconds, lower, method))
-            said = [callback(self.trace[-1]) for callback in self.callbacks]
-            if any(answer is True for answer in said):
-                raise Ended("stopped")
-        if self.lower >= self.problem.target:
-            raise Ended("proved")
-        if self.clock.over:
-            raise Ended("time")
-
-    def certificate(self) -> Certificate:
-        """Return what is proved."""
-        points, best = self.problem.points, self.trace[-1]
-        upper = points.in_units(self.problem.upper, up=True)
-        missing = self.problem.upper - self.lower
-        return Certificate(
-            upper=upper,
-            lower=best.lower,
-            gap=min(missing / self.problem.upper * (1 + 1e-15), 1.0) if missing > 0 else 0.0,
-            method=best.method,
-            kind="probabilistic" if best.method in PROBABILISTIC else "rigorous",
-            confidence=self.problem.confidence if best.method in PROBABILISTIC else 1.0,
-            seconds=self.clock.seconds,
-            trace=tuple(self.trace),
-            n_clusters=self.problem.k,
-            ending=self.ending,
-        )
-
-
-def _stages(method: str, problem: Problem) -> list[Stage]:
-    """Return the methods to take, in their order; none where every point may have a cluster."""
-    if problem.points.n <= problem.k:
-        return []
-    if method != "auto":
-        return [Stage(method)]
-    few = problem.points.n <= LARGEST
-    steps = Stage("peng-wei" if few else "blocks")
-    closed = Stage("closed-form", 0.3 if few else 0.7)
-    if _dimension(problem.points) > PLACES:
-        return [Stage("principal"), closed, steps, Stage("location")]
-    closed = Stage("closed-form", 0.3)
-    return [Stage("principal"), Stage("location", 0.6), closed, steps, Stage("location")]
-
-
-def _dimension(points: Points) -> float:
-    """Return how many columns matter, after rotation: ``(Σλ)²/Σλ²`` of the covariance."""
-    weighted = points.values * np.sqrt(points.weights)[:, None]
-    narrow = weighted.T if points.d <= points.n else weighted
-    return float(np.square(weighted).sum() ** 2 / np.square(narrow @ narrow.T).sum())
+def _improved(given: Problem, labels: Labels, clock: Clock, method: str) -> Problem:
+    """Return the problem with a better clustering, where looking for one takes no time."""
+    if method in SEARCHED and given.k < given.points.n <= SMALL:
+        return with_better_clustering(given, labels, clock)
+    return given
 
 
 def _problem(X: Any, weights: Floats, labels: Labels, k: int, tol: float) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,28 @@ class Inequalities:
         """Return those with a multiplier."""
         used = self.multipliers > 0
         return Inequalities(self.triples[used], self.multipliers[used], self.roots)
+
+    def scaled(self, factor: float) -> Inequalities:
+        """Return them with multipliers in another unit."""
+        found = copy(self)
+        found.multipliers = factor * self.multipliers
+        return found
+
+    def relabelled(self, place: Triples, roots: Floats) -> Inequalities:
+        """Return what they say of groups of points; of those that become alike, the first.
+
+        Parameters
+        ----------
+        place : ndarray of shape (n,)
+            The group of each point.
+        roots : ndarray of shape (m,)
+            Of the groups.
+        """
+        i, j, t = place[self.triples].T
+        alike = (i == j) | (i == t)
+        triples = np.column_stack([i, np.minimum(j, t), np.maximum(j, t)])[~alike]
+        triples, first = np.unique(triples, axis=0, return_index=True)
+        return Inequalities(triples, self.multipliers[~alike][first], roots)
 
     def joined(self, matrix: Floats, most: int) -> Inequalities:
         """Return these and the most violated others, a bounded number for each point.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor.certificate.inequalities import Inequalities
 from cofactor.certificate.relaxation import Relaxation, centred
@@ -30,12 +31,16 @@ class Saddle:
         ``N`` to begin with, in the unit of the costs.
     labels : ndarray of shape (n,)
         The clustering to begin with.
+    floor : ndarray of shape (n, n), or 0
+        The least value of each multiplier: −inf where X is known to be 0.
     """
 
-    def __init__(self, relaxation: Relaxation, multipliers: Array, labels: Labels) -> None:
+    def __init__(
+        self, relaxation: Relaxation, multipliers: Array, labels: Labels, floor: Array | float = 0.0
+    ) -> None:
         small = len(multipliers) <= WHOLE
         kind: Any = np.float64 if small else np.float32  # any multipliers will do
-        self._relaxation, self._k = relaxation, relaxation.k
+        self._relaxation, self._k, self._floor = relaxation, relaxation.k, floor
         self._roots = relaxation.roots.astype(kind)
         self.unit = float(np.linalg.norm(centred(relaxation.costs, relaxation.roots))) or 1.0
         self.costs = (relaxation.costs / self.unit).astype(kind)
@@ -49,6 +54,15 @@ class Saddle:
     def vectors(self) -> Array:
         """Vectors near whose span the least eigenvectors of the slack are."""
         return np.column_stack([self._roots, self._vectors]).astype(float)
+
+    def resume(self, matrix: Array, inequalities: Inequalities) -> None:
+        """Go on from a solution, and from inequalities with multipliers in the costs' unit."""
+        self.matrix = matrix.astype(self.costs.dtype)
+        self.inequalities = inequalities.scaled(1.0 / self.unit)
+
+    def free(self, pairs: NDArray[np.bool_]) -> None:
+        """Let multipliers have any sign where X is known to be 0."""
+        self._floor = np.where(pairs, -np.inf, self._floor)
 
     def step(self) -> None:
         """Take one step."""
@@ -65,7 +79,7 @@ class Saddle:
             self._move_inequalities(ahead)
         ahead *= self._stride
         self.multipliers -= ahead
-        np.maximum(self.multipliers, 0.0, out=self.multipliers)
+        np.maximum(self.multipliers, self._floor, out=self.multipliers)
 
     def bound(self) -> float:
         """Return the bound that the multipliers give."""
