@@ -84,10 +84,10 @@ def separated(n: int, d: int, k: int, distance: float) -> Array:
 
 def lines() -> Iterator[Line]:
     """Yield everything that is asked for."""
-    ks = range(2, 11)
-    yield from (Line("iris", partial(raw, load_iris), k, 1e-6, 5.0, 500) for k in ks)
-    yield from (Line("wine", partial(raw, load_wine), k, 1e-4, 2.0) for k in ks)
-    yield from (Line("cancer", partial(raw, load_breast_cancer), k, 1e-3, 20.0, 100) for k in ks)
+    few = range(2, 11)
+    yield from (Line("iris", partial(raw, load_iris), k, 1e-6, 5.0, 500) for k in few)
+    yield from (Line("wine", partial(raw, load_wine), k, 1e-4, 2.0) for k in few)
+    yield from (Line("cancer", partial(raw, load_breast_cancer), k, 1e-3, 20.0, 100) for k in few)
     yield from (
         Line("wine standardised", partial(standardised, load_wine), k, 5e-3, 40.0)
         for k in (2, 3, 5)
@@ -96,6 +96,12 @@ def lines() -> Iterator[Line]:
         Line("cancer standardised", partial(standardised, load_breast_cancer), k, 1.5e-2, 40.0, 50)
         for k in (2, 3)
     )
+    for name, make, ks in (
+        ("exact, 150 × 4", partial(raw, load_iris), (3, 7)),
+        ("exact, 150 × 4 std", partial(standardised, load_iris), (2, 3, 4)),
+        ("exact, 178 × 13 std", partial(standardised, load_wine), (3,)),
+    ):
+        yield from (Line(name, make, k, 1e-6, 60.0, 50, "exact") for k in ks)
     yield Line("digits", partial(raw, load_digits), 10, 2.5e-2, 20.0, 100)
     for d in (2, 3, 10):
         yield Line(f"10,000 × {d}", partial(separated, 10_000, d, 10, 10.0), 10, 1e-3, 30.0, 10)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from program import COUNTS, Run
 
-from cofactor import KMeans
+from cofactor import KMeans, certify
+from cofactor.cli.certification import facts
 
 
 def fit(run: Run, data: Path, model: str, *more: object) -> None:
@@ -32,6 +33,12 @@ def test_programs_get_the_bounds(run: Run, counts: Path) -> None:
     assert found["lower"] <= inertia <= found["upper"] * (1 + 1e-9)
     assert found["gap"] <= 0.01
     assert found["trace"][-1]["lower"] == found["lower"]
+
+
+def test_programs_get_a_better_clustering() -> None:
+    found = json.loads(json.dumps(facts(certify([0, 1, 0, 1], [[0.0], [0.1], [5.0], [5.1]]))))
+    assert found["ending"] == "solved"
+    assert found["best_labels"] in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
 def test_weights_and_methods(run: Run, counts: Path) -> None:

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
 from cofactor.certificate.clock import Clock
-from cofactor.certificate.peng_wei import EACH, LARGEST
+from cofactor.certificate.peng_wei import EACH, LARGEST, PAUSE, ROUND, SLOW
 from cofactor.certificate.problem import Problem
 from cofactor.certificate.saddle import Saddle
 from cofactor.certificate.subproblem import Subproblem, root
 
 FEW = 8  # groups up to which all their partitions are compared
-PAUSE = 20  # steps between bounds
-ROUNDS = 60  # of steps in a subproblem, at most
-FIRST = 400  # the same before anything is branched upon
-LEAST = 0.1  # of these are taken at least
-AHEAD = 6.0  # rounds like the last one within which the rest should be gained
-TIGHTENED = 5  # rounds after which inequalities are renewed in any case
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a subproblem is worked at before it is branched upon.
+
+    Attributes
+    ----------
+    steps : int
+        Between two bounds, once there are inequalities.
+    ahead : float
+        Rounds like the last one within which the rest should be gained.
+    least : int
+        Rounds that are taken in any case.
+    """
+
+    steps: int
+    ahead: float
+    least: int
+
+
+WHOLE = Effort(steps=ROUND, ahead=20.0, least=12)  # of all clusterings
+PART = Effort(steps=PAUSE, ahead=6.0, least=6)
 
 
 def exact_bounds(problem: Problem, clock: Clock) -> Iterator[float]:
@@ -70,7 +88,7 @@ class Tree:
         """Yield what the optimum is at least, in the points' unit."""
         while self._open and not self._clock.over and self._open[0][0] < self._enough:
             _, number, node = heapq.heappop(self._open)
-            for bounded in self._tightened(node, ROUNDS if number else FIRST):
+            for bounded in self._tightened(node, PART if number else WHOLE):
                 node = bounded
                 yield self._least(node.bound)
             if self._clock.over or node.bound >= self._enough:
@@ -100,20 +118,21 @@ class Tree:
         else:
             heapq.heappush(self._open, (node.bound, next(self._numbers), node))
 
-    def _tightened(self, node: Subproblem, rounds: int) -> Iterator[Subproblem]:
+    def _tightened(self, node: Subproblem, effort: Effort) -> Iterator[Subproblem]:
         """Yield the subproblem with better and better bounds, while that seems worth it."""
         saddle, before = node.saddle(), node.bound
-        for number in range(rounds):
+        for number in count():
             node = self._taken(node, saddle.bound(), saddle)
             yield node
             missing, gain = self._enough - node.bound, node.bound - before
-            slow = number > 2 and gain * AHEAD < missing
-            if missing <= 0 or self._clock.over or (slow and number >= LEAST * rounds):
+            slow = number > 2 and gain * effort.ahead < missing
+            if missing <= 0 or self._clock.over or (slow and number >= effort.least):
                 return
             before = node.bound
-            if slow or number % TIGHTENED == TIGHTENED - 1:
+            tight = len(saddle.inequalities) > 0
+            if tight or gain < SLOW * missing:
                 saddle.tighten(EACH * node.size)
-            for _ in range(PAUSE):
+            for _ in range(effort.steps if tight else PAUSE):
                 saddle.step()
 
     def _taken(self, node: Subproblem, bound: float, saddle: Saddle) -> Subproblem:

@@ -85,7 +85,9 @@ def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
 
 def facts(found: Certificate) -> dict[str, Any]:
     """Return what programs want to know."""
-    return {**asdict(found), "trace": [bound._asdict() for bound in found.trace]}
+    labels = None if found.best_labels is None else found.best_labels.tolist()
+    trace = [bound._asdict() for bound in found.trace]
+    return {**asdict(found), "best_labels": labels, "trace": trace}
 
 
 def as_table(found: Certificate) -> Table:
