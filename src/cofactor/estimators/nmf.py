@@ -40,7 +40,7 @@ from cofactor.fit import Fit, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Penalty, noise_named
 from cofactor.noise.linear import NonnegativeNoise
-from cofactor.start.factors import Factors
+from cofactor.start.factors import STARTS, Factors
 from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -64,7 +64,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
     ----------
     n_components : int, 'auto' or None, default 'auto'
         'auto' takes it from a given ``H``, else from the number of columns, as None does.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'custom'} or None
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors', 'custom'} or None
         Where to start; None is 'nndsvda' where there are so many components, else 'random'.
     solver : {'cd', 'mu'}, default 'cd'
         'cd' takes the best step that the noise has: coordinate descent for Gaussian [Cichocki &
@@ -140,7 +140,7 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
             StrOptions({"auto"}),
             None,
         ],
-        "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}), None],
+        "init": [StrOptions({*STARTS, "custom"}), None],
         "solver": [StrOptions({"mu", "cd"})],
         "beta_loss": [StrOptions({"frobenius", "kullback-leibler", "itakura-saito"}), Real],
         "tol": [Interval(Real, 0, None, closed="left")],

@@ -28,6 +28,7 @@ from cofactor.estimators.topics import (
 )
 from cofactor.noise import Multinomial, Penalty, Poisson
 from cofactor.noise.linear import TINY
+from cofactor.start.factors import STARTS
 from cofactor.start.rng import rng_for
 from cofactor.trace import Callback, Trace
 
@@ -43,7 +44,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
     ----------
     n_components : int, default 10
         Number of topics ``k``.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'} or None
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors'} or None
         Where to start; see :class:`NMF`.
     tol : float, default 1e-4
         Converged when ten iterations at the present pace would lower the objective by less than
@@ -83,7 +84,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar"}), None],
+        "init": [StrOptions(set(STARTS)), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": RANDOM_STATE,

@@ -1,4 +1,4 @@
-"""First factors of linear codes: random, by singular vectors, or from a clustering."""
+"""First factors of linear codes by name: random, by singular vectors, clusters or anchors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sklearn.utils.extmath import randomized_svd, squared_norm
 
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
+from cofactor.start.profiles import anchored, clustered
 from cofactor.start.rng import rng_for
 
 Factors = tuple[Floats, Floats]
@@ -106,6 +107,8 @@ STARTS: dict[str, Callable[[Any, int, Any, Floats], Factors]] = {
     "nndsvd": nndsvd,
     "nndsvda": nndsvda,
     "nndsvdar": nndsvdar,
+    "kmeans": clustered,
+    "anchors": anchored,
 }
 
 
@@ -120,7 +123,7 @@ def first_factors(
         Nonnegative.
     k : int
         Number of components.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors'}
     random_state : int, RandomState or None
     sample_weight : ndarray of shape (n,), optional
         Weights of the rows; default 1.
@@ -128,7 +131,7 @@ def first_factors(
     Raises
     ------
     InputError
-        If ``init`` is unknown, or asks for more singular vectors than the data have.
+        If ``init`` is unknown, or asks for more components than the data have rows or columns.
     """
     if init not in STARTS:
         raise InputError(f"init is {init!r}; expected one of {', '.join(sorted(STARTS))}.")
