@@ -115,14 +115,19 @@ def _least_eigenpairs(matrix: Floats, count: int, guess: Floats | None) -> tuple
 def _eigenpairs(matrix: Floats, start: int, stop: int) -> tuple[Floats, Floats]:
     """Return some eigenpairs by their place in ascending order.
 
-    The solver for some of them fails for about one matrix in 10⁵.
+    The solver for some of them fails for about one matrix in 10⁵, or finds fewer than it was
+    asked for.
     """
     try:
         values, vectors = eigh(matrix, subset_by_index=[start, stop - 1])
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        values, vectors = values[start:stop], vectors[:, start:stop]
-    return values, vectors
+        return _of_all(matrix, start, stop)
+    return (values, vectors) if len(values) == stop - start else _of_all(matrix, start, stop)
+
+
+def _of_all(matrix: Floats, start: int, stop: int) -> tuple[Floats, Floats]:
+    values, vectors = np.linalg.eigh(matrix)
+    return values[start:stop], vectors[:, start:stop]
 
 
 def _next_eigenvalue(matrix: Floats, values: Floats, vectors: Floats) -> float:
