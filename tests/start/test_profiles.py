@@ -103,3 +103,14 @@ def test_rows_and_columns_of_zeros_do_no_harm(init):
     codes, components = first_factors(X, 5, init, 0)
     assert np.isfinite(codes).all()
     assert np.isfinite(components).all()
+
+
+@BOTH
+@pytest.mark.parametrize("store", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_threads_do_not_change_a_bit(init, store):
+    X, common = store(planted(4, mixed=0.3)[0].astype(float)), {"init": init, "random_state": 0}
+    fits = [
+        NMF(5, noise="poisson", max_iter=300, n_threads=t, **common).fit(X) for t in (1, 2, 3, 7)
+    ]
+    for fit in fits[1:]:
+        np.testing.assert_array_equal(fit.components_, fits[0].components_)
