@@ -64,7 +64,8 @@ private:
                                         &PlainSeeding::measure<Unrolled<T, 2, false>>};
         if (columns <= few_columns) return &PlainSeeding::measure<Collected<T>>;
         if (columns > 2 * lanes<T>) return &PlainSeeding::measure<Looped<T>>;
-        return unrolled[2 * (columns / lanes<T>)-(columns % lanes<T> == 0)];
+        const size_t whole = columns / lanes<T>, more = columns % lanes<T> != 0;
+        return unrolled[2 * whole + more - 1];
     }
 
     template <class Distances>

@@ -169,3 +169,12 @@ def test_rows_that_are_asked_for_know_the_closest_seed(form):
         expected = np.square(X[known][:, None] - X[seeds[:number]]).sum(axis=2).min(axis=1)
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(closest.seeds, seeds)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_groups_of_few_candidates_may_be_passed_over(seed):
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.normal(size=(150, 2)), 1e3 * rng.normal(size=(20, 2))])
+    with patch.object(kmeans_parallel, "GROUP", 1):
+        indices = rows_of(parallel_rows, X, 24, seed)
+    assert len(np.unique(indices)) == 24

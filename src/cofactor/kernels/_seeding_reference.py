@@ -199,8 +199,8 @@ def seeding_steps(
     board : int64 array of shape (16,)
         Zeros at first, the same for all threads of a call.
     """
-    if claimed(board):
-        _take(X, weights, closest, potentials, chosen, uniforms, first_step, last_step)
+    seeds = X, weights, closest, potentials, chosen, uniforms
+    seeding_plain(*seeds, first_step, last_step, candidates, gains, gains, board)
 
 
 def seeding_plain(
@@ -229,20 +229,8 @@ def seeding_plain(
     board : int64 array of shape (16,)
         Zeros at first, the same for all threads of a call.
     """
-    if claimed(board):
-        _take(X, weights, closest, potentials, chosen, uniforms, first_step, last_step)
-
-
-def _take(
-    X: Data,
-    weights: Floats,
-    closest: Data,
-    potentials: Floats,
-    chosen: Integers,
-    uniforms: Floats,
-    first_step: int,
-    last_step: int,
-) -> None:
+    if not claimed(board):
+        return
     for step in range(first_step, last_step):
         if step > 0:
             total = potentials.sum()

@@ -11,10 +11,9 @@ from sklearn.utils.extmath import randomized_svd, squared_norm
 
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
+from cofactor.start.profiles import Factors as Factors
 from cofactor.start.profiles import anchored, clustered
 from cofactor.start.rng import rng_for
-
-Factors = tuple[Floats, Floats]
 
 
 def random_factors(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:

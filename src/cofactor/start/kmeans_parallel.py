@@ -51,6 +51,8 @@ def parallel_rows(
         groups = _groups(candidates, k // GROUP, rng)
     chosen = []
     for members, size in zip(groups, _sizes(groups, k), strict=True):
+        if size == 0:  # of few candidates
+            continue
         some = drawn[members]
         greedy = GreedyRows(X[some], size, shares[members], n_threads=n_threads)
         chosen.append(some[greedy(rng)])

@@ -27,7 +27,7 @@ def clustered(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:
     """Return average profiles of clusters of rows, and codes that belong to one of them mostly.
 
     Rows are clustered by k-means of ``√(x_n/Σ_l x_nl)``, so by their Hellinger distances: how
-    large they are does not count.
+    large they are does not count. Codes have shape (n, k), components (k, d) and sum 1.
     """
     sizes, profiles = _profiles(X)
     roots = profiles.sqrt() if sp.issparse(profiles) else np.sqrt(profiles)
@@ -48,7 +48,7 @@ def anchored(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:
     ``P M^{-½}``, P the profiles of the rows, columns lie at ``ξ_2/ξ_1, …, ξ_k/ξ_1`` in a simplex
     whose vertices are anchors. Vertices are found among the means of groups of columns by
     successive projections [Araújo et al. 2001]; barycentric coordinates of a column say how it is
-    shared by the components.
+    shared by the components. Codes have shape (n, k), components (k, d) and sum 1.
     """
     sizes, profiles = _profiles(X)
     mass = _total(profiles, weights * sizes)
@@ -56,11 +56,9 @@ def anchored(X: Any, k: int, random_state: Any, weights: Floats) -> Factors:
     scale = np.sqrt(np.where(mass > 0, mass, 1.0))
     vectors = _directions(profiles, weights * sizes, scale, k, random_state)
     first = np.maximum(np.abs(vectors[0]), 1e-12)
-    places = (vectors[1:] * np.sign(vectors[0] + (vectors[0] == 0)) / first).T
-    limit = np.log(max(X.shape))
-    places = np.clip(places, -limit, limit)
-    vertices = _vertices(places, k, mass, rng_for(random_state))
-    shares = _barycentric(places, vertices)
+    limit = np.log(max(X.shape))  # rare columns may lie anywhere
+    places = np.clip((np.where(vectors[0] < 0, -1.0, 1.0) * vectors[1:] / first).T, -limit, limit)
+    shares = _barycentric(places, _vertices(places, k, mass, rng_for(random_state)))
     components = (shares * (scale * first * (mass > 0))[:, None]).T
     return _balanced(_projected(profiles, components, scale, sizes), components, _total(X, weights))
 
@@ -82,11 +80,17 @@ def _dense(rows: Any) -> Floats:
     return np.asarray(rows.toarray() if sp.issparse(rows) else rows, dtype=float)
 
 
+def _over(rows: Floats, sums: Floats) -> Floats:
+    """Divide rows by their sums where these are not 0."""
+    quotients: Floats = rows / np.where(sums > 0, sums, 1.0)
+    return quotients
+
+
 def _balanced(codes: Floats, components: Floats, total: Floats) -> Factors:
     """Return components of sum 1 with a little of everything, and positive codes."""
     sums = components.sum(axis=1, keepdims=True)
     even = total / (total.sum() or 1.0)
-    shapes = np.where(sums > 0, components / np.where(sums > 0, sums, 1.0), even)
+    shapes = np.where(sums > 0, _over(components, sums), even)
     mixed = (1.0 - UNSEEN) * shapes + UNSEEN * (even + 1.0 / len(even)) / 2.0
     least = LEAST * np.maximum(codes.sum(axis=1, keepdims=True), codes.mean()) / codes.shape[1]
     return np.maximum(codes, least), mixed
@@ -133,12 +137,11 @@ def _barycentric(places: Floats, vertices: Floats) -> Floats:
     shares = np.maximum(points @ np.linalg.pinv(corners), 0.0)
     sums = shares.sum(axis=1, keepdims=True)
     even = np.full_like(shares, 1.0 / len(vertices))
-    return np.where(sums > 0, shares / np.where(sums > 0, sums, 1.0), even)
+    return np.where(sums > 0, _over(shares, sums), even)
 
 
 def _projected(profiles: Any, components: Floats, scale: Floats, sizes: Floats) -> Floats:
     """Return codes of least squares, negative ones cut off, with the sums of the rows."""
-    sums = components.sum(axis=1, keepdims=True)
-    shapes = components / np.where(sums > 0, sums, 1.0)
+    shapes = _over(components, components.sum(axis=1, keepdims=True))
     inverse = np.linalg.pinv(shapes / scale) / scale[:, None]
     return sizes[:, None] * np.maximum(profiles @ inverse, 0.0)
