@@ -154,6 +154,7 @@ private:
         }
         ++notes.known;
         if (anew()) carry_all(range);
+        sums_.close(range);
     }
 
     // Search all components for the rows that bounds leave open; return the number of rows.
@@ -169,6 +170,9 @@ private:
 
     void prepare(size_t range) {
         search_.prepare(space_.begin(range), space_.end(range));
+        if (state_.words)
+            space_.notes[range].rest =
+                round_words(rows_, space_, space_.begin(range), space_.end(range));
         for (size_t n = space_.begin(range); n < space_.end(range); ++n)
             space_.norms[n] = static_cast<float>(__builtin_sqrt(squared_row(n)) * state_.scale);
     }

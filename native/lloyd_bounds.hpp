@@ -55,8 +55,7 @@ public:
         for (size_t j = 0; j < n_limits; ++j) count_open(j, count, notes);
     }
 
-    // The rows that their bounds do not settle, counted from the first of the range on; a vector's
-    // worth of rows follows them.
+    // The rows that their bounds do not settle, counted from the first of the range on.
     struct Unclear {
         const Label* rows;
         size_t count;
@@ -64,7 +63,6 @@ public:
     Unclear unclear(size_t range, const Doubt& doubt, float loose) {
         enter(range, loose);
         const size_t count = select(space_.end(range), Distances(doubt));
-        for (size_t i = 0; i < lanes<float>; ++i) unclear_[count + i] = 0;
         return {unclear_, count};
     }
 
@@ -88,6 +86,7 @@ public:
 private:
     static constexpr size_t open_budget = 96 * 1024;  // bytes of open rows
     static constexpr size_t ahead = 8;  // rows that are fetched before they are needed
+    static constexpr size_t looked_at = 512;  // rows whose bounds are looked at together
 
     void enter(size_t range, float loose) {
         begin_ = space_.begin(range);
@@ -107,14 +106,31 @@ private:
         return end - begin_;
     }
 
-    // List the rows that their bounds do not settle.
-    [[gnu::noinline]] size_t select(size_t end, const Distances distances) const {
-        const size_t count = end - begin_;
+    // List the rows that their bounds do not settle, some rows after the others: what is read of
+    // those that come next is asked for.
+    size_t select(size_t end, const Distances& distances) const {
+        size_t unclear = 0;
+        for (size_t n = begin_; n < end; n += looked_at) {
+            if (n + looked_at < end) announce(n + looked_at, smaller(end - n - looked_at, looked_at));
+            unclear = select(n, smaller(end - n, looked_at), distances, unclear);
+        }
+        return unclear;
+    }
+
+    COFACTOR_INLINE void announce(size_t n, size_t count) const {
+        fetch(rows_.labels + n, count * sizeof(Label));
+        fetch(space_.upper + n, count * sizeof(float));
+        fetch(space_.norms + n, count * sizeof(float));
+        for (size_t g = 0; g < space_.groups; ++g) fetch(lower(g, n), count * sizeof(float));
+    }
+
+    [[gnu::noinline]] size_t select(size_t n, size_t count, const Distances distances,
+                                    size_t unclear) const {
         float* __restrict const clear = clear_;
         float* __restrict const least = least_;
-        const float* __restrict const norms = space_.norms + begin_;
-        const float* __restrict const upper = space_.upper + begin_;
-        const Label* __restrict const labels = rows_.labels + begin_;
+        const float* __restrict const norms = space_.norms + n;
+        const float* __restrict const upper = space_.upper + n;
+        const Label* __restrict const labels = rows_.labels + n;
         const float loose = loose_;
         for (size_t i = 0; i < count; ++i) clear[i] = upper[i] + space_.moved[labels[i]] + loose;
         for (size_t i = 0; i < count; ++i) {
@@ -122,18 +138,18 @@ private:
             least[i] = infinity<float>;
         }
         for (size_t g = 0; g < space_.groups; ++g) {
-            const float* __restrict const bound = lower_ + g * space_.range_rows;
+            const float* __restrict const bound = lower(g, n);
             const float moved = space_.group_moved[g];
             for (size_t i = 0; i < count; ++i) {
                 const float now = bound[i] - moved;
                 least[i] = now < least[i] ? now : least[i];
             }
         }
-        size_t unclear = 0;
-        for (size_t i = 0; i < count; ++i) {
-            unclear_[unclear] = static_cast<Label>(i);
-            unclear += !(clear[i] < least[i]);
-        }
+        for (size_t i = count; i % lanes<float> != 0; ++i) clear[i] = 0, least[i] = infinity<float>;
+        for (size_t i = 0; i < count; i += lanes<float>)
+            for (auto bits = bits_of(~(load(clear + i) < load(least + i))); bits; bits &= bits - 1)
+                unclear_[unclear++] =
+                    static_cast<Label>(n - begin_ + i + static_cast<size_t>(__builtin_ctz(bits)));
         return unclear;
     }
 

@@ -86,7 +86,7 @@ private:
     }
 
     // Of bringing a row into the form that panels of rows are searched in, and of reading it.
-    size_t packing() const { return 600 + 16 * space_.d; }
+    size_t packing() const { return 300 + 4 * space_.d; }
 
     // Of looking at bounds.
     double cost_of_bounds(size_t j) const {

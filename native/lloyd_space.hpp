@@ -37,6 +37,7 @@ struct alignas(64) RangeNotes {
     std::int64_t known;        // whether there are bounds
     std::int64_t searched, doubts;  // rows searched in whole numbers, and those in doubt after it
     std::int64_t unclear;           // rows that bounds left open before they were tightened
+    float rest;                     // what rounding to words took from a row at most
     std::int64_t piloted;           // rows of a pilot with bounds
     // Of those, rows and pairs of a row and a group that bounds leave open, under each limit.
     std::int64_t open_under[n_limits], pairs_under[n_limits];
@@ -118,6 +119,7 @@ struct LloydSpace {
           group_way(carver.take<double>(groups)),
           moved(carver.take<float>(groups ? k : 0)),
           group_moved(carver.take<float>(groups)),
+          row_words(carver.take<float>(groups ? n * pairs : 0)),
           upper(carver.take<float>(groups ? n : 0)),
           lower(carver.take<float>(ranges * range_rows * groups)),
           own(carver.take<double>(fused ? ranges * k * (d + 2) : 0)),
@@ -172,6 +174,7 @@ struct LloydSpace {
     std::int32_t *const far_words, *const far_offsets;
     double *const steps, *const way, *const group_way;  // how far components moved
     float *const moved, *const group_moved;       // at least that
+    float* const row_words;  // rows in whole numbers, two columns a word
     float *const upper, *const lower;             // bounds of rows; lower: [range][group][row]
     double* const own;
     char* const touched;

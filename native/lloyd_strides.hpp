@@ -13,14 +13,14 @@ template <class T>
 class StrideSearch {
 public:
     StrideSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
-        : rows_(rows), space_(space), words_(rows, space), panel_(tile_rows<float> * space.pairs) {}
+        : rows_(rows), space_(space), words_(space), panel_(tile_rows<float> * space.pairs) {}
 
     // Let the bounds of a range account for the components that moved far; return their number.
     std::int64_t run(size_t range) {
         const size_t begin = space_.begin(range), end = space_.end(range);
         const float grain = static_cast<float>(space_.progress->grain);
         for (size_t row = begin; row < end; row += tile_rows<float>) {
-            words_.pack(smaller(tile_rows<float>, end - row), Following{row}, panel_, known_);
+            words_.pack(range, Following{row}, 0, end - row, panel_, known_);
             place(row, end);
             float* const lower =
                 space_.lower + range * space_.range_rows * space_.groups + (row - begin);

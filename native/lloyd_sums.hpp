@@ -1,7 +1,7 @@
 // Weighted sums of the rows of each component, which follow the rows whose labels change.
 //
-// Where the sums of all components are small, each range keeps what it gains and loses beside its
-// rows while they are in the cache; else rows that moved are listed, and carried afterwards.
+// Rows that move are listed. Where the sums of all components are small, each range keeps what it
+// gains and loses as soon as it has been searched; else rows are carried afterwards.
 #pragma once
 
 #include "lloyd_space.hpp"
@@ -12,13 +12,25 @@ template <class T>
 class RowSums {
 public:
     RowSums(const LloydRows<T>& rows, const LloydModel& model, const LloydSpace<T>& space)
-        : rows_(rows), model_(model), space_(space) {}
+        : rows_(rows),
+          model_(model),
+          space_(space),
+          moved_(space.fused ? space.range_rows : 0),
+          from_(space.fused ? space.range_rows : 0) {}
 
-    // Carry a row from the sums of one component (-1: none) to those of its label, now or later.
-    void change(size_t range, size_t n, Label from) const {
-        if (!space_.fused) return remember(range, n, from);
-        carry_own(range, n, rows_.weights[n], rows_.labels[n]);
-        if (from >= 0) carry_own(range, n, -rows_.weights[n], from);
+    // Note that a row goes from the sums of one component (-1: none) to those of its label.
+    COFACTOR_INLINE void change(size_t range, size_t n, Label from) const {
+        const Moves moves = moves_of(range);
+        const size_t at = static_cast<size_t>(space_.notes[range].events++);
+        moves.rows[at] = static_cast<Label>(n);
+        moves.from[at] = from;
+    }
+
+    // All rows of a range that move are known.
+    void close(size_t range) const {
+        if (!space_.fused) return;
+        for_moves(range, [](Label c) { return c >= 0; },
+                  [=](size_t n, double weight, Label c) { carry_own(range, n, weight, c); });
     }
 
     // Bring the sums of components [begin, end) up to date.
@@ -32,10 +44,42 @@ public:
     }
 
 private:
-    void remember(size_t range, size_t n, Label from) const {
-        const size_t at = space_.begin(range) + static_cast<size_t>(space_.notes[range].events++);
-        space_.event_row[at] = static_cast<Label>(n);
-        space_.event_from[at] = from;
+    // Rows that moved, and where they were.
+    struct Moves {
+        Label *rows, *from;
+    };
+
+    COFACTOR_INLINE Moves moves_of(size_t range) const {
+        if (space_.fused) return {moved_, from_};
+        return {space_.event_row + space_.begin(range), space_.event_from + space_.begin(range)};
+    }
+
+    // Call carry(row, weight, component) for the components that a range's moves concern; rows that
+    // come next are asked for.
+    template <class Concerns, class Carry>
+    COFACTOR_INLINE void for_moves(size_t range, Concerns concerns, Carry carry) const {
+        const Moves moves = moves_of(range);
+        const size_t count = static_cast<size_t>(space_.notes[range].events);
+        for (size_t e = 0; e < count; ++e) {
+            const size_t n = static_cast<size_t>(moves.rows[e]);
+            announce(moves, e, count, concerns);
+            if (concerns(rows_.labels[n])) carry(n, rows_.weights[n], rows_.labels[n]);
+            if (concerns(moves.from[e])) carry(n, -rows_.weights[n], moves.from[e]);
+        }
+    }
+
+    template <class Concerns>
+    COFACTOR_INLINE void announce(Moves moves, size_t e, size_t count, Concerns concerns) const {
+        constexpr size_t soon = 8, later = 16;
+        if (e + later < count) {
+            const Label n = moves.rows[e + later];
+            __builtin_prefetch(rows_.labels + n);
+            __builtin_prefetch(rows_.weights + n);
+        }
+        if (e + soon >= count) return;
+        const size_t n = static_cast<size_t>(moves.rows[e + soon]);
+        if (concerns(rows_.labels[n]) || concerns(moves.from[e + soon]))
+            fetch(rows_.X.data + n * space_.d, space_.d * sizeof(T));
     }
 
     // Add a row to a component's sums, or take it away if the weight is negative.
@@ -80,20 +124,14 @@ private:
 
     // Carry the rows that came to some components or left them, row by row.
     void replay(size_t begin, size_t end) const {
-        for (size_t r = 0; r < space_.ranges; ++r)
-            for (size_t e = 0; e < static_cast<size_t>(space_.notes[r].events); ++e) {
-                const size_t at = space_.begin(r) + e;
-                const size_t n = static_cast<size_t>(space_.event_row[at]);
-                carry_into(n, rows_.weights[n], rows_.labels[n], begin, end);
-                carry_into(n, -rows_.weights[n], space_.event_from[at], begin, end);
-            }
-    }
-
-    COFACTOR_INLINE void carry_into(size_t n, double weight, Label to, size_t begin,
-                                    size_t end) const {
-        const size_t c = static_cast<size_t>(to);  // -1, from nowhere, is beyond any end
-        if (c >= begin && c < end)
+        const auto concerns = [=](Label c) {  // -1, from nowhere, is beyond any end
+            return static_cast<size_t>(c) >= begin && static_cast<size_t>(c) < end;
+        };
+        const auto carry_into = [this](size_t n, double weight, Label to) {
+            const size_t c = static_cast<size_t>(to);
             carry(n, weight, model_.sums + c * space_.d, model_.counts[c], model_.sizes[c]);
+        };
+        for (size_t r = 0; r < space_.ranges; ++r) for_moves(r, concerns, carry_into);
     }
 
     void conclude(size_t c) const {
@@ -107,6 +145,7 @@ private:
     const LloydRows<T> rows_;
     const LloydModel model_;
     const LloydSpace<T>& space_;
+    const Scratch<Label> moved_, from_;  // of the range that is being searched
 };
 
 }  // namespace cofactor::COFACTOR_ISA

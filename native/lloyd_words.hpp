@@ -11,123 +11,17 @@
 #pragma once
 
 #include "lloyd_bounds.hpp"
-#include "word_tiles.hpp"
+#include "lloyd_rows.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-// What is known of a panel of rows: `beside` is the second smallest loss of the best one's group.
-struct WordPanel {
-    WordTwo best;
-    Int<float> beside[tile_vectors], half_square[tile_vectors];
-    Vec<float> blur[tile_vectors];  // how far rounding may have moved distances
-
-    COFACTOR_INLINE void meet(const WordTwo& group) {
-        for (size_t v = 0; v < tile_vectors; ++v) {
-            const Int<float> better = group.loss[v] < best.loss[v];
-            const Int<float> loser = better ? best.loss[v] : group.loss[v];
-            best.second[v] = least(best.second[v], least(loser, group.second[v]));
-            best.loss[v] = least(best.loss[v], group.loss[v]);
-            best.slot[v] = better ? group.slot[v] : best.slot[v];
-            beside[v] = better ? group.second[v] : beside[v];
-        }
-    }
-
-    // Between rounded numbers; losses and squares lack halves that were dropped.
-    COFACTOR_INLINE Vec<float> distance(size_t v, Int<float> loss, Lane<float> halves) const {
-        const Int<float> half = most(half_square[v] + loss + halves, Int<float>{});
-        return roots(2 * __builtin_convertvector(half, Vec<float>));
-    }
-    COFACTOR_INLINE Vec<float> lower(size_t v, Int<float> loss) const {
-        return distance(v, loss, 0) * (1 - 8 * unit) - blur[v];
-    }
-    COFACTOR_INLINE Vec<float> upper(size_t v, Int<float> loss) const {
-        return distance(v, loss, 1) * (1 + 8 * unit) + blur[v];
-    }
-
-    // The smallest differences of losses that are beyond doubt.
-    COFACTOR_INLINE Vec<float> doubt(size_t v) const {
-        return (upper(v, best.loss[v]) + upper(v, best.second[v])) * blur[v] + 2.0f;
-    }
-};
-
-// Rows that follow each other, and what is known of a vector of them.
-struct Following {
-    size_t first;
-
-    COFACTOR_INLINE size_t operator()(size_t i) const { return first + i; }
-    template <class T>
-    COFACTOR_INLINE void announce(Matrix<const T>, size_t, size_t) const {}  // machines foresee it
-    COFACTOR_INLINE Vec<float> of(const float* values, size_t i) const {
-        return load(values + first + i);
-    }
-    COFACTOR_INLINE void put(float* values, size_t i, size_t, Vec<float> value) const {
-        store<float>(values + first + i, value);
-    }
-};
-
-// Rows on a list, which counts them from the first of a range on.
-struct Gathered {
-    size_t first;
-    const Label* list;
-
-    COFACTOR_INLINE size_t operator()(size_t i) const {
-        return first + static_cast<size_t>(list[i]);
-    }
-    // Ask for rows i to end.
-    template <class T>
-    COFACTOR_INLINE void announce(Matrix<const T> X, size_t i, size_t end) const {
-        for (; i < end; ++i) fetch(X.data + (*this)(i) * X.columns, X.columns * sizeof(T));
-    }
-    COFACTOR_INLINE Vec<float> of(const float* values, size_t i) const {
-        Vec<float> value;
-        for (size_t j = 0; j < lanes<float>; ++j) value[j] = values[(*this)(i + j)];
-        return value;
-    }
-    COFACTOR_INLINE void put(float* values, size_t i, size_t end, Vec<float> value) const {
-        for (size_t j = 0; j < lanes<float> && i + j < end; ++j) values[(*this)(i + j)] = value[j];
-    }
-};
-
-// Rounds rows to panels of words.
-template <class T>
-class WordRows {
-public:
-    WordRows(const LloydRows<T>& rows, const LloydSpace<T>& space)
-        : rows_(rows), space_(space), floats_(2 * tile_rows<float> * space.pairs) {
-        for (size_t i = 0; i < 2 * tile_rows<float> * space.pairs; ++i) floats_[i] = 0;
-    }
-
-    // Pack `count` rows, row(0) and so on.
-    template <class Row>
-    void pack(size_t count, Row row, std::int32_t* panel, WordPanel& known) const {
-        const auto rows = searched(rows_.X, rows_.shift, space_.progress->scale);
-        pack_panel(rows, count, row, static_cast<float*>(floats_));
-        for (size_t v = 0; v < tile_vectors; ++v) round(v, panel, known);
-        known.best.start();
-    }
-
-private:
-    void round(size_t v, std::int32_t* panel, WordPanel& known) const {
-        const float factor = static_cast<float>(1 / space_.progress->grain);
-        const Rounded rounded = round_rows(floats_ + v * lanes<float>, space_.pairs, factor,
-                                           panel + v * lanes<float>);
-        known.half_square[v] = rounded.square >> 1;
-        known.blur[v] = rounded.rest + static_cast<float>(space_.progress->blur);
-    }
-
-    const LloydRows<T> rows_;
-    const LloydSpace<T>& space_;
-    const Scratch<float> floats_;  // a panel that is being rounded
-};
 
 template <class T>
 class WordSearch {
 public:
     WordSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
-        : rows_(rows),
-          space_(space),
+        : space_(space),
           settler_(rows.X, rows.shift, space.exact()),
-          words_(rows, space),
+          words_(space),
           pairs_(space.pairs),
           panel_size_(tile_rows<float> * pairs_),
           panels_(space.groups ? panels_at_once() : 0),
@@ -155,7 +49,7 @@ public:
         size_t doubts = 0;
         for (size_t i = 0; i < count; i += step) {
             const size_t end = smaller(count, i + step);
-            search(rows, i, end);
+            search(range, rows, i, end);
             doubts += report(rows, i, end, doubt, found);
         }
         return doubts;
@@ -171,14 +65,12 @@ private:
 
     // A block of panels stays in the cache while blocks of groups pass by.
     template <class Rows>
-    void search(Rows rows, size_t begin, size_t end) {
-        rows.announce(rows_.X, begin, smaller(end, begin + tile_rows<float>));
+    void search(size_t range, Rows rows, size_t begin, size_t end) {
+        rows.announce(space_, begin, smaller(end, begin + tile_rows<float>));
         for (size_t i = begin, p = 0; i < end; i += tile_rows<float>, ++p) {
             const size_t next = i + tile_rows<float>;
-            rows.announce(rows_.X, next, smaller(end, next + tile_rows<float>));
-            words_.pack(smaller(tile_rows<float>, end - i),
-                        [=](size_t j) { return rows(i + j); }, packed_ + p * panel_size_,
-                        known_[p]);
+            rows.announce(space_, next, smaller(end, next + tile_rows<float>));
+            words_.pack(range, rows, i, end, packed_ + p * panel_size_, known_[p]);
         }
         for (size_t g = 0; g < space_.groups; g += groups_)
             for (size_t i = begin, p = 0; i < end; i += tile_rows<float>, ++p)
@@ -227,7 +119,7 @@ private:
         const Vec<float> beside = known.lower(v, known.beside[v]) * grain_;
         const Vec<float> upper = known.upper(v, best.loss[v]) * grain_;
         const Vec<float> gap = __builtin_convertvector(best.second[v] - best.loss[v], Vec<float>);
-        const Vec<float> limit = doubt(rows.of(space_.norms, begin)) * (1 / (grain_ * grain_));
+        const Vec<float> limit = doubt(known.norm(v) * grain_) * (1 / (grain_ * grain_));
         const Int<float> sure = gap * (1 - 8 * unit) > known.doubt(v) + limit;
         for (size_t i = 0; begin + i < end && i < lanes<float>; ++i) {
             const size_t row = rows(begin + i), slot = static_cast<size_t>(best.slot[v][i]);
@@ -262,7 +154,6 @@ private:
         found(row, label);
     }
 
-    const LloydRows<T> rows_;
     const LloydSpace<T>& space_;
     const Settler<T> settler_;
     const WordRows<T> words_;
