@@ -8,6 +8,7 @@
 
 #include "lloyd_choice.hpp"
 #include "lloyd_means.hpp"
+#include "lloyd_search.hpp"
 #include "lloyd_strides.hpp"
 #include "lloyd_sums.hpp"
 
@@ -25,7 +26,8 @@ public:
           sums_(rows, model, space_),
           choice_(space_),
           search_(rows.X, rows.shift, space_),
-          bounded_(rows, space_),
+          bounds_(rows, space_),
+          word_bounds_(rows, space_),
           words_(rows, space_),
           strides_(rows, space_) {}
 
@@ -127,7 +129,7 @@ private:
     void gauge(size_t range) {
         RangeNotes& notes = space_.notes[range];
         notes.piloted = 0;
-        if (notes.known) bounded_.gauge(range, doubt(), loose(), notes);
+        if (notes.known) behind_bounds([&](auto& s) { s.gauge(range, doubt(), loose(), notes); });
     }
 
     void scan(size_t range) {
@@ -145,9 +147,8 @@ private:
         } else if (space_.groups && (state_.bounded || choice_.is_pilot(range))) {
             notes.evaluations = 0;
             if (state_.far_groups > 0) notes.evaluations = rows * strides_.run(range);
-            notes.evaluations += state_.gathered && notes.known
-                                     ? k * gather(range, notes, found)
-                                     : bounded_.run(range, notes.known, doubt(), loose(), found);
+            notes.evaluations += state_.gathered && notes.known ? k * gather(range, notes, found)
+                                                                : open(range, notes, found);
         } else {
             search_.run(space_.begin(range), space_.end(range), doubt(), found);
             notes.known = -1;
@@ -157,10 +158,32 @@ private:
         sums_.close(range);
     }
 
+    // Use the search behind bounds whose numbers are fine enough.
+    template <class Use>
+    void behind_bounds(Use use) {
+        if (state_.words)
+            use(word_bounds_);
+        else
+            use(bounds_);
+    }
+
+    // Compare rows with the groups that bounds leave open; return the number of distances.
+    template <class Found>
+    std::int64_t open(size_t range, RangeNotes& notes, Found found) {
+        std::int64_t evaluations = 0;
+        behind_bounds([&](auto& search) {
+            const auto effort = search.run(range, notes.known, doubt(), loose(), found);
+            evaluations = effort.evaluations;
+            notes.searched = static_cast<std::int64_t>(space_.end(range) - space_.begin(range));
+            notes.doubts = effort.doubts;
+        });
+        return evaluations;
+    }
+
     // Search all components for the rows that bounds leave open; return the number of rows.
     template <class Found>
     std::int64_t gather(size_t range, RangeNotes& notes, Found found) {
-        const auto left = bounded_.unclear(range, doubt(), loose());
+        const auto left = word_bounds_.unclear(range, doubt(), loose());
         const Gathered rows{space_.begin(range), left.rows};
         notes.unclear = notes.searched = static_cast<std::int64_t>(left.count);
         notes.doubts =
@@ -205,6 +228,7 @@ private:
             moved += space_.notes[r].moved;
             evaluations += space_.notes[r].evaluations;
         }
+        if (state_.words) choice_.doubt_words();
         Course::record(state_, affine, moved, evaluations);
     }
 
@@ -215,7 +239,8 @@ private:
     const RowSums<T> sums_;
     const Choice<T> choice_;
     FullSearch<T> search_;
-    BoundedSearch<T> bounded_;
+    BoundedSearch<T, FloatSlabs<T>> bounds_;
+    BoundedSearch<T, WordSlabs<T>> word_bounds_;
     WordSearch<T> words_;
     StrideSearch<T> strides_;
 };

@@ -8,35 +8,34 @@
 // are settled by an exact search: labels are those of a full search to the last tie.
 #pragma once
 
-#include "lloyd_search.hpp"
-#include "lloyd_slabs.hpp"
+#include "lloyd_word_slabs.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
 // Rows that bounds do not settle, and the best found for each so far.
+template <class Number>
 struct OpenRows {
-    OpenRows(size_t most, size_t d)
-        : row(most), slot(most), norm(most), loss(most), runner_up(most), values(most * d) {}
+    explicit OpenRows(size_t most)
+        : row(most), slot(most), size(most), loss(most), runner_up(most) {}
 
     const Scratch<Label> row, slot;
-    const Scratch<float> norm, loss, runner_up;
-    const Scratch<float> values;
+    const Scratch<Number> size, loss, runner_up;
     size_t count = 0;
 };
 
-template <class T>
+// Slabs are what rows and groups are compared in.
+template <class T, class Slabs>
 class BoundedSearch {
 public:
     BoundedSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
         : rows_(rows),
           space_(space),
-          exact_(rows.X, rows.shift, space.exact()),
-          most_(space.groups == 0 ? 0 : smaller(space.range_rows,
-                        larger<size_t>(64, open_budget / (space.d * sizeof(float))))),
-          open_(most_, space.d),
+          slabs_(rows, space),
+          most_(slabs_.most),
+          open_(most_),
           lists_(most_ * space.groups + 1),
           listed_(space.groups),
-          unclear_(space.groups ? space.range_rows + tile_rows<float> : 0),
+          unclear_(space.groups ? space.range_rows : 0),
           clear_(space.groups ? space.range_rows : 0),
           least_(space.groups ? space.range_rows : 0),
           block_(padded_rows * space.group_size),
@@ -46,11 +45,11 @@ public:
     // Count what the bounds of a pilot would leave open under each limit.
     void gauge(size_t range, const Doubt& doubt, float loose, RangeNotes& notes) {
         const Distances distances(doubt);
-        enter(range, loose);
+        enter(range, doubt, loose);
         const size_t count = space_.end(range) - begin_;
         notes.piloted = static_cast<std::int64_t>(count);
         for (size_t i = 0; i < count; ++i)
-            clear_[i] = distances.clear_of(tighten(begin_ + i, distances) + loose_,
+            clear_[i] = distances.clear_of(tighten(begin_ + i) + loose_,
                                            space_.norms[begin_ + i]);
         for (size_t j = 0; j < n_limits; ++j) count_open(j, count, notes);
     }
@@ -61,34 +60,41 @@ public:
         size_t count;
     };
     Unclear unclear(size_t range, const Doubt& doubt, float loose) {
-        enter(range, loose);
+        enter(range, doubt, loose);
         const size_t count = select(space_.end(range), Distances(doubt));
         return {unclear_, count};
     }
 
-    // Call found(row, component) for every row that may have moved; return the number of distances.
+    // How many distances were computed, and how many rows were in doubt.
+    struct Effort {
+        std::int64_t evaluations, doubts;
+    };
+
+    // Call found(row, component) for every row that may have moved.
     template <class Found>
-    std::int64_t run(size_t range, bool known, const Doubt& doubt, float loose, Found found) {
+    Effort run(size_t range, bool known, const Doubt& doubt, float loose, Found found) {
         const Distances distances(doubt);
-        enter(range, loose);
-        evaluations_ = 0;
+        enter(range, doubt, loose);
+        evaluations_ = doubts_ = 0;
         const size_t count = known ? select(space_.end(range), distances) : all(space_.end(range));
         restart();
         for (size_t i = 0; i < count; ++i) {
-            prefetch(static_cast<size_t>(unclear_[smaller(i + ahead, count - 1)]));
+            slabs_.announce(begin_ + static_cast<size_t>(unclear_[smaller(i + ahead, count - 1)]));
             open(begin_ + static_cast<size_t>(unclear_[i]), known, distances);
             if (open_.count == most_) close(distances, found);
         }
         close(distances, found);
-        return evaluations_;
+        return {evaluations_, doubts_};
     }
 
 private:
-    static constexpr size_t open_budget = 96 * 1024;  // bytes of open rows
+    using Number = typename Slabs::Number;
+
     static constexpr size_t ahead = 8;  // rows that are fetched before they are needed
     static constexpr size_t looked_at = 512;  // rows whose bounds are looked at together
 
-    void enter(size_t range, float loose) {
+    void enter(size_t range, const Doubt& doubt, float loose) {
+        slabs_.enter(range, doubt);
         begin_ = space_.begin(range);
         lower_ = space_.lower + range * space_.range_rows * space_.groups;
         loose_ = loose;
@@ -173,24 +179,18 @@ private:
         notes.pairs_under[j] = pairs;
     }
 
-    COFACTOR_INLINE void prefetch(size_t i) const {
-        const char* const x = reinterpret_cast<const char*>(rows_.X.data + (begin_ + i) * space_.d);
-        for (size_t at = 0; at < space_.d * sizeof(T); at += 64) __builtin_prefetch(x + at);
-    }
-
     void restart() {
         open_.count = 0;
         for (size_t g = 0; g < space_.groups; ++g) listed_[g] = 0;
     }
 
     // Tighten the upper bound of a row that has a label; it comes to the next place for open rows.
-    COFACTOR_INLINE float tighten(size_t n, const Distances& distances) {
+    COFACTOR_INLINE float tighten(size_t n) {
         const size_t q = open_.count;
-        float* const x = open_.values + q * space_.d;
-        bring(n, x);
         const Label own = rows_.labels[n];
-        open_.loss[q] = own_loss(x, static_cast<size_t>(own));
-        const float upper = distances.upper(open_.loss[q], space_.norms[n]);
+        open_.size[q] = slabs_.bring(q, n);
+        open_.loss[q] = slabs_.own_loss(q, static_cast<size_t>(own));
+        const float upper = slabs_.upper(open_.loss[q], open_.size[q]);
         space_.upper[n] = upper - space_.moved[own];
         return upper;
     }
@@ -199,43 +199,19 @@ private:
     void open(size_t n, bool known, const Distances& distances) {
         const size_t q = open_.count;
         const Label own = rows_.labels[n];
-        const float norm = space_.norms[n];
         float clear = infinity<float>;
         if (own < 0) {  // at first
-            bring(n, open_.values + q * space_.d);
-            open_.loss[q] = infinity<float>;
+            open_.size[q] = slabs_.bring(q, n);
+            open_.loss[q] = Slabs::none;
         } else {
-            const float upper = tighten(n, distances);
-            clear = known ? distances.clear_of(upper + loose_, norm) : clear;
+            const float upper = tighten(n);
+            clear = known ? distances.clear_of(upper + loose_, space_.norms[n]) : clear;
         }
         if (!list(q, n, clear)) return;
         open_.row[q] = static_cast<Label>(n);
         open_.slot[q] = own >= 0 ? space_.places[own] : -1;
-        open_.norm[q] = norm;
-        open_.runner_up[q] = infinity<float>;
+        open_.runner_up[q] = Slabs::none;
         ++open_.count;
-    }
-
-    void bring(size_t n, float* __restrict out) const {
-        const T* __restrict const x = rows_.X.data + n * space_.d;
-        const T* __restrict const shift = rows_.shift;
-        const T scale = static_cast<T>(space_.progress->scale);
-        for (size_t l = 0; l < space_.d; ++l)
-            out[l] = static_cast<float>((x[l] - shift[l]) * scale);
-    }
-
-    float own_loss(const float* x, size_t own) const {
-        const float* const e = space_.vectors + own * space_.d;
-        Vec<float> sums{};
-        size_t l = 0;
-        for (; l + lanes<float> <= space_.d; l += lanes<float>) sums += load(x + l) * load(e + l);
-        float rest = 0;
-        for (; l < space_.d; ++l) rest += x[l] * e[l];
-        float parts[lanes<float>];
-        store<float>(parts, sums);
-        for (size_t width = lanes<float> / 2; width > 0; width /= 2)
-            for (size_t i = 0; i < width; ++i) parts[i] += parts[i + width];
-        return space_.slab_offsets[space_.places[own]] - (parts[0] + rest);
     }
 
     COFACTOR_INLINE bool list(size_t q, size_t n, float clear) {
@@ -253,34 +229,31 @@ private:
     void close(const Distances& distances, Found found) {
         for (size_t g = 0; g < space_.groups; ++g)
             for (size_t first = 0; first < listed_[g]; first += slab_rows)
-                compare(g, lists_ + g * most_ + first, smaller(slab_rows, listed_[g] - first),
-                        distances);
+                compare(g, lists_ + g * most_ + first, smaller(slab_rows, listed_[g] - first));
         settle(distances, found);
         restart();
     }
 
     // Some open rows and the components of a group.
-    void compare(size_t g, const Label* list, size_t count, const Distances& distances) {
+    void compare(size_t g, const Label* list, size_t count) {
         const size_t size = space_.group_size;
-        const float* x[slab_rows];
-        for (size_t r = 0; r < slab_rows; ++r)
-            x[r] = open_.values + static_cast<size_t>(list[smaller(r, count - 1)]) * space_.d;
-        multiply(g, x);
+        slabs_.multiply(g, list, count, block_);
         evaluations_ += static_cast<std::int64_t>(count * size);
-        float least[padded_rows], norm[padded_rows] = {}, bound[padded_rows];
+        Number least[padded_rows], own[padded_rows] = {};
+        float bound[padded_rows];
         for (size_t r = 0; r < count; ++r) {
             const Label slot = open_.slot[list[r]];
             const size_t place = static_cast<size_t>(slot) - g * size;
-            if (place < size) block_[r * size + place] = infinity<float>;
-            norm[r] = open_.norm[list[r]];
+            if (place < size) block_[r * size + place] = Slabs::none;
+            own[r] = open_.size[list[r]];
         }
         for (size_t r = 0; r < padded_rows; r += 4)
-            store_quad(least + r, least_of_four(block_ + r * size, size));
-        for (size_t r = 0; r < padded_rows; ++r) bound[r] = distances.lower(least[r], norm[r]);
+            least_of_four<Number>(block_ + r * size, size, least + r);
+        for (size_t r = 0; r < padded_rows; ++r) bound[r] = slabs_.lower(least[r], own[r]);
         for (size_t r = 0; r < count; ++r) {
             const size_t q = static_cast<size_t>(list[r]);
             if (least[r] < open_.loss[q]) {
-                improve(q, g, block_ + r * size, least[r], distances);
+                improve(q, g, block_ + r * size, least[r]);
                 continue;
             }
             *lower(g, static_cast<size_t>(open_.row[q])) = bound[r] + space_.group_moved[g];
@@ -288,36 +261,29 @@ private:
         }
     }
 
-    [[gnu::noinline]] void multiply(size_t g, const float* const* x) const {
-        const size_t size = space_.group_size;
-        for (size_t w = 0; w < size; w += slab_width)
-            slab_losses(x, space_.slabs + (g * size + w) * space_.d,
-                        space_.slab_offsets + g * size + w, space_.d, block_ + w, size);
-    }
-
     // Let the best of a group take the place of a row's best so far.
-    void improve(size_t q, size_t g, const float* losses, float least, const Distances& distances) {
+    void improve(size_t q, size_t g, const Number* losses, Number least) {
         const size_t row = static_cast<size_t>(open_.row[q]);
-        const float dethroned = open_.loss[q];
+        const Number dethroned = open_.loss[q];
         size_t best = 0;
         while (losses[best] != least) ++best;
-        float second = infinity<float>;
+        Number second = Slabs::none;
         for (size_t j = 0; j < space_.group_size; ++j)
             second = j != best && losses[j] < second ? losses[j] : second;
         if (open_.slot[q] >= 0 && group_of(open_.slot[q]) == g) second = smaller(second, dethroned);
-        *lower(g, row) = distances.lower(second, open_.norm[q]) + space_.group_moved[g];
-        dethrone(q, distances);
+        *lower(g, row) = slabs_.lower(second, open_.size[q]) + space_.group_moved[g];
+        dethrone(q);
         open_.runner_up[q] = smaller(smaller(open_.runner_up[q], dethroned), second);
         open_.loss[q] = least;
         open_.slot[q] = static_cast<Label>(g * space_.group_size + best);
     }
 
     // A row's best so far is one of the others of its group now.
-    void dethrone(size_t q, const Distances& distances) {
+    void dethrone(size_t q) {
         if (open_.slot[q] < 0) return;
         const size_t g = group_of(open_.slot[q]);
         float* const bound = lower(g, static_cast<size_t>(open_.row[q]));
-        *bound = smaller(*bound, distances.lower(open_.loss[q], open_.norm[q]) +
+        *bound = smaller(*bound, slabs_.lower(open_.loss[q], open_.size[q]) +
                                      space_.group_moved[g]);
     }
 
@@ -325,55 +291,54 @@ private:
     void settle(const Distances& distances, Found found) {
         size_t doubts = 0;
         for (size_t q = 0; q < open_.count; ++q) {
-            const float gap = open_.runner_up[q] - open_.loss[q];
-            if (gap > distances.doubt(open_.norm[q])) {
-                conclude(q, space_.members[open_.slot[q]], distances, found);
-            } else {
+            if (slabs_.sure(open_.loss[q], open_.runner_up[q], open_.size[q]))
+                conclude(q, space_.members[open_.slot[q]],
+                         slabs_.upper(open_.loss[q], open_.size[q]), found);
+            else
                 doubtful_[doubts++] = static_cast<Label>(q);
-            }
         }
         if (doubts > 0) search_again(doubts, distances, found);
+        doubts_ += static_cast<std::int64_t>(doubts);
     }
 
     template <class Found>
     void search_again(size_t doubts, const Distances& distances, Found found) {
         Label* const rows = lists_;  // the lists are done with
         for (size_t i = 0; i < doubts; ++i) rows[i] = open_.row[doubtful_[i]];
-        exact_.settle(rows, doubts, static_cast<Candidate<T>*>(settled_));
+        slabs_.settle(rows, doubts, static_cast<Candidate<T>*>(settled_));
         const double square = space_.progress->scale * space_.progress->scale;
         for (size_t i = 0; i < doubts; ++i) {
             const size_t q = static_cast<size_t>(doubtful_[i]);
             const Candidate<T> best = settled_[i];
-            const Label slot = space_.places[best.component];
-            if (slot != open_.slot[q]) dethrone(q, distances);
-            open_.slot[q] = slot;
-            open_.loss[q] = static_cast<float>(static_cast<double>(best.loss) * square);
-            conclude(q, best.component, distances, found);
+            const float loss = static_cast<float>(static_cast<double>(best.loss) * square);
+            if (space_.places[best.component] != open_.slot[q]) dethrone(q);
+            conclude(q, best.component, distances.upper(loss, space_.norms[rows[i]]), found);
         }
     }
 
     template <class Found>
-    void conclude(size_t q, Label label, const Distances& distances, Found found) {
+    void conclude(size_t q, Label label, float upper, Found found) {
         const size_t n = static_cast<size_t>(open_.row[q]);
-        space_.upper[n] = distances.upper(open_.loss[q], open_.norm[q]) - space_.moved[label];
+        space_.upper[n] = upper - space_.moved[label];
         found(n, label);
     }
 
     const LloydRows<T> rows_;
     const LloydSpace<T>& space_;
-    const Settler<T> exact_;
+    Slabs slabs_;
     const size_t most_;
-    OpenRows open_;
+    OpenRows<Number> open_;
     const Scratch<Label> lists_;
     const Scratch<size_t> listed_;
     const Scratch<Label> unclear_;
-    const Scratch<float> clear_, least_, block_;
+    const Scratch<float> clear_, least_;
+    const Scratch<Number> block_;
     const Scratch<Label> doubtful_;
     const Scratch<Candidate<T>> settled_;
     size_t begin_ = 0;
     float* lower_ = nullptr;
     float loose_ = 0;
-    std::int64_t evaluations_ = 0;
+    std::int64_t evaluations_ = 0, doubts_ = 0;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -18,6 +18,16 @@ public:
     static size_t pilot(size_t piece) { return piece * pilot_every; }
     static bool is_pilot(size_t range) { return range % pilot_every == 0; }
 
+    // Whole numbers are too coarse where some rows are much longer than most.
+    void doubt_words() const {
+        std::int64_t searched = 0, doubts = 0;
+        for (size_t r = 0; r < space_.ranges; ++r) {
+            searched += space_.notes[r].searched;
+            doubts += space_.notes[r].doubts;
+        }
+        if (4 * doubts > searched) state_.words = false;
+    }
+
     // How much the bounds of each group loosen under each limit.
     void consider() const {
         double farthest = 0;
@@ -30,7 +40,6 @@ public:
 
     // Choose by what the pilots counted, and let bounds loosen.
     void choose() const {
-        doubt_words();
         const double slack = slack_of_bounds();
         size_t best = 0;
         double least = cost_of_all();
@@ -59,16 +68,6 @@ private:
             if (!(step > limit)) most = larger(most, step);
         }
         return most;
-    }
-
-    // Whole numbers are too coarse where some rows are much longer than most.
-    void doubt_words() const {
-        std::int64_t searched = 0, doubts = 0;
-        for (size_t r = 0; r < space_.ranges; ++r) {
-            searched += space_.notes[r].searched;
-            doubts += space_.notes[r].doubts;
-        }
-        if (4 * doubts > searched) state_.words = false;
     }
 
     double piloted() const {
@@ -171,9 +170,10 @@ private:
     }
 
     void add_far(size_t slot, size_t at) const {
-        const std::int32_t* const from = space_.words_of(slot);
-        for (size_t l = 0; l < space_.pairs; ++l)
-            space_.far_words[at * space_.pairs + l] = from[l * tile_components];
+        const size_t c = static_cast<size_t>(space_.members[slot]);
+        __builtin_memcpy(space_.far_words + at * space_.pairs,
+                         space_.word_vectors + c * space_.pairs,
+                         space_.pairs * sizeof(std::int32_t));
         space_.far_slots[at] = static_cast<Label>(slot);
         space_.far_offsets[at] = space_.word_offsets[slot];
     }

@@ -124,17 +124,19 @@ private:
     void pack_slot(size_t slot, size_t c) const {
         const float* const e = space_.vectors + c * space_.d;
         const size_t first = slot / slab_width * slab_width;
+        if (state_.words) return pack_words(slot, c);
         float* const to = space_.slabs + first * space_.d + (slot - first);
         for (size_t l = 0; l < space_.d; ++l) to[l * slab_width] = e[l];
         space_.slab_offsets[slot] =
             static_cast<float>(space_.half_norms[c] * state_.scale * state_.scale);
-        if (state_.words) pack_words(slot, c);
     }
 
     void pack_words(size_t slot, size_t c) const {
         const double* const mean = mean_of(c);
         const double factor = state_.scale / state_.grain;
-        std::int32_t* const to = space_.words_of(slot);
+        std::int32_t* const tile = space_.words_of(slot);
+        std::int32_t* const slab = space_.slab_of(slot);
+        std::int32_t* const vector = space_.word_vectors + c * space_.pairs;
         std::int64_t square = 0;
         double rest = 0;
         for (size_t l = 0; l < space_.pairs; ++l) {
@@ -145,7 +147,8 @@ private:
                 square += static_cast<std::int64_t>(whole * whole);
                 rest += (value - whole) * (value - whole);
             }
-            to[l * tile_components] = pair_of(pair[0], pair[1]);
+            vector[l] = pair_of(pair[0], pair[1]);
+            tile[l * tile_components] = slab[l * slab_width] = vector[l];
         }
         space_.word_offsets[slot] = static_cast<std::int32_t>(square >> 1);
         space_.blurs[c] = __builtin_sqrt(rest);

@@ -43,6 +43,12 @@ float round_words(const LloydRows<T>& rows, const LloydSpace<T>& space, size_t b
     return __builtin_sqrtf(largest) * (1 + unit * static_cast<float>(d + 16));
 }
 
+// How far rounding may have moved the distances of a range's rows, in grains.
+template <class T>
+float blur_of(const LloydSpace<T>& space, size_t range) {
+    return space.notes[range].rest + static_cast<float>(space.progress->blur);
+}
+
 // What is known of a panel of rows: `beside` is the second smallest loss of the best one's group.
 struct WordPanel {
     WordTwo best;
@@ -114,23 +120,29 @@ struct Gathered {
 
 // Words of rows as they are, to be transposed.
 struct WordEntries {
-    const float* const* rows;
+    const std::int32_t* const* rows;
 
-    COFACTOR_INLINE float one(size_t j, size_t l) const { return rows[j][l]; }
+    COFACTOR_INLINE float one(size_t j, size_t l) const {
+        float word;
+        __builtin_memcpy(&word, rows[j] + l, sizeof word);
+        return word;
+    }
     COFACTOR_INLINE Quad<float>::Vec four(size_t j, size_t l) const {
-        return load_quad(rows[j] + l);
+        Quad<float>::Vec words;
+        __builtin_memcpy(&words, rows[j] + l, sizeof words);
+        return words;
     }
     COFACTOR_INLINE Vec<float> quads(size_t j, size_t l) const {
-        return side_by_side([=](size_t i) { return load_quad(rows[j + 4 * i] + l); });
+        return side_by_side([=](size_t i) { return four(j + 4 * i, l); });
     }
 };
 
 struct PlainWords {
     using Packed = float;
 
-    Matrix<const float> X;
+    Matrix<const std::int32_t> X;
 
-    COFACTOR_INLINE WordEntries entries(const float* const* rows) const { return {rows}; }
+    COFACTOR_INLINE WordEntries entries(const std::int32_t* const* rows) const { return {rows}; }
 };
 
 // Packs rows of words into panels.
@@ -148,7 +160,7 @@ public:
                    [=](size_t j) { return rows(i + j); }, reinterpret_cast<float*>(panel));
         for (size_t v = 0; v < tile_vectors; ++v)
             known.half_square[v] = squares(panel + v * lanes<float>) >> 1;
-        known.blur = space_.notes[range].rest + static_cast<float>(space_.progress->blur);
+        known.blur = blur_of(space_, range);
         known.best.start();
     }
 

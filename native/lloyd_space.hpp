@@ -54,6 +54,14 @@ inline size_t rows_of_range(size_t n, size_t d, size_t k) {
 
 constexpr size_t slab_width = 2 * lanes<float>;  // components
 
+// How many rows of so many words can be open at once.
+template <class Space>
+size_t most_open(const Space& space, size_t words) {
+    constexpr size_t budget = 96 * 1024, least = 64;  // bytes, rows
+    if (space.groups == 0) return 0;
+    return smaller(space.range_rows, larger(least, budget / (words * sizeof(float))));
+}
+
 // How many components share a bound, or 0 where bounds cannot pay. Few exclude more, many cost less
 // to look after; bounds take no more memory than the rows.
 inline size_t size_of_group(size_t n, size_t row_bytes, size_t d, size_t k, size_t ranges) {
@@ -119,7 +127,9 @@ struct LloydSpace {
           group_way(carver.take<double>(groups)),
           moved(carver.take<float>(groups ? k : 0)),
           group_moved(carver.take<float>(groups)),
-          row_words(carver.take<float>(groups ? n * pairs : 0)),
+          word_slabs(carver.take<std::int32_t>(slots * pairs)),
+          word_vectors(carver.take<std::int32_t>(groups ? k * pairs : 0)),
+          row_words(carver.take<std::int32_t>(groups ? n * pairs : 0)),
           upper(carver.take<float>(groups ? n : 0)),
           lower(carver.take<float>(ranges * range_rows * groups)),
           own(carver.take<double>(fused ? ranges * k * (d + 2) : 0)),
@@ -141,6 +151,10 @@ struct LloydSpace {
     COFACTOR_INLINE std::int32_t* words_of(size_t slot) const {
         const size_t first = slot / tile_components * tile_components;
         return word_tiles + first * pairs + (slot - first);
+    }
+    COFACTOR_INLINE std::int32_t* slab_of(size_t slot) const {
+        const size_t first = slot / slab_width * slab_width;
+        return word_slabs + first * pairs + (slot - first);
     }
     COFACTOR_INLINE size_t end_of_group(size_t g) const {
         return smaller(k, (g + 1) * group_size);
@@ -174,7 +188,8 @@ struct LloydSpace {
     std::int32_t *const far_words, *const far_offsets;
     double *const steps, *const way, *const group_way;  // how far components moved
     float *const moved, *const group_moved;       // at least that
-    float* const row_words;  // rows in whole numbers, two columns a word
+    std::int32_t *const word_slabs, *const word_vectors;  // components as slabs, and one by one
+    std::int32_t* const row_words;  // rows in whole numbers, two columns a word
     float *const upper, *const lower;             // bounds of rows; lower: [range][group][row]
     double* const own;
     char* const touched;

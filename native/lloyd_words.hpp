@@ -20,7 +20,7 @@ class WordSearch {
 public:
     WordSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
         : space_(space),
-          settler_(rows.X, rows.shift, space.exact()),
+          settler_(rows, space),
           words_(space),
           pairs_(space.pairs),
           panel_size_(tile_rows<float> * pairs_),
@@ -50,7 +50,7 @@ public:
         for (size_t i = 0; i < count; i += step) {
             const size_t end = smaller(count, i + step);
             search(range, rows, i, end);
-            doubts += report(rows, i, end, doubt, found);
+            doubts += report(range, rows, i, end, doubt, found);
         }
         return doubts;
     }
@@ -102,12 +102,13 @@ private:
     }
 
     template <class Rows, class Found>
-    size_t report(Rows rows, size_t begin, size_t end, const Doubt& doubt, Found found) {
+    size_t report(size_t range, Rows rows, size_t begin, size_t end, const Doubt& doubt,
+                  Found found) {
         size_t doubts = 0, p = 0;
         for (size_t i = begin; i < end; i += tile_rows<float>, ++p)
             for (size_t v = 0; v < tile_vectors && i + v * lanes<float> < end; ++v)
                 doubts = report(rows, i + v * lanes<float>, end, known_[p], v, doubt, doubts, found);
-        settle(doubts, Distances(doubt), found);
+        settle(range, doubts, doubt, found);
         return doubts;
     }
 
@@ -136,9 +137,9 @@ private:
 
     // Rows in doubt keep the bounds of all groups: these hold for any component.
     template <class Found>
-    void settle(size_t doubts, const Distances& distances, Found found) {
-        settler_.settle(static_cast<const Label*>(doubtful_), doubts,
-                        static_cast<Candidate<T>*>(settled_));
+    void settle(size_t range, size_t doubts, const Doubt& doubt, Found found) {
+        const Distances distances(doubt);
+        settler_.settle(range, doubt, doubtful_, doubts, settled_);
         const double square = space_.progress->scale * space_.progress->scale;
         for (size_t i = 0; i < doubts; ++i) {
             const size_t row = static_cast<size_t>(doubtful_[i]);
@@ -155,7 +156,7 @@ private:
     }
 
     const LloydSpace<T>& space_;
-    const Settler<T> settler_;
+    const WordSettler<T> settler_;
     const WordRows<T> words_;
     const size_t pairs_, panel_size_, panels_, groups_;
     const Scratch<std::int32_t> packed_;

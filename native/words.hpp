@@ -29,6 +29,19 @@ COFACTOR_INLINE Int<float> load_words(const Number* at) {
     return words;
 }
 
+// The first words, at most a vector of them, and zeros.
+COFACTOR_INLINE Int<float> load_some_words(const std::int32_t* at, size_t count) {
+    if (count >= lanes<float>) return load_words(at);
+    Int<float> words{};
+#if defined(__AVX512F__)
+    const auto mask = static_cast<unsigned short>((1u << count) - 1);
+    return __builtin_ia32_loaddqusi512_mask(at, words, mask);
+#else
+    __builtin_memcpy(&words, at, count * sizeof(std::int32_t));
+    return words;
+#endif
+}
+
 COFACTOR_INLINE void store_words(std::int32_t* at, Int<float> words) {
     __builtin_memcpy(at, &words, sizeof words);
 }

@@ -145,6 +145,18 @@ def test_steps_of_larger_data_are_those_of_full_searches(dtype, n, d, k):
     assert_steps_are_plain(whole(X), X[:k].astype(float), n_steps=15)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("d", "k"), [(64, 300), (16, 100)])  # many and few to compare exactly
+def test_rows_between_two_components_go_where_a_full_search_sends_them(dtype, d, k):
+    rng = np.random.default_rng(d)
+    X = scattered(rng, (6_000, d)).astype(dtype)
+    ends = rng.integers(0, k, (2, 1_000))
+    ends[1] += ends[0] == ends[1]
+    X[-1_000:] = 0.5 * (X[ends[0]] + X[ends[1]])  # but for rounding as close to the one
+    X[-1_000:] += 1e-7 * scattered(rng, (1_000, d)).astype(dtype)
+    assert_steps_are_plain(whole(X), X[:k].astype(float), n_steps=3)
+
+
 @some
 @given(rng=generators, dtype=dtypes)
 def test_components_that_are_empty_at_first_are_filled(rng, dtype):
