@@ -82,9 +82,12 @@ def inertias(X, weights):
     return np.divide(sums, mass, out=np.zeros_like(sums), where=mass > 0)
 
 
-def exhaustive(X, weights):
-    """Solve data sets of shape (B, n, d) with weights of shape (B, n)."""
-    cost = inertias(X, weights)
+def exhaustive(X, weights, costs=inertias):
+    """Solve data sets of shape (B, n, d) with weights of shape (B, n).
+
+    ``costs(X, weights)`` are those of each set of points as one cluster, shape (2^n, B).
+    """
+    cost = costs(X, weights)
     n = X.shape[1]
     best = np.full((n, *cost.shape), np.inf, Long)
     best[0] = cost

@@ -1,9 +1,8 @@
-"""How far a clustering can be from the best one, proved by the strongest bound that time allows."""
+"""How far a model can be from the best one, proved by the strongest bound that time allows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.certificate.certificate import Certificate, Watcher
 from cofactor.certificate.clock import Clock
+from cofactor.certificate.clusters import Task, divergence_of, of_divergence, of_points
 from cofactor.certificate.given import canonical, checked_labels
-from cofactor.certificate.incumbent import with_better_clustering
 from cofactor.certificate.points import points_of
-from cofactor.certificate.problem import Problem
-from cofactor.certificate.proof import METHODS, SEARCHED, SMALL, Proof, stages_of
-from cofactor.data.base import Floats, Labels
-from cofactor.engine.blas import BlasHold
+from cofactor.certificate.proof import METHODS
+from cofactor.data.base import Labels
 from cofactor.errors import ImpossibleCellError, InputError
-from cofactor.noise import noise_named
+from cofactor.noise import Noise, noise_named
 
 ROOM = 1 << 28  # entries of sparse data with their zeros
 
@@ -36,16 +33,22 @@ def certify(
     tol: float = 1e-6,
     n_clusters: int | None = None,
     confidence: float = 0.99,
+    noise: str | Noise | None = None,
     random_state: int = 0,
     callbacks: Sequence[Watcher] = (),
 ) -> Certificate:
-    """Return how far a k-means clustering can be from the best one.
+    """Return how far a fitted model can be from the best one, as far as anything is known of that.
+
+    Hard clusters get a lower bound on what any clustering adds up: squared distances, or what
+    another noise makes of them. Factorizations get a :class:`StationaryPoint`, and mixtures and
+    truncated posteriors a :class:`FreeEnergyGap`; of what is below, only ``sample_weight`` matters
+    to them.
 
     Parameters
     ----------
     model : object or array-like of shape (n,)
-        A fitted clustering with ``labels_``, such as :class:`cofactor.KMeans` or scikit-learn's;
-        or the labels, from 0. Only hard clusters of squared distances have known bounds.
+        A fitted estimator: cofactor's, or a clustering with ``labels_`` such as scikit-learn's; or
+        the labels of a clustering, from 0.
     X : array-like or sparse matrix of shape (n, d)
         The data that ``model`` was fitted on, in the same order.
     sample_weight : array-like of shape (n,), optional
@@ -69,6 +72,8 @@ def certify(
         How many clusters there may be; default: as many as the model or its labels have.
     confidence : float, default 0.99
         The least probability with which a probabilistic bound is true.
+    noise : str or Noise, optional
+        What clusters scatter by; default: the model's, or Gaussian.
     random_state : int, default 0
         What samples are drawn by.
     callbacks : sequence of callable, default ()
@@ -82,35 +87,28 @@ def certify(
     Raises
     ------
     ImpossibleCellError
-        If no bound is known for such a model.
+        If nothing is known for such a model.
     InputError
         If labels do not fit the data, or an argument makes no sense.
     """
     _check_arguments(time_limit, method, tol, confidence)
+    own = getattr(model, "_certified", no_certificate)(X, sample_weight)
+    if own is not None:
+        return own
     clock = Clock(time_limit)
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     labels, k = _clustering(model, X.shape[0], n_clusters)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    problem = _problem(canonical(X), weights, labels, k, tol)
-    given = replace(problem, confidence=confidence, seed=random_state)
-    with BlasHold() as hold:
-        hold()
-        problem = _improved(given, labels, clock, method)
-        proof = Proof(problem, given, labels, clock, tuple(callbacks))
-        proof.run(stages_of(method, problem))
-    return proof.certificate()
+    task = Task(k, method, tol, confidence, random_state, clock, tuple(callbacks))
+    kind = noise_named(getattr(model, "noise", "gaussian") if noise is None else noise)
+    X = _dense(canonical(X))
+    if kind.name == "gaussian":
+        return of_points(points_of(X, weights), labels, task)
+    return of_divergence(divergence_of(kind, X), X, weights, labels, task)
 
 
-def _improved(given: Problem, labels: Labels, clock: Clock, method: str) -> Problem:
-    """Return the problem with a better clustering, where looking for one takes no time."""
-    if method in SEARCHED and given.k < given.points.n <= SMALL:
-        return with_better_clustering(given, labels, clock)
-    return given
-
-
-def _problem(X: Any, weights: Floats, labels: Labels, k: int, tol: float) -> Problem:
-    points = points_of(_dense(X), weights)
-    return Problem(points, k, points.labels_of(labels), points.upper(labels), tol)
+def no_certificate(X: Any, sample_weight: Any) -> None:
+    """Return nothing: labels have no certificate of their own."""
 
 
 def _dense(X: Any) -> Any:
@@ -151,20 +149,11 @@ def _clustering(model: Any, n_rows: int, n_clusters: int | None) -> tuple[Labels
 
 
 def _check_known(model: Any) -> None:
-    """Refuse models whose optimum nobody knows how to bound."""
-    noise = noise_named(getattr(model, "noise", "gaussian"))
-    hard = getattr(model, "n_closest", 1) == 1
-    if hasattr(model, "log_likelihood_gap") and not (hard and noise.name == "gaussian"):
-        raise ImpossibleCellError(
-            f"{type(model).__name__} has {noise.name} noise and n_closest="
-            f"{getattr(model, 'n_closest', None)}: no bound on the optimum is known for this cell, "
-            "only for hard clusters under Gaussian noise. log_likelihood_gap(X) tells how far its "
-            "free energy is from its own likelihood."
-        )
+    """Refuse models that have no clusters."""
     if hasattr(model, "n_clusters") and not hasattr(model, "labels_"):
         raise InputError(f"{type(model).__name__} is not fitted; expected a call of fit(X) before.")
     if not hasattr(model, "labels_") and hasattr(model, "fit"):
         raise ImpossibleCellError(
-            f"{type(model).__name__} has no labels_: certify takes a fitted clustering, or labels. "
-            "No bound on the optimum is known for factorizations; NMF tells its kkt_residual_."
+            f"{type(model).__name__} has no labels_: certify takes an estimator of cofactor, a "
+            "fitted clustering, or labels. No bound is known for others."
         )

@@ -83,3 +83,65 @@ def _of_sparse(X: Any, weights: Floats, k: int) -> float:
     bound = (size - mean + top - 4.0 * error) * (1.0 - 16.0 * growth(1)) - LEAST
     value = float(np.ldexp(max(bound, 0.0), 2 * units[0] + units[1]))
     return max(below(min(value, float(np.finfo(float).max))), 0.0)
+
+
+def rank_bound(X: Any, rank: int, *, sample_weight: Any = None) -> float:
+    """Return a lower bound on ``Σ_n w_n ‖x_n − z_n W‖²`` with W of so many rows.
+
+    ``Σ_{i>k} σ_i²`` of the weighted data [Eckart & Young 1936], rounding accounted for: whatever
+    else codes and components must be, their product has no larger rank.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n, d)
+    rank : int
+        ``k``, at least 1.
+    sample_weight : array-like of shape (n,), optional
+
+    Returns
+    -------
+    float
+        In squared units of the data, at least 0.
+
+    Raises
+    ------
+    InputError
+        If ``rank`` is below 1.
+    """
+    if rank < 1:
+        raise InputError(f"rank is {rank}; expected at least 1.")
+    if rank >= min(X.shape):
+        return 0.0
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    A = canonical_csr(X, "The sparse matrix") if sp.issparse(X) else X
+    A, exponent = _scaled(A)
+    shift = int(np.frexp(weights.max())[1])
+    weights = np.ldexp(weights, -shift)
+    gram = _small_gram(A, weights)
+    size = float(np.trace(gram))
+    error = 1.1 * growth(sum(X.shape) + 8) * size
+    bound = size - 2.0 * error + least_eigenvalue_sum(-gram, rank, error)
+    value = float(np.ldexp(max(bound - LEAST, 0.0), 2 * exponent + shift))
+    return max(below(min(value, float(np.finfo(float).max))), 0.0)
+
+
+def _scaled(A: Any) -> tuple[Any, int]:
+    """Return data with entries up to 1, and their unit as a power of two."""
+    values = A.data if sp.issparse(A) else np.asarray(A)
+    exponent = int(np.frexp(np.abs(values).max(initial=0.0))[1])
+    scaled = np.ldexp(values.astype(np.float64), -exponent)
+    if not sp.issparse(A):
+        return scaled, exponent
+    return sp.csr_array((scaled, A.indices, A.indptr), shape=A.shape), exponent
+
+
+def _small_gram(A: Any, weights: Floats) -> Floats:
+    """Return the weighted products of the columns with each other, or of the rows: the fewer."""
+    narrow = A.T if A.shape[1] <= A.shape[0] else A
+    if narrow is A:
+        roots = np.sqrt(weights)
+        products = A @ A.T
+        dense = products.toarray() if sp.issparse(products) else products
+        return np.asarray(dense * roots[:, None] * roots)
+    products = (A.T * weights) @ A
+    return np.asarray(products.toarray() if sp.issparse(products) else products)

@@ -41,6 +41,8 @@ class Points:
         What underflow may have taken from an entry, where huge entries stand beside tiny ones.
     weight_precision : float
         By what share weights may be too large, being sums.
+    blur : float
+        ``(Σ_j w_j‖δ_j‖²)^½`` of what else the rows may be off, in the points' unit.
     """
 
     values: Floats
@@ -52,6 +54,7 @@ class Points:
     precision: float = 1.01 * UNIT
     residue: float = 0.0
     weight_precision: float = 0.0
+    blur: float = 0.0
 
     @property
     def n(self) -> int:
@@ -72,7 +75,7 @@ class Points:
     def doubt(self) -> float:
         """The most by which ``√J`` of points and data differ."""
         lost = self.residue * float(np.sqrt(self.d * self.weights.sum()))
-        return 1.01 * (self.precision * float(np.sqrt(self.total)) + lost) + LEAST
+        return 1.01 * (self.precision * float(np.sqrt(self.total)) + lost + self.blur) + LEAST
 
     def lower(self, bound: float) -> float:
         """Return a bound on the data's inertia from one on the points', in the points' unit.
@@ -96,9 +99,7 @@ class Points:
         held = self.rows >= 0
         own, place, weights = labels[held], self.rows[held], self.row_weights[held]
         k, d = int(own.max()) + 1, self.d
-        one_of = np.zeros(k, np.intp)
-        one_of[own] = place
-        if np.array_equal(one_of[own], place):
+        if one_kind_each(own, place):
             return 0.0
         mass = np.bincount(own, weights, k)
         means = np.zeros((k, d))
@@ -141,7 +142,7 @@ def points_of(X: Array, weights: Floats) -> Points:
     weight_exponent = _exponent(weights)
     row_weights = np.ldexp(weights, -weight_exponent)
     held = np.flatnonzero(row_weights > 0)
-    first, place = _distinct(X[held])
+    first, place = kinds_of(X[held])
     rows = np.full(len(X), -1, np.intp)
     rows[held] = place
     merged = np.bincount(place, row_weights[held], len(first)).astype(float, copy=False)
@@ -170,7 +171,14 @@ def _exponent(values: Array) -> int:
     return int(np.frexp(largest)[1]) if largest else 0
 
 
-def _distinct(X: Any) -> tuple[Rows, Rows]:
+def one_kind_each(labels: Labels, kinds: Rows) -> bool:
+    """Return whether all rows of a label are of one kind."""
+    kind_of = np.zeros(int(labels.max()) + 1, np.intp)
+    kind_of[labels] = kinds
+    return np.array_equal(kind_of[labels], kinds)
+
+
+def kinds_of(X: Any) -> tuple[Rows, Rows]:
     """Return the first row of each kind, and the kind of every row.
 
     Equal rows have equal hashes; where unequal rows share one, none are merged.

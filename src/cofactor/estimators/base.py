@@ -105,6 +105,8 @@ class FamilyEstimator(BaseEstimator):
 
         Without ``finite``, NaN and infinities are let through; with 'allow-nan', NaN are.
         """
+        if reset:
+            self._forget()
         if _is_valid(X, min_rows, finite) and self._fits_columns(X, reset):
             return np.ascontiguousarray(X)
         if sp.issparse(X):
@@ -120,6 +122,10 @@ class FamilyEstimator(BaseEstimator):
             ensure_all_finite=finite,
             ensure_min_samples=min_rows,
         )
+
+    def _forget(self) -> None:
+        """Forget what was proved of parameters that are about to change."""
+        self.__dict__.pop("certificate_", None)
 
     def _fits_columns(self, X: Array, reset: bool) -> bool:
         """Return whether X has as many columns as the fit had, without names, or make it so."""

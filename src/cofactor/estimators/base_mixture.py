@@ -312,6 +312,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         return Model(self._mixture_noise, OneHot(self.n_closest, self.learn_weights))
 
     def _adopt(self, params: Params) -> None:
+        self._forget()
         self._params = params
         self.weights_: Floats = np.exp(params.log_weights)
         self.means_: Floats = params.components

@@ -1,4 +1,4 @@
-"""Clusterings that can be held against the best possible one."""
+"""Fitted models that say how far they can be from the best possible one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import Any
 
 from cofactor.certificate import Certificate, certify
 from cofactor.certificate.certificate import Watcher
+from cofactor.certificate.picture import beside
 
 
 class Certifiable:
-    """A fitted clustering with ``labels_``, whose optimum can be bounded."""
+    """A fitted model of which something can be proved.
+
+    Attributes
+    ----------
+    certificate_ : Certificate
+        What :meth:`certificate` returned last; shown by notebooks and reports, and forgotten by
+        the next fit.
+    """
+
+    certificate_: Certificate
 
     def certificate(
         self,
@@ -22,7 +32,7 @@ class Certifiable:
         tol: float = 1e-6,
         callbacks: Sequence[Watcher] = (),
     ) -> Certificate:
-        """Return how far this clustering can be from the best one; see :func:`cofactor.certify`.
+        """Return how far this model can be from the best one; see :func:`cofactor.certify`.
 
         Parameters
         ----------
@@ -33,7 +43,7 @@ class Certifiable:
         time_limit, method, tol, callbacks
             See :func:`cofactor.certify`.
         """
-        return certify(
+        self.certificate_ = certify(
             self,
             X,
             sample_weight=sample_weight,
@@ -42,3 +52,14 @@ class Certifiable:
             tol=tol,
             callbacks=callbacks,
         )
+        return self.certificate_
+
+    def _certified(self, X: Any, sample_weight: Any) -> Certificate | None:
+        """Return what this kind of model can say of itself; None if its labels say it all."""
+        return None
+
+    def _html_repr(self) -> str:
+        """Show the certificate, if there is one, below what scikit-learn shows in notebooks."""
+        shown: str = super()._html_repr()  # type: ignore[misc]
+        found = getattr(self, "certificate_", None)
+        return shown if found is None else beside(shown, found._repr_html_())

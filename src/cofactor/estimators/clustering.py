@@ -11,6 +11,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 
+from cofactor.certificate.certificate import Certificate
 from cofactor.codes import OneHot
 from cofactor.data import split
 from cofactor.data.base import Array, Labels
@@ -52,6 +53,12 @@ class ClusteringEstimator(
     inertia_: float
     _n_features_out: int
     _seen: Running[Moments] | None
+
+    def _certified(self, X: Any, sample_weight: Any) -> Certificate | None:
+        """See :class:`Certifiable`: hard clusters have bounds."""
+        if self.n_closest == 1 or not hasattr(self, "labels_"):
+            return None
+        return super()._certified(X, sample_weight)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one more batch of rows, which need not be kept.
@@ -171,6 +178,7 @@ class ClusteringEstimator(
 
     def _take_over(self, clusters: OnlineClusters, data: OpenData[MixtureNoise]) -> None:
         """Keep what was learned."""
+        self._forget()
         self._params, self._seen = clusters.learned()
         self.cluster_centers_ = self._params.components.astype(data.X.dtype)
         self._n_features_out = self.n_clusters

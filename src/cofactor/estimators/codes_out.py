@@ -10,9 +10,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from cofactor.data.base import Array
+from cofactor.estimators.certifiable import Certifiable
 
 
-class CodesOut(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class CodesOut(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """A factorization gives codes out, named after its class, and takes them back."""
 
     components_: Array

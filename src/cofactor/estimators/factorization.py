@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from cofactor.certificate.certificate import Certificate
 from cofactor.codes import Codes, Free, Nonnegative, ScaledOneHot, SemiNonnegative, Simplex
 from cofactor.codes.fixed import fold_in
 from cofactor.data import RowBlock, mean_row, open_columns
@@ -26,6 +27,7 @@ from cofactor.estimators.base import (
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
 from cofactor.estimators.recommender import Recommender
+from cofactor.estimators.stationary import stationary_point
 from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
@@ -160,6 +162,15 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         with self._open(X, self._model.noise) as data:
             codes = data.rowwise(encode)
         return codes.astype(X.dtype, copy=False)
+
+    def _certified(self, X: Any, sample_weight: Any) -> Certificate:
+        """See :class:`Certifiable`."""
+        check_is_fitted(self)
+        X, model = self._validated(X, reset=False), self._model
+        encode = KINDS[self.codes].encoder(model.noise, self._components)
+        with self._open(X, model.noise, sample_weight) as data:
+            columns = open_columns(X) if model.codes.needs_columns else ()
+            return stationary_point(model, data, data.rowwise(encode), self._components, columns)
 
     @property
     def noise_(self) -> Noise:

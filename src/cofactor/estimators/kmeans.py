@@ -16,7 +16,6 @@ from cofactor.data.base import Array
 from cofactor.engine import engine_for
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
-from cofactor.estimators.certifiable import Certifiable
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
@@ -33,7 +32,7 @@ from cofactor.stop import Both, NothingMoved, Rule, SmallChange, SmallShift, Sto
 from cofactor.trace import Callback, Trace
 
 
-class KMeans(Certifiable, ClusteringEstimator):
+class KMeans(ClusteringEstimator):
     """k-means clustering, hard or with the best few clusters of each row kept.
 
     Minimises ``Σ_n w_n d(x_n, μ_c(n))`` over centers and labels, where ``d`` is the squared

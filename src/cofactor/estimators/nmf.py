@@ -36,6 +36,7 @@ from cofactor.estimators.nonnegative_fits import (
 from cofactor.estimators.observation import Observation, observation
 from cofactor.estimators.online_factors import OnlineFactors
 from cofactor.estimators.recommender import Recommender
+from cofactor.estimators.stationary import NonnegativeFactors
 from cofactor.fit import Fit, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Penalty, noise_named
@@ -48,7 +49,7 @@ from cofactor.trace import Callback, Trace
 PATIENCE = 10  # iterations in which the objective must fall by tol
 
 
-class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
+class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstimator):
     """Nonnegative matrix factorization: ``X ≈ WH`` with ``W ≥ 0`` and ``H ≥ 0``.
 
     Minimises ``Σ_n w_n d(x_n, (WH)_n)`` plus the penalties
@@ -263,9 +264,8 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
         self._validate_params()
         warn_of_locked_zeros(self.solver, self.init)
         noise, seen = self.noise_, self._seen(X, mask, exposure, offset, reset=True)
-        dtype, n_columns = seen.X.dtype, seen.X.shape[1]
         with self._open(seen.X, noise, sample_weight, seen.mask, seen.baseline) as data:
-            codes = self._penalised(float(data.weights.sum()), n_columns)
+            codes = self._penalised(float(data.weights.sum()), seen.X.shape[1])
             starts = self._starts(seen, W, H, data.weights)
             limits = runs(self.n_init, self.time_limit)
             found = best(
@@ -275,11 +275,11 @@ class NMF(OnlineFactors, Recommender, CodesOut, FamilyEstimator):
             statistics, rows = settled(found)
             judged = judgement(found, statistics, rows)
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
-        self._remember(found, statistics, dtype)
+        self._remember(found, statistics, seen.X.dtype)
         self._needs_offset, self._averages, self.n_batches_ = offset is not None, None, 0
         if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
             warn_of_the_last_iteration(self.max_iter)
-        return np.vstack([state.codes for state in rows.states]).astype(dtype, copy=False)
+        return np.vstack([state.codes for state in rows.states]).astype(seen.X.dtype, copy=False)
 
     def transform(
         self, X: Any, *, mask: Any = None, exposure: Any = None, offset: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from functools import partial
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from cofactor.certificate.certificate import Certificate
 from cofactor.codes import OneHot
 from cofactor.data import Rows, open_rows
 from cofactor.data.base import Labels
 from cofactor.estimators.base import FamilyEstimator, OpenData
+from cofactor.estimators.certifiable import Certifiable
+from cofactor.estimators.free_energy import free_energy_gap
 from cofactor.estimators.likelihood_gap import LikelihoodGap, Sampling, exact_gap, gaps
 from cofactor.estimators.predict import Predictor
 from cofactor.fit import first_rows
@@ -21,7 +25,7 @@ from cofactor.neighbors import NearbyOneHot, nearby_rows
 from cofactor.noise import MixtureNoise, Params
 
 
-class OneHotEstimator(FamilyEstimator):
+class OneHotEstimator(Certifiable, FamilyEstimator):
     """Base of estimators whose rows each come from one of several components.
 
     Attributes
@@ -126,6 +130,14 @@ class OneHotEstimator(FamilyEstimator):
                 return exact_gap(data, of_rows)
             sampling = Sampling(n_samples, confidence, random_state)
             return sampling.gap(data, of_rows, most=float(np.log(k / keep)))
+
+    def _certified(self, X: Any, sample_weight: Any) -> Certificate | None:
+        """See :class:`Certifiable`: what the posterior that is kept leaves out."""
+        check_is_fitted(self)
+        started = time.perf_counter()
+        found = self.log_likelihood_gap(X, sample_weight)
+        n_rows = np.shape(X)[0] if sample_weight is None else float(np.sum(sample_weight))
+        return free_energy_gap(found, self._params.n_components, n_rows, started)
 
     def _reopen(self, X: Any, sample_weight: Any = None) -> Any:
         """Open rows to be judged by the fitted model."""

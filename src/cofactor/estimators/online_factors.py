@@ -76,6 +76,7 @@ class OnlineFactors:
         if rate is not None and not 0 < rate <= 1:
             raise InputError(f"rate is {rate}; expected a number above 0 and at most 1.")
         begins = not hasattr(self, "components_")
+        nmf._forget()
         seen = nmf._seen(X, mask, exposure, offset, reset=begins)
         if begins:
             beside = {"mask": mask, "exposure": exposure, "offset": offset}

@@ -11,12 +11,16 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
-from cofactor.data import split
+from cofactor.certificate.certificate import Certificate
+from cofactor.codes import Simplex
+from cofactor.data import open_columns, split
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData
+from cofactor.estimators.certifiable import Certifiable
 from cofactor.estimators.folding import codes_under
 from cofactor.estimators.nmf import NMF
+from cofactor.estimators.stationary import stationary_point
 from cofactor.estimators.terms import RANKINGS, mean_npmi, split_words
 from cofactor.estimators.topics import (
     Topics,
@@ -26,6 +30,7 @@ from cofactor.estimators.topics import (
     shares,
     to_topics,
 )
+from cofactor.model import Model
 from cofactor.noise import Multinomial, Penalty, Poisson
 from cofactor.noise.linear import TINY
 from cofactor.start.factors import STARTS
@@ -33,7 +38,7 @@ from cofactor.start.rng import rng_for
 from cofactor.trace import Callback, Trace
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
+class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstimator):
     """Documents as mixtures of topics: ``x_i ~ Mult(t_i, θ_iβ)``, by maximum likelihood.
 
     Also known as PLSA [Hofmann 1999]. The fit is that of the Poisson factorization ``X ≈ ZW``,
@@ -295,6 +300,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FamilyEstima
             raise InputError(f"Got {len(names)} names; expected {self.n_features_in_}, one a term.")
         ranked = np.argsort(-scores, axis=1, kind="stable")
         return [[names[term] for term in topic[:n]] for topic in ranked]
+
+    def _certified(self, X: Any, sample_weight: Any) -> Certificate:
+        """See :class:`Certifiable`."""
+        check_is_fitted(self)
+        X = self._counts(X, reset=False)
+        with self._open(X, Multinomial(), sample_weight) as data:
+            model, topics = Model(Multinomial(), Simplex()), self.topics_.astype(float)
+            return stationary_point(model, data, self._shares(X), topics, open_columns(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
