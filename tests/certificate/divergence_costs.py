@@ -59,7 +59,7 @@ def of_entries(divergence):
             ).swapaxes(0, 1)
             off = np.nan_to_num(off)
         found = np.where(off == 0, 0, divergence(X, off)).sum(axis=2)
-        return np.where(weights > 0, weights * found, 0).sum(axis=1)
+        return (weights * np.where(weights > 0, found, 0)).sum(axis=1)
 
     return costs
 

@@ -198,7 +198,7 @@ def test_a_coin_needs_no_more_than_twice_the_root_of_log_two(mean):
 def test_what_is_certified_is_what_the_fit_adds_up(noise):
     rng = np.random.default_rng(1)
     X = 1.0 + rng.poisson(rng.gamma(2.0, 9.0, size=(3, 4))[rng.integers(3, size=60)])
-    X = (X > X.mean(axis=0)).astype(float) if noise == "bernoulli" else X.astype(float)
+    X = (X.mean(axis=0) < X).astype(float) if noise == "bernoulli" else X.astype(float)
     model = KMeans(3, noise=noise, n_init=5, random_state=0).fit(X)
     found = model.certificate(X, time_limit=1.0)
     unit = float(model._params.dispersion) if noise == "gamma" else 1.0

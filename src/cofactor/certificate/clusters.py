@@ -10,7 +10,7 @@ from cofactor.certificate.certificate import Certificate, Watcher
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.divergences import DIVERGENCES, Divergence
 from cofactor.certificate.incumbent import GAIN, labels_of_rows, with_better_clustering
-from cofactor.certificate.points import Points, kinds_of, one_kind_each
+from cofactor.certificate.points import Points, kinds_of, one_kind_each, points_of
 from cofactor.certificate.problem import Problem
 from cofactor.certificate.proof import SEARCHED, SMALL, Proof, stages_of
 from cofactor.certificate.rounding import UNIT
@@ -107,8 +107,11 @@ def of_divergence(
     labels : ndarray of shape (n,), int32
     task : Task
     """
-    held = weights > 0
-    X, weights, own = X[held].astype(np.float64), weights[held], labels[held]
+    X = X.astype(np.float64)
+    held = divergence.rows(X, weights)[1] > 0
+    if not held.any():  # rows of zeros, whose profiles nobody asks for
+        return replace(of_points(points_of(X, weights), labels, task), loss=divergence.loss)
+    X, weights, own = X[held], weights[held], labels[held]
     upper = _least_total(divergence, X, weights, own)
     points = divergence.image(X, weights).points()
     with BlasHold() as hold:
