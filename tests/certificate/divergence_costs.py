@@ -1,6 +1,7 @@
 """What each set of points costs as one cluster under other noises, in extended precision.
 
-``h − log(1 + h)`` keeps its digits, so that of divergences no more are lost than of squares.
+Means are known both by themselves and by how far they are from a row, so that no digit is lost
+where they are close and none where they are far.
 """
 
 from __future__ import annotations
@@ -12,38 +13,40 @@ SMALL = 0.01  # of h, up to which a series is exact
 ORDER = 14
 
 
-def excess(h):
-    """Return ``h − log(1 + h)``."""
+def excess(h, ratio):
+    """Return ``h − log(1 + h)``, given ``1 + h``, too."""
     terms = [(-1) ** p * h**p / p for p in range(2, ORDER)]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.abs(h) < SMALL, sum(terms), h - np.log1p(h))
+        return np.where(np.abs(h) < SMALL, sum(terms), h - np.log(ratio))
 
 
-def kullback_leibler(x, off):
-    """Return ``x log(x/m) − x + m`` with ``m = x + off``."""
+def kullback_leibler(x, mean, off):
+    """Return ``x log(x/m) − x + m`` with ``off = m − x``."""
     positive = x > 0
     h = np.divide(off, x, out=np.zeros_like(x), where=positive)
-    return np.where(positive, x * excess(h), off)
+    ratio = np.divide(mean, x, out=np.ones_like(x), where=positive)
+    return np.where(positive, x * excess(h, ratio), mean)
 
 
-def itakura_saito(x, off):
-    return excess(-off / (x + off))
+def itakura_saito(x, mean, off):
+    return excess(-off / mean, x / mean)
 
 
 def negative_binomial(size):
-    def cost(x, off):
-        return kullback_leibler(x, off) - kullback_leibler(x + Long(size), off)
+    def cost(x, mean, off):
+        both = kullback_leibler(x + Long(size), mean + Long(size), off)
+        return kullback_leibler(x, mean, off) - both
 
     return cost
 
 
-def bernoulli(x, off):
+def bernoulli(x, mean, off):
     with np.errstate(divide="ignore"):
-        return np.where(x > 0, -np.log(np.abs(x + off)), -np.log1p(-np.abs(x + off)))
+        return np.where(x > 0, -np.log(mean), -np.log1p(-mean))
 
 
 def of_entries(divergence):
-    """Return the costs of sets under a divergence ``d(x, m)``, given x and ``m − x``."""
+    """Return the costs of sets under a divergence ``d(x, m)``, given x, m and ``m − x``."""
 
     def costs(X, weights):
         return _over_sets(X.astype(Long), weights.astype(Long), lambda X, W: _about_means(X, W))
@@ -57,8 +60,9 @@ def of_entries(divergence):
                     for i in range(X.shape[1])
                 ]
             ).swapaxes(0, 1)
-            off = np.nan_to_num(off)
-        found = np.where(off == 0, 0, divergence(X, off)).sum(axis=2)
+            mean = (weights[:, :, None] * X).sum(axis=1, keepdims=True) / mass[:, None, None]
+        off, mean = np.nan_to_num(off), np.nan_to_num(mean, nan=1.0) + np.zeros_like(X)
+        found = np.where(off == 0, 0, divergence(X, mean, off)).sum(axis=2)
         return (weights * np.where(weights > 0, found, 0)).sum(axis=1)
 
     return costs

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 460, 62
-LEFT, RIGHT, TOP, THICK = 10, 10, 22, 14
+LEFT, RIGHT, TOP, THICK = 2, 2, 22, 14
 LENGTH = WIDTH - LEFT - RIGHT
 PROVED, OPEN = "#00916a", "#d8591a"  # seen on light and on dark
 DECADES = 12  # of a ruler: what is smaller is rounding

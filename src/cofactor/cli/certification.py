@@ -1,4 +1,4 @@
-"""What ``cofactor certify`` does: bounds on how much better a clustering could be."""
+"""What ``cofactor certify`` does: bounds on how much better a model could be."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from cofactor.certificate import Bound, Certificate
-from cofactor.certificate import certify as certify_clustering
-from cofactor.certificate.certificate import REASONS, percent
 from cofactor.cli.console import grid, is_watched
 from cofactor.cli.prediction import check_columns
 from cofactor.cli.results import MODEL
 from cofactor.cli.source import Source, read_weights
-from cofactor.io import load_model
+from cofactor.io import load_model, save_model
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Task:
         In seconds.
     gap : float
         The relative gap that suffices.
+    save : bool
+        Whether to keep what is proved in the model's file.
     """
 
     source: Source
@@ -44,10 +44,11 @@ class Task:
     method: str
     time_limit: float
     gap: float
+    save: bool = False
 
 
 def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
-    """Label the rows by a model, and bound how much better any labels could be.
+    """Label the rows by a model if it has clusters, and say how far it can be from the best one.
 
     Parameters
     ----------
@@ -63,7 +64,17 @@ def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
         If a file cannot be used, the columns are not those of the model, or no bound is known for
         such a model.
     """
-    estimator = load_model(model / MODEL if model.is_dir() else model)
+    path = model / MODEL if model.is_dir() else model
+    estimator = load_model(path)
+    found = _proved(estimator, task, quiet=quiet)
+    if task.save:
+        kept = load_model(path)
+        kept.certificate_ = found
+        save_model(kept, path)
+    return found
+
+
+def _proved(estimator: Any, task: Task, *, quiet: bool) -> Certificate:
     table = task.source.table()
     check_columns(task.source.path, table, estimator)
     weights = None if task.weights is None else read_weights(task.weights, table.X.shape[0])
@@ -72,8 +83,7 @@ def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
         if hasattr(estimator, "n_clusters"):
             estimator.labels_ = estimator.predict(table.X)
     with _status(quiet=quiet) as tell:
-        return certify_clustering(
-            estimator,
+        found: Certificate = estimator.certificate(
             table.X,
             sample_weight=weights,
             method=task.method,
@@ -81,6 +91,7 @@ def certified(model: Path, task: Task, *, quiet: bool) -> Certificate:
             tol=task.gap,
             callbacks=[tell],
         )
+        return found
 
 
 def facts(found: Certificate) -> dict[str, Any]:
@@ -93,12 +104,8 @@ def facts(found: Certificate) -> dict[str, Any]:
 def as_table(found: Certificate) -> Table:
     """Lay a certificate out for people."""
     table = grid()
-    certainty = "certain" if found.kind == "rigorous" else f"confidence {found.confidence:g}"
-    table.add_row("inertia", f"{found.upper:.10g}, {found.n_clusters:,} clusters")
-    table.add_row("best possible", f"at least {found.lower:.10g} ({certainty})")
-    table.add_row("could be saved", f"at most {percent(found.gap)}")
-    table.add_row("proved by", f"the {found.method} bound, {found.seconds:.3g} s")
-    table.add_row("ended because", REASONS[found.ending])
+    for fact in found.facts:
+        table.add_row(*fact)
     return table
 
 

@@ -53,6 +53,8 @@ def _facts(results: Results, output: Path) -> Table:
     table.add_row("model", f"{fitted.name}: {fitted.noise} noise, {fitted.codes}")
     table.add_row(fitted.tag, f"{fitted.per_entry:.6g} nats per entry")
     table.add_row("iterations", f"{fitted.n_iter:,} ({ending}), {fitted.total_seconds:.3g} s")
+    for fact in [] if fitted.certificate is None else fitted.certificate.facts:
+        table.add_row(*fact)
     table.add_row("written to", str(output))
     return table
 

@@ -18,7 +18,13 @@ from cofactor.report import Result
 
 
 def train(
-    plan: Plan, source: Source, weights: Path | None, output: OutputDirectory, *, quiet: bool
+    plan: Plan,
+    source: Source,
+    weights: Path | None,
+    output: OutputDirectory,
+    proof_time: float | None = None,
+    *,
+    quiet: bool,
 ) -> Results:
     """Fit a model to a file and write the results.
 
@@ -32,6 +38,8 @@ def train(
         File with one weight per row.
     output : OutputDirectory
         Entered before anything is read, so that a place that cannot be written costs no fit.
+    proof_time : float or None
+        How long to prove, then, how far the model can be from the best one; None: not at all.
     quiet : bool
         Whether to show no progress.
 
@@ -41,13 +49,15 @@ def train(
         If data, settings or output cannot be used; nothing is written then.
     """
     with output, watch(quiet=quiet) as bar, spoken_warnings():
-        results = _fit(plan, source, weights, bar)
+        results = _fit(plan, source, weights, proof_time, bar)
         write(results, output)
     _warn_unless_converged(results.fitted)
     return results
 
 
-def _fit(plan: Plan, source: Source, weights: Path | None, bar: Watch) -> Results:
+def _fit(
+    plan: Plan, source: Source, weights: Path | None, proof_time: float | None, bar: Watch
+) -> Results:
     estimator = plan.estimator(callbacks=[bar])
     rows = rows_of(estimator)
     table = source.table()
@@ -58,6 +68,8 @@ def _fit(plan: Plan, source: Source, weights: Path | None, bar: Watch) -> Result
     bar.expect(estimator.max_iter, n_entries)
     with plan.refusals():
         values = rows.fit(estimator, table.X, row_weights)
+    if proof_time is not None:
+        estimator.certificate(table.X, sample_weight=row_weights, time_limit=proof_time)
     _make_lasting(estimator, table)
     return Results(plan, source, table, estimator, rows, values)
 

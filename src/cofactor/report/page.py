@@ -13,6 +13,7 @@ from cofactor.report import chart, words
 from cofactor.report.extras import report_module
 from cofactor.report.palette import series
 from cofactor.report.parts import gallery
+from cofactor.report.proofs import proofs
 from cofactor.report.reading import result_of
 from cofactor.report.result import Result
 from cofactor.report.table import groups
@@ -67,6 +68,7 @@ def write_report(
         groups=groups(results),
         gallery=gallery(results, columns, image_shape),
         charts=chart.convergence(results),
+        proofs=proofs(results),
         tags={tag: text for tag, text in words.TAGS.items() if tag in {r.tag for r in results}},
         chart=chart,
         words=words,

@@ -180,6 +180,7 @@ class FactorizationReading(Reading):
 # of codes and components together, by rows, components and columns
 CODE_PARAMETERS: dict[str, Callable[[float, int, int], float]] = {
     "nonnegative codes": lambda n, k, d: k * (n + d - 1),  # one scale of each pair is free
+    "semi-nonnegative codes": lambda n, k, d: k * (n + d - 1),
     "free codes": lambda n, k, d: k * (n + d - k),
     "simplex codes": lambda n, k, d: n * (k - 1) + k * d,
     "scaled one-hot codes": lambda n, k, d: n + k * (d - 1),
@@ -276,6 +277,7 @@ def result_of(
         numbers=np.arange(k),
         objective=tuple(trace.objective),
         seconds=tuple(trace.seconds),
+        certificate=getattr(estimator, "certificate_", None),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cofactor.certificate import Certificate
 from cofactor.data.base import Floats
 
 
@@ -43,6 +44,8 @@ class Result:
         What the estimator calls the components.
     objective, seconds : tuple of float
         Loss in nats, and time since the fit began, after each sweep over the rows.
+    certificate : Certificate or None
+        How far the model can be from the best one, if that was asked.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Result:
     numbers: NDArray[np.intp]
     objective: tuple[float, ...]
     seconds: tuple[float, ...]
+    certificate: Certificate | None = None
 
     @property
     def per_entry(self) -> float:

@@ -8,6 +8,7 @@ EXAMPLES = """\b
 Examples:
   cofactor certify clusters/ table.csv
   cofactor certify clusters/ table.csv --time-limit 60 --json
+  cofactor certify clusters/ table.csv --save && cofactor report clusters/
 """
 
 
@@ -17,17 +18,20 @@ def certify(
     method: options.Method = "auto",
     time_limit: options.ProofTime = 10.0,
     gap: options.Gap = 1e-6,
+    save: options.Save = False,
     weights: options.Weights = None,
     layer: options.Layer = None,
     transpose: options.Transpose = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prove how far a clustering can be from the best one."""
+    """Prove how far a model can be from the best one."""
     from cofactor.cli import certification, console  # heavy imports: see cofactor.cli
     from cofactor.cli.source import Source
 
-    task = certification.Task(Source(data, layer, transpose), weights, method, time_limit, gap)
+    task = certification.Task(
+        Source(data, layer, transpose), weights, method, time_limit, gap, save
+    )
     with console.spoken_warnings():
         found = certification.certified(model, task, quiet=quiet or as_json)
     console.tell(

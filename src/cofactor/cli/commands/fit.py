@@ -10,6 +10,7 @@ Examples:
   cofactor fit cells.h5ad --layer counts -m topics -k 12 -o topics/
   cofactor fit table.csv -m gmm --covariance diag -k 5 -o mixture/
   cofactor fit table.csv -m kmeans --search global --time-limit 10 -k 8 -o best/
+  cofactor fit table.csv -m kmeans --polish --certify 10 -k 8 -o proved/
 """
 
 
@@ -30,6 +31,7 @@ def fit(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     time_limit: options.TimeLimit = None,
+    certify: options.Certify = None,
     overwrite: options.Overwrite = False,
     layer: options.Layer = None,
     transpose: options.Transpose = False,
@@ -63,6 +65,7 @@ def fit(
         Source(data, layer, transpose),
         weights,
         OutputDirectory(output, overwrite=overwrite),
+        certify,
         quiet=quiet,
     )
     printer(as_json=as_json, quiet=quiet)(results, output)

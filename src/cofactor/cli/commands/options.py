@@ -120,6 +120,17 @@ Gap: TypeAlias = Annotated[
     ),
 ]
 
+Save: TypeAlias = Annotated[
+    bool,
+    _of_files("--save", metavar="", help="Keep it with the model, for cofactor report to draw."),
+]
+Certify: TypeAlias = Annotated[
+    float | None,
+    _of_run(
+        metavar="SECONDS", min=0.001, help="Then prove how far from the best, for so long at most."
+    ),
+]
+
 ModelFile: TypeAlias = Annotated[
     Path,
     typer.Argument(
