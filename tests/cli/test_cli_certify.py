@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from program import COUNTS, Run
 
-from cofactor import KMeans, certify
+from cofactor import KMeans, certify, load_model
 from cofactor.cli.certification import facts
 
 
@@ -55,8 +55,6 @@ def test_weights_and_methods(run: Run, counts: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "more", "fact"),
     [
-        ("nmf", (), "No bound on the optimum is known for factorizations"),
-        ("gmm", (), "log_likelihood_gap"),
         ("kmeans", ("--method", "magic"), "expected one of auto"),
         ("kmeans", ("--transpose",), "columns"),
     ],
@@ -68,3 +66,46 @@ def test_what_cannot_be_proved(
     outcome = run("certify", "out", counts, *more)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert fact in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "facts"),
+    [
+        ("kmeans", ("--noise", "poisson"), ("KL divergence", "best possible", "at least")),
+        ("nmf", (), ("squared error", "stationary", "singular values")),
+        ("nmf", ("--noise", "poisson"), ("KL divergence", "stationary", "no bound is known")),
+        ("topics", (), ("KL divergence", "stationary", "no bound is known")),
+        ("gmm", (), ("log-likelihood", "left out", "no bound is known")),
+        ("mixture", ("--closest", 1), ("free energy", "of its posterior", "no bound is known")),
+    ],
+)
+def test_every_model_says_what_is_known(
+    run: Run, counts: Path, model: str, more: tuple[object, ...], facts: tuple[str, ...]
+) -> None:
+    fit(run, counts, model, *more)
+    outcome = run("certify", "out", counts, "--gap", 0.01)
+    assert (outcome.code, outcome.err) == (0, "")
+    for fact in facts:
+        assert fact in " ".join(outcome.out.split())
+
+
+def test_it_can_be_kept_for_reports(run: Run, counts: Path) -> None:
+    fit(run, counts, "kmeans", "--polish")
+    assert run("report", "out", "-o", "before.html").code == 0
+    before = load_model("out/model.safetensors")
+    found = json.loads(run("certify", "out", counts, "--save", "--gap", 0.01, "--json").out)
+    after = load_model("out/model.safetensors")
+    assert after.certificate_.lower == found["lower"]
+    assert (after.labels_ == before.labels_).all()
+    assert run("report", "out", "-o", "after.html").code == 0
+    title = "How far from the best"
+    assert title not in Path("before.html").read_text()
+    assert title in Path("after.html").read_text()
+    assert str(after.certificate_) in Path("after.html").read_text()
+
+
+def test_a_fit_can_end_with_a_proof(run: Run, counts: Path) -> None:
+    outcome = run("fit", counts, "-m", "kmeans", "-k", 2, "-o", "out", "--certify", 2)
+    assert outcome.code == 0
+    assert "could be saved" in outcome.out
+    assert load_model("out/model.safetensors").certificate_.kind == "rigorous"

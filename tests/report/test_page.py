@@ -13,7 +13,8 @@ from matplotlib.image import imread
 from pages import as_number, read
 
 from cofactor.errors import InputError
-from cofactor.report import report_model, write_report
+from cofactor.estimators import NMF, KMeans
+from cofactor.report import report_model, result_of, write_report
 
 WORDS = {"title": "A title", "data_description": "Some data."}
 NASTY = "<b>\"A\" & 'B'</b>"
@@ -142,3 +143,23 @@ def test_missing_packages_are_named(package, tmp_path, results, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(InputError, match=rf"needs {package}, .* pip install .cofactor\[report\]"):
         write_report(tmp_path / "r.html", results, image_shape=(8, 8), **WORDS)
+
+
+def test_certificates_are_drawn(tmp_path, digits):
+    clusters = KMeans(3, random_state=0).fit(digits)
+    factors = NMF(2, noise="poisson", random_state=0).fit(digits)
+    clusters.certificate(digits, method="principal")
+    factors.certificate(digits)
+    both = [result_of(clusters, NASTY), result_of(factors, "factors")]
+    path = write_report(tmp_path / "r.html", both, **WORDS)
+    page = read(path)
+    assert "How far from the best" in page.text
+    for model, words in ((clusters, "Green is proved"), (factors, "no small change helps")):
+        assert str(model.certificate_) in page.text
+        assert words in page.text
+    assert ("svg", "class", "certificate") in page.attributes
+    assert NASTY not in path.read_text(encoding="utf-8")
+
+
+def test_no_certificate_no_section(page):
+    assert "How far from the best" not in page.text

@@ -16,7 +16,7 @@ DECADES = 12  # of a ruler: what is smaller is rounding
 def figure(drawing: str, caption: str) -> str:
     """Return a drawing with a sentence below, for notebooks."""
     return (
-        f'<figure style="margin:0;max-width:{WIDTH}px">{drawing}'
+        f'<figure style="margin:0;max-width:{WIDTH}px;font:13px sans-serif">{drawing}'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

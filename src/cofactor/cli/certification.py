@@ -78,11 +78,10 @@ def _proved(estimator: Any, task: Task, *, quiet: bool) -> Certificate:
     table = task.source.table()
     check_columns(task.source.path, table, estimator)
     weights = None if task.weights is None else read_weights(task.weights, table.X.shape[0])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _status(quiet=quiet) as tell:
         warnings.filterwarnings("ignore", "X does not have valid feature names")  # just checked
         if hasattr(estimator, "n_clusters"):
             estimator.labels_ = estimator.predict(table.X)
-    with _status(quiet=quiet) as tell:
         found: Certificate = estimator.certificate(
             table.X,
             sample_weight=weights,

@@ -12,7 +12,7 @@ READINGS = {
     "between its end and the mark is open; there a better clustering may be, or the bound is weak.",
     "probabilistic": "Bounds with a confidence are wrong with what is left of it at most.",
     "stationarity": "At a stationary point no small change helps; what larger ones could do is "
-    "known only where there is a bound.",
+    "known only where there is a bound, in green.",
     "free energy": "Of a free energy it is shown what share of the posterior it leaves out; how "
     "high the likelihood of other parameters could be, nobody knows.",
 }
