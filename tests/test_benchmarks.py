@@ -141,6 +141,7 @@ def test_the_global_search_is_compared(capsys: pytest.CaptureFixture[str]) -> No
         "large_counts",
         "many_clusters",
         "memory",
+        "other_noises",
         "search_quality",
         "seeding_quality",
     ],
