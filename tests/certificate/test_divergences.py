@@ -23,15 +23,17 @@ from exhaustive import Long, exhaustive
 from hypothesis import given
 from hypothesis import strategies as st
 from instances import WEIGHTS
+from strategies import seeds
 
 from cofactor import KMeans, certify
+from cofactor.certificate.bends import bent, between, straight
 from cofactor.certificate.clusters import divergence_of
-from cofactor.certificate.image import logarithm_factors, root_factors
+from cofactor.certificate.image import logarithm_reach, root_reach
 from cofactor.errors import ImpossibleCellError, InputError
 from cofactor.noise import NegativeBinomial, noise_named
 
 BATCH = 50
-INSTANCES = int(os.environ.get("COFACTOR_INSTANCES", 1500))
+INSTANCES = int(os.environ.get("COFACTOR_INSTANCES", 600))
 SLACK = Long(1e-16)  # of the sum of absolute values: the optimum's own rounding, far above it
 
 
@@ -151,39 +153,84 @@ def test_no_bound_exceeds_the_optimum(noise):
 @pytest.mark.parametrize("noise", CASES)
 def test_images_have_an_optimum_below(noise):
     """The inequality itself, whatever bounds the image's optimum then."""
-    for X, weights, k, _, optimum, doubt in instances(noise, min(INSTANCES, 500)):
+    for X, weights, k, labels, optimum, doubt in instances(noise, min(INSTANCES, 300)):
         held = weights > 0
         divergence = divergence_of(noise_named(noise), X)
-        image = divergence.image(X[held].astype(float), weights[held])
-        solved = exhaustive(image.values[None], image.weights[None])
-        own = solved.optimum(min(k, held.sum()), 0)
-        blur = np.sqrt((image.weights * np.square(image.blur)).sum())
-        below = np.maximum(np.sqrt(own) * (1 - image.weight_precision) - blur, 0) ** 2
-        assert below <= optimum + doubt
+        for image in divergence.images(X[held].astype(float), weights[held], labels[held]):
+            solved = exhaustive(image.values[None], image.weights[None])
+            own = solved.optimum(min(k, held.sum()), 0)
+            blur = np.sqrt((image.weights * np.square(image.blur)).sum())
+            below = np.maximum(np.sqrt(own) * (1 - image.weight_precision) - blur, 0) ** 2
+            assert below <= optimum + doubt
 
 
-@given(st.floats(1e-6, 1e6), st.floats(1.0, 1e12), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
-def test_constants_hold_with_fifty_digits(low, ratio, first, second):
-    """For a datum and a mean anywhere between the least and the largest entry."""
-    high = low * ratio
+DIVERGENCES = {  # with the function that images are made of
+    "poisson": (np.sqrt, lambda x, m: x * mpmath.log(x / m) - x + m),
+    "gamma": (np.log, lambda x, m: x / m - mpmath.log(x / m) - 1),
+}
+REACHES = {"poisson": root_reach, "gamma": logarithm_reach}
+numbers = st.floats(1e-6, 1e6)
+
+
+@pytest.mark.parametrize("noise", REACHES)
+@given(numbers, st.floats(1.0, 1e12), st.floats(0.0, 1.0))
+def test_two_numbers_are_as_far_apart_as_any_mean_lets_them(noise, low, ratio, share):
+    """``reach ≤ √d(x, μ) + √d(y, μ)`` for ``x < y``, nearly reached at ``μ = y``."""
+    function, divergence = DIVERGENCES[noise]
+    first, last = function(low), function(low * ratio)
+    inverse = {"poisson": lambda b: mpmath.mpf(float(b)) ** 2, "gamma": mpmath.exp}[noise]
+    reach = float(REACHES[noise](np.array([first]), np.array([last]))[0])
     with mpmath.workdps(50):
-        a, b = mpmath.mpf(low), mpmath.mpf(high)
-        x, m = (a * (b / a) ** mpmath.mpf(share) for share in (first, second))
-        column = np.array([[low], [high]])
-        for factors, divergence, distance in (
-            (root_factors, x * mpmath.log(x / m) - x + m, mpmath.sqrt(x) - mpmath.sqrt(m)),
-            (logarithm_factors, x / m - mpmath.log(x / m) - 1, mpmath.log(x) - mpmath.log(m)),
-        ):
-            square = (mpmath.mpf(float(factors(column)[0])) * distance) ** 2
-            assert square <= divergence + mpmath.mpf(10) ** -45 * (x + m + 1)
+        x, y = (inverse(mpmath.mpf(float(b))) for b in (first, last))
+        for m in (x, y, x * (y / x) ** mpmath.mpf(share), 2 * y, x / 2):
+            roots = [mpmath.sqrt(max(divergence(z, m), 0)) for z in (x, y)]
+            assert reach <= sum(roots) + mpmath.mpf(10) ** -22
+        assert reach >= mpmath.sqrt(abs(divergence(x, y))) * (1 - 1e-6) - 1e-9
 
 
-def test_constants_at_their_limits():
-    equal, zeros = np.array([[3.0], [3.0]]), np.array([[0.0], [7.0]])
-    assert root_factors(equal)[0] ** 2 == pytest.approx(2.0, rel=1e-12)
-    assert root_factors(zeros)[0] ** 2 == pytest.approx(1.0, rel=1e-12)
-    assert root_factors(0.0 * zeros)[0] ** 2 == pytest.approx(1.0, rel=1e-12)
-    assert logarithm_factors(equal)[0] ** 2 == pytest.approx(0.5, rel=1e-12)
+@pytest.mark.parametrize("noise", REACHES)
+@given(seeds)
+def test_bends_keep_every_pair_within_reach(noise, seed):
+    """Also pairs between knots, of which there are fewer than of numbers."""
+    rng = np.random.default_rng(seed)
+    function, divergence = DIVERGENCES[noise]
+    x = np.sort(rng.lognormal(0.0, rng.uniform(0.1, 2.0), size=60) + rng.integers(0, 2) * 5.0)
+    labels, weights = rng.integers(0, 3, size=60).astype(np.int32), rng.uniform(0.1, 2.0, 60)
+    values, reach = function(x), REACHES[noise]
+    bend, line = bent(values, weights, labels, reach), straight(values, reach)
+    for way in (bend, line, between(line, bend, 0.5)):
+        steps = way(values)[None] - way(values)[:, None]
+        for i, j in rng.integers(60, size=(40, 2)):
+            first, last = min(i, j), max(i, j)
+            with mpmath.workdps(50):
+                farthest = mpmath.sqrt(
+                    max(divergence(mpmath.mpf(x[first]), mpmath.mpf(x[last])), 0)
+                )
+            assert 0.0 <= steps[first, last] <= farthest + 2 * way.doubt(1e-15)
+    assert spread_within(bend(values), weights, labels) >= 0.999 * spread_within(
+        line(values), weights, labels
+    )
+
+
+def spread_within(values, weights, labels):
+    means = np.bincount(labels, weights * values) / np.bincount(labels, weights)
+    return weights @ np.square(values - means[labels])
+
+
+def test_reaches_at_their_limits():
+    zero, one, next_to_one = np.array([0.0]), np.array([1.0]), np.array([1.0 + 1e-9])
+    assert root_reach(zero, one) == pytest.approx(1.0, rel=1e-12)
+    assert root_reach(one, next_to_one) == pytest.approx(np.sqrt(2.0) * 1e-9, rel=1e-6)
+    assert logarithm_reach(one, next_to_one) == pytest.approx(np.sqrt(0.5) * 1e-9, rel=1e-6)
+
+
+def test_columns_that_are_constant_say_nothing():
+    X = np.tile([[3.0, 1.0], [3.0, 9.0]], (5, 1))
+    alone, both = (
+        certify(np.arange(10) % 2 * 0, data, noise="poisson", n_clusters=1)
+        for data in (X[:, 1:], X)
+    )
+    assert alone.lower == pytest.approx(both.lower, rel=1e-12)
 
 
 @given(st.floats(1e-12, 1.0 - 1e-12))

@@ -113,10 +113,12 @@ def of_divergence(
         return replace(of_points(points_of(X, weights), labels, task), loss=divergence.loss)
     X, weights, own = X[held], weights[held], labels[held]
     upper = _least_total(divergence, X, weights, own)
-    points = divergence.image(X, weights).points()
     with BlasHold() as hold:
         hold()
-        problem = task.improved(_settled(task.problem(points, own), own), own)
+        images = divergence.images(X, weights, own)
+        settled = [_settled(task.problem(image.points(), own), own) for image in images]
+        best = max(settled, key=lambda problem: problem.points.in_units(problem.upper, up=True))
+        problem = task.improved(best, own)
         found = task.proved(problem, problem, own)
     other = labels.copy()
     other[held] = labels_of_rows(problem, problem.labels, own)

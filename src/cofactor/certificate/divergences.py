@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
-from cofactor.certificate.image import (
-    ULPS,
-    Image,
-    logarithm_factors,
-    logarithms,
-    root_factors,
-    roots,
-)
+from cofactor.certificate.image import ULPS, Image, logarithms, root_reach, roots
 from cofactor.certificate.rounding import LEAST, UNIT, above, growth
 from cofactor.data.base import Floats, Labels
 
@@ -41,8 +34,12 @@ class Divergence(ABC):
         return X, weights
 
     @abstractmethod
-    def image(self, X: Floats, weights: Floats) -> Image:
-        """Return rows whose inertia is below the divergence; of rows that count."""
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+        """Yield rows whose inertia is below the divergence, for all clusterings.
+
+        Only rows that count are given. Of several, that is the best by which the inertia of the
+        given clustering is largest.
+        """
 
     @abstractmethod
     def total(self, X: Floats, weights: Floats, labels: Labels) -> float:
@@ -93,9 +90,9 @@ class KullbackLeibler(OfEntries):
 
     loss = "KL divergence"
 
-    def image(self, X: Floats, weights: Floats) -> Image:
-        """See :class:`Divergence` and :func:`root_factors`."""
-        return roots(X, weights, root_factors(X))
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+        """See :class:`Divergence` and :func:`roots`."""
+        yield from roots(X, weights, labels, root_reach)
 
     def terms(self, x: Floats, mean: Floats, unit: float) -> tuple[Floats, Floats]:
         """See :class:`Divergence`."""
@@ -113,14 +110,13 @@ class OfProfiles(KullbackLeibler):
         profiles = np.divide(X, totals[:, None], out=np.zeros_like(X), where=totals[:, None] > 0)
         return profiles, weights * totals
 
-    def image(self, X: Floats, weights: Floats) -> Image:
-        """See :class:`Divergence`."""
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+        """See :class:`Divergence`: roots are at most 1, and T is at most √2 times as steep."""
         profiles, mass = self.rows(X, weights)
-        found = super().image(profiles, mass)
         rounding = growth(X.shape[1] + 4)
-        factors = (1.0 - 2.0 * rounding) * found.values
-        blur = found.blur + 4.0 * rounding * np.linalg.norm(found.values, axis=1)
-        return Image(factors, mass, blur, weight_precision=rounding)
+        for found in roots(profiles, mass, labels, root_reach):
+            blur = found.blur + 1.5 * rounding * np.sqrt(X.shape[1])
+            yield Image(found.values, mass, blur, weight_precision=rounding)
 
 
 @dataclass(frozen=True)
@@ -131,10 +127,14 @@ class NegativeBinomialDivergence(OfEntries):
 
     loss = "negative binomial divergence"
 
-    def image(self, X: Floats, weights: Floats) -> Image:
-        """See :class:`Divergence`: the variance is at most ``1 + max/r`` times Poisson's."""
-        share = 1.0 / np.sqrt(1.0 + X.max(axis=0) / self.size) * (1.0 - 8.0 * UNIT)
-        return roots(X, weights, root_factors(X) * share)
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+        """See :class:`Divergence`: up to y the variance is at most ``1 + y/r`` times Poisson's."""
+
+        def reach(first: Floats, last: Floats) -> Floats:
+            share = 1.0 / np.sqrt(1.0 + np.square(last) / self.size)
+            return root_reach(first, last) * share * (1.0 - 8.0 * UNIT)
+
+        yield from roots(X, weights, labels, reach)
 
     def terms(self, x: Floats, mean: Floats, unit: float) -> tuple[Floats, Floats]:
         """See :class:`Divergence`."""
@@ -149,9 +149,9 @@ class ItakuraSaito(OfEntries):
 
     loss = "Itakura–Saito divergence"
 
-    def image(self, X: Floats, weights: Floats) -> Image:
-        """See :class:`Divergence` and :func:`logarithm_factors`."""
-        return logarithms(X, weights, logarithm_factors(X))
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+        """See :class:`Divergence` and :func:`logarithms`."""
+        yield from logarithms(X, weights, labels)
 
     def terms(self, x: Floats, mean: Floats, unit: float) -> tuple[Floats, Floats]:
         """See :class:`Divergence`."""
@@ -169,12 +169,12 @@ class BernoulliDivergence(OfEntries):
 
     loss = "Bernoulli divergence"
 
-    def image(self, X: Floats, weights: Floats) -> Image:
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
         """See :class:`Divergence`: ``√−log μ + √−log(1 − μ) ≥ 2√log 2``.
 
         So there is an S(μ) with ``d(x, μ) ≥ 4 log 2 (x − S)²`` for both x.
         """
-        return Image(COIN * X, weights, UNIT * np.linalg.norm(COIN * X, axis=1))
+        yield Image(COIN * X, weights, UNIT * np.linalg.norm(COIN * X, axis=1))
 
     def terms(self, x: Floats, mean: Floats, unit: float) -> tuple[Floats, Floats]:
         """See :class:`Divergence`."""
@@ -197,11 +197,11 @@ class CosineDistance(Divergence):
         X = np.ldexp(X, -np.frexp(np.abs(X).max(axis=1))[1][:, None])
         return X / np.linalg.norm(X, axis=1)[:, None], weights
 
-    def image(self, X: Floats, weights: Floats) -> Image:
+    def images(self, X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
         """See :class:`Divergence`: half the inertia of unit rows, about any centers."""
         units, _ = self.rows(X, weights)
         blur = np.full(len(X), 1.01 * growth(X.shape[1] + 8))
-        return Image(HALF * units, weights, blur)
+        yield Image(HALF * units, weights, blur)
 
     def total(self, X: Floats, weights: Floats, labels: Labels) -> float:
         """See :class:`Divergence`: about mean directions."""

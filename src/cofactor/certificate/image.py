@@ -8,15 +8,18 @@ the inertia of the same clustering of the rows ``T(x)``, and so its optimum at l
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cofactor.certificate.bends import MOST_COLUMNS, Bend, Reach, bent, between, straight
 from cofactor.certificate.points import Points, points_of
 from cofactor.certificate.rounding import LEAST, UNIT
-from cofactor.data.base import Floats
+from cofactor.data.base import Floats, Labels
 
 ULPS = 8.0  # by which logarithms may be off; good libraries stay below one
+BLENDS = (0.5, 1.0)  # of what is bent, with what is not
 
 
 @dataclass(frozen=True)
@@ -49,66 +52,81 @@ class Image:
         return replace(points, blur=1.01 * total, weight_precision=precision)
 
 
-def roots(X: Floats, weights: Floats, factors: Floats) -> Image:
-    """Return ``s_l √x_l``: for ``d(x, μ) ≥ s²(√x − √μ)²`` in each column.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        At least 0.
-    weights : ndarray of shape (n,)
-    factors : ndarray of shape (d,)
-        ``s``, of which it is at least proved that ``s²`` is small enough.
-    """
-    values = np.sqrt(X) * factors
-    return Image(values, weights, 2.1 * UNIT * np.linalg.norm(values, axis=1) + LEAST)
-
-
-def logarithms(X: Floats, weights: Floats, factors: Floats) -> Image:
-    """Return ``s_l log(x_l/m_l)``, for ``d(x, μ) ≥ s²(log x − log μ)²``; arguments as `roots`."""
-    low, high = X.min(axis=0), X.max(axis=0)
-    logs = np.log(X / (np.sqrt(low) * np.sqrt(high)))
-    doubts = np.linalg.norm(UNIT * factors * (2.1 + (ULPS + 1.0) * np.abs(logs)), axis=1)
-    return Image(logs * factors, weights, 1.01 * doubts)
-
-
-def root_factors(X: Floats) -> Floats:
-    """Return ``s`` with ``x log(x/μ) − x + μ ≥ s²(√x − √μ)²`` in each column, shape (d,).
-
-    With ``ρ = √(μ/x)`` the quotient is ``2 ∫ (1 − t)(1 + (1 + t(ρ − 1))⁻²) dt`` over [0, 1], which
-    falls in ρ. Means lie between the least and the largest entry, so at ``1 + h = √(max/min)`` it
-    is least: ``1 + 2(h − log(1 + h))/h²``, from 2 for equal entries to 1 where there are zeros.
+def roots(X: Floats, weights: Floats, labels: Labels, reach: Reach) -> Iterator[Image]:
+    """Yield images that are functions of roots.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         At least 0; only rows that count.
+    weights : ndarray of shape (n,)
+    labels : ndarray of shape (n,), int32
+        Of a good clustering.
+    reach : callable
+        What two numbers with these roots may be apart.
     """
-    low, high = X.min(axis=0), X.max(axis=0)
+    B = np.sqrt(X)
+    yield from _stretched(B, UNIT * B.max(axis=0), reach, weights, labels)
+
+
+def logarithms(X: Floats, weights: Floats, labels: Labels) -> Iterator[Image]:
+    """Yield images that are functions of logarithms; arguments as of :func:`roots`."""
+    B = np.log(X / (np.sqrt(X.min(axis=0)) * np.sqrt(X.max(axis=0))))
+    off = UNIT * (2.1 + (ULPS + 1.0) * np.abs(B).max(axis=0))
+    yield from _stretched(B, off, logarithm_reach, weights, labels)
+
+
+def _stretched(
+    B: Floats, off: Floats, reach: Reach, weights: Floats, labels: Labels
+) -> Iterator[Image]:
+    """Yield images that are linear in B, that are bent, and between."""
+    lines = [straight(column, reach) for column in B.T]
+    yield _of_bends(lines, B, off, weights)
+    if len(off) > MOST_COLUMNS:
+        return
+    bends = [bent(column, weights, labels, reach) for column in B.T]
+    for share in BLENDS:
+        pairs = zip(lines, bends, strict=True)
+        blends = [between(line, bend, share) for line, bend in pairs]
+        yield _of_bends(blends, B, off, weights)
+
+
+def _of_bends(bends: Sequence[Bend], B: Floats, off: Floats, weights: Floats) -> Image:
+    columns = [bend(column) for bend, column in zip(bends, B.T, strict=True)]
+    doubts = [bend.doubt(float(most)) for bend, most in zip(bends, off, strict=True)]
+    blur = 1.01 * float(np.linalg.norm(doubts)) + LEAST
+    return Image(np.array(columns).T, weights, np.full(len(B), blur))
+
+
+def root_reach(first: Floats, last: Floats) -> Floats:
+    """Return at most ``√(x log(x/y) − x + y)``, given ``√x < √y``.
+
+    It is ``s (√y − √x)`` with s the factor for numbers from x to y. Generally ``x log(x/μ) − x + μ
+    ≥ s²(√x − √μ)²`` for x and μ in a range: with ``ρ = √(μ/x)`` the quotient is ``2 ∫ (1 − t)(1 +
+    (1 + t(ρ − 1))⁻²) dt`` over [0, 1], which falls in ρ. So at ``1 + h = √(y/x)`` it is least: ``1
+    + 2(h − log(1 + h))/h²``, from 2 for equal numbers to 1 for ``x = 0``.
+    """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        h = np.sqrt(high) / np.sqrt(low) * (1.0 + 4.0 * UNIT) - 1.0
+        h = last / first * (1.0 + 4.0 * UNIT) - 1.0
         whole = 2.0 * (h - np.log1p(h)) / np.square(h) - 4.0 * (ULPS + 2.0) * UNIT / h
     series = 1.0 - 2.0 / 3.0 * h  # what an alternating series is above
-    return _root(1.0 + np.nan_to_num(np.fmax(whole, series), nan=0.0, neginf=0.0).clip(0.0, 1.0))
+    square = 1.0 + np.nan_to_num(np.fmax(whole, series), nan=0.0, neginf=0.0).clip(0.0, 1.0)
+    return _root(square) * (last - first)
 
 
-def logarithm_factors(X: Floats) -> Floats:
-    """Return ``s`` with ``x/μ − log(x/μ) − 1 ≥ s²(log x − log μ)²`` in each column, shape (d,).
+def logarithm_reach(first: Floats, last: Floats) -> Floats:
+    """Return at most ``√(x/y − log(x/y) − 1)``, given ``log x < log y``.
 
-    With ``u = log(x/μ)`` the quotient is ``∫ (1 − t) e^{tu} dt`` over [0, 1], which grows in u;
-    at ``u = −R`` with R the range of the logarithms it is ``(e^{−R} + R − 1)/R²``.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Above 0; only rows that count.
+    It is ``s R`` with R the difference. Generally ``x/μ − log(x/μ) − 1 ≥ s² log²(x/μ)`` for x and μ
+    in a range: with ``u = log(x/μ)`` the quotient is ``∫ (1 − t) e^{tu} dt`` over [0, 1], which
+    grows in u; at ``u = −R`` it is ``(e^{−R} + R − 1)/R²``.
     """
-    low, high = np.log(X.min(axis=0)), np.log(X.max(axis=0))
-    R = high - low + 2.0 * ULPS * UNIT * (np.abs(high) + np.abs(low) + 1.0)
-    whole = (np.expm1(-R) + R) / np.square(R) - 4.0 * (ULPS + 2.0) * UNIT / R
-    return _root(np.maximum(whole, 0.5 - R / 6.0).clip(0.0, 0.5))
+    R = (last - first) * (1.0 + 4.0 * UNIT)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = (np.expm1(-R) + R) / np.square(R) - 4.0 * (ULPS + 2.0) * UNIT / R
+    return _root(np.fmax(whole, 0.5 - R / 6.0).clip(0.0, 0.5)) * (last - first)
 
 
 def _root(squares: Floats) -> Floats:
     """Return factors whose squares are certainly no larger."""
-    return np.sqrt(np.maximum(squares, 0.0)) * (1.0 - 4.0 * UNIT)
+    return np.sqrt(np.maximum(squares, 0.0)) * (1.0 - 8.0 * UNIT)
