@@ -25,6 +25,7 @@ KNOTS = 24
 ROUNDS = 3  # of linear programs
 SAMPLE = 4096  # rows by which a stretch is chosen; it is valid whatever they are
 MOST_COLUMNS = 256
+PRECISE = {"primal_feasibility_tolerance": 1e-10}  # steps may be small, where rows are close
 
 # Returns at least no more than D of the numbers with these B, entry by entry.
 Reach = Callable[[Floats, Floats], Floats]
@@ -85,19 +86,26 @@ def bent(values: Floats, weights: Floats, labels: Labels, reach: Reach) -> Bend:
     values, weights, labels = values[some], weights[some], labels[some]
     widths = np.diff(knots)
     parts = ((values[:, None] - knots[:-1]) / widths).clip(0.0, 1.0)
-    steps = widths * float(reach(knots[:1], knots[-1:])[0]) / float(knots[-1] - knots[0])
-    first, last = np.triu_indices(len(knots), 1)
-    spans = np.arange(len(widths))
-    inside = (first[:, None] <= spans) & (spans < last[:, None])
-    bounds = np.maximum(reach(knots[first], knots[last]), 0.0)
+    steps = widths / widths.sum()  # in units of what the ends may be apart
+    inside, bounds = _constraints(knots, reach)
+    most = bounds[np.count_nonzero(inside, axis=1) == 1]
     for _ in range(ROUNDS):
         slope = parts.T @ (weights * _off_means(parts @ steps, weights, labels))
-        size = float(np.abs(slope).max())
-        found = linprog(-slope / size if size else slope, inside.astype(float), bounds)
+        size = float(np.abs(slope).max()) or 1.0
+        found = linprog(-slope / size, inside, bounds, options=PRECISE)
         if found.x is None:
             break
-        steps = found.x
-    return _kept(knots, np.concatenate([[0.0], np.cumsum(np.maximum(steps, 0.0))]), reach)
+        steps = found.x.clip(0.0, most)
+    return _kept(knots, np.concatenate([[0.0], np.cumsum(steps)]), reach)
+
+
+def _constraints(knots: Floats, reach: Reach) -> tuple[Floats, Floats]:
+    """Return which steps are between two knots, for all pairs, and what they may come to."""
+    first, last = np.triu_indices(len(knots), 1)
+    spans = np.arange(len(knots) - 1)
+    inside = (first[:, None] <= spans) & (spans < last[:, None])
+    bounds = np.maximum(reach(knots[first], knots[last]), 0.0)
+    return inside.astype(float), bounds / (bounds.max() or 1.0)
 
 
 def between(first: Bend, second: Bend, share: float) -> Bend:
