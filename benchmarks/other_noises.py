@@ -28,6 +28,13 @@ def planted(low: float, high: float, k: int) -> Array:
     return rng.poisson(np.where(own, high, low)[rng.integers(k, size=2000)]).astype(float)
 
 
+def tight() -> Array:
+    """Return 300 rows of four positive numbers about three profiles, one per cent wide."""
+    rng = np.random.default_rng(0)
+    centers = rng.lognormal(0.0, 2.0, size=(3, 4))
+    return centers[rng.integers(3, size=300)] * rng.lognormal(0.0, 0.01, size=(300, 4))
+
+
 def cases() -> Iterator[tuple[str, Array, int, str]]:
     """Yield data, how many clusters and the noise."""
     iris, wine, digits = (load().data for load in (load_iris, load_wine, load_digits))
@@ -39,6 +46,8 @@ def cases() -> Iterator[tuple[str, Array, int, str]]:
     for noise in ("poisson", "multinomial", "von_mises_fisher"):
         yield "digits", digits, 10, noise
     yield "digits, above 7", (digits > 7).astype(float), 10, "bernoulli"
+    for noise in ("poisson", "gamma"):
+        yield "tight", tight(), 3, noise
     yield "counts of 1 and 10", planted(1.0, 10.0, 4), 4, "poisson"
     yield "counts of 20 and 60", planted(20.0, 60.0, 4), 4, "poisson"
     yield "counts of 20 and 60", planted(20.0, 60.0, 4), 4, "negative_binomial"
