@@ -19,7 +19,7 @@ from cofactor.codes import OneHot
 from cofactor.codes.onehot import maximize
 from cofactor.data.base import Array, Floats, Labels, RowBlock
 from cofactor.errors import InputError
-from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
+from cofactor.estimators.base import RANDOM_STATE, OpenData, best, final_objective, narrator, runs
 from cofactor.estimators.given import given_array, given_weights
 from cofactor.estimators.mixture_starts import MIXTURE_STARTS, MixtureStart
 from cofactor.estimators.one_hot import OneHotEstimator
@@ -29,12 +29,14 @@ from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Params
 from cofactor.noise.base import Moments
 from cofactor.online import Running
+from cofactor.search import MOST, Budget, split_merge
 from cofactor.start import from_means
 from cofactor.start.rng import rng_for
 from cofactor.stop import SmallGain, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
 PARAMS = {"components", "log_weights", "dispersion"}
+FINER = 0.1  # of the tolerance, where a search judges moves
 
 
 class BaseMixture(DensityMixin, OneHotEstimator):
@@ -46,7 +48,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_closest": [Interval(Integral, 1, None, closed="left"), None],
-        "search": [StrOptions({"full", "neighbors"})],
+        "search": [StrOptions({"full", "neighbors", "global"})],
         "learn_weights": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -110,8 +112,9 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         with self._open(X, self._mixture_noise, sample_weight) as data:
             before = -self.lower_bound_ * data.weights.sum() if goes_on else np.inf
             limits = runs(1 if goes_on else self.n_init, self.time_limit)
-            fits = (self._run(data, start(data, rng), before, limit) for limit in limits)
-            self._remember(best(fits, judged_objective), float(data.weights.sum()))
+            run = self._search if self._is_global else self._run
+            fits = (run(data, start(data, rng), before, limit, rng) for limit in limits)
+            self._remember(best(fits, self._judged), float(data.weights.sum()))
         self._warn_unless_converged()
         return self
 
@@ -270,7 +273,8 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         noise, given = data.noise, self._given(data.X.shape[1])
         if given.keys() == PARAMS:
             return replace(from_means(noise, data.blocks, given["components"]), **given)
-        start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng, self.search)
+        search = "neighbors" if self.search == "neighbors" else "full"
+        start = MixtureStart(noise, self.n_components, self.learn_weights, data, rng, search)
         return replace(MIXTURE_STARTS[self.init_params](start), **given)
 
     def _continued(self, data: OpenData[MixtureNoise], rng: np.random.RandomState) -> Params:
@@ -279,17 +283,66 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         return replace(self._params, reference=reference)
 
     def _run(
-        self, data: OpenData[MixtureNoise], params: Params, before: float, limit: TimeLimit
+        self,
+        data: OpenData[MixtureNoise],
+        params: Params,
+        before: float,
+        limit: TimeLimit,
+        rng: np.random.RandomState,
     ) -> Fit:
         """Fit from one start."""
+        if self.verbose:
+            print("Initialization complete")
+        return self._fit_by_em(data, params, before, Stop(self.max_iter, (limit,)), self._told)
+
+    def _search(
+        self,
+        data: OpenData[MixtureNoise],
+        params: Params,
+        before: float,
+        limit: TimeLimit,
+        rng: np.random.RandomState,
+    ) -> Fit:
+        """Search for the best of many optima, from this start and fresh ones."""
+        firsts = iter([(params, before)])
+
+        def begin(left: TimeLimit) -> Fit:
+            first, known = next(firsts, None) or (self._first_params(data, rng), np.inf)
+            stop = Stop(max(MOST, self.max_iter), (left,))
+            return self._fit_by_em(data, first, known, stop, [])
+
+        budget = Budget(self.max_iter, limit, self._told)
+        return split_merge(begin, FINER * self.tol, rng, budget)
+
+    def _fit_by_em(
+        self,
+        data: OpenData[MixtureNoise],
+        params: Params,
+        before: float,
+        stop: Stop,
+        callbacks: Sequence[Callback],
+    ) -> Fit:
+        """Fit by EM until it gains little, or another rule says stop."""
         model = Model(self._mixture_noise, self._codes(self.learn_weights))
         rows = self._first_rows(model, data, params)
         gain = SmallGain(self.tol * float(data.weights.sum()), before)
-        callbacks = [*self.callbacks]
-        if self.verbose:
-            print("Initialization complete")
-            callbacks.append(narrator(self.verbose_interval))
-        return fit(model, rows, params, Stop(self.max_iter, (gain, limit)), callbacks)
+        return fit(model, rows, params, replace(stop, rules=(gain, *stop.rules)), callbacks)
+
+    @property
+    def _told(self) -> list[Callback]:
+        """Who is told of every iteration."""
+        narrators = [narrator(self.verbose_interval)] if self.verbose else []
+        return [*self.callbacks, *narrators]
+
+    @property
+    def _is_global(self) -> bool:
+        """Whether the best of many optima is searched for."""
+        return self.search == "global"
+
+    @property
+    def _judged(self) -> Callable[[Fit], float]:
+        """By what the best of several fits is chosen."""
+        return final_objective if self._is_global else judged_objective
 
     def _learn(self, data: OpenData[MixtureNoise]) -> None:
         """Take one step from the posterior of a batch and what is remembered of earlier ones."""
@@ -324,13 +377,12 @@ class BaseMixture(DensityMixin, OneHotEstimator):
         self.free_energy_: float = -chosen.objective
         self.converged_: bool = chosen.converged
         self.n_iter_: int = len(chosen.trace) - 1
-        self.lower_bounds_: list[float] = [
-            -objective / total_weight for objective in chosen.trace.objective[:-1]
-        ]
+        before = chosen.trace.objective[: None if self._is_global else -1]
+        self.lower_bounds_: list[float] = [-objective / total_weight for objective in before]
         self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
 
     def _warn_unless_converged(self) -> None:
-        if not self.converged_ and self.max_iter > 0:
+        if not self.converged_ and self.max_iter > 0 and not self._is_global:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data.",

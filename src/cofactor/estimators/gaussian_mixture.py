@@ -32,8 +32,9 @@ class GaussianMixture(BaseMixture):
     reg_covar : float, default 1e-6
         Added to every variance, in squared units of the data.
     max_iter : int, default 100
+        With ``search='global'`` the most rounds of moves.
     n_init : int, default 1
-        Number of starts, of which the best is kept.
+        Number of starts, of which the best is kept; with ``search='global'`` of whole searches.
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default 'kmeans'
     weights_init : array-like of shape (n_components,), optional
     means_init : array-like of shape (n_components, d), optional
@@ -46,10 +47,14 @@ class GaussianMixture(BaseMixture):
     verbose_interval : int, default 10
     n_closest : int or None, default None
         Components kept of each row's posterior: None is full EM, 1 is hard.
-    search : {'full', 'neighbors'}, default 'full'
+    search : {'full', 'neighbors', 'global'}, default 'full'
         How the ``n_closest`` components are found: 'full' compares each row with all of them,
         'neighbors' with those near the ones that it keeps, which for very many components takes a
-        small part of the time; the free energy still never falls. Only for dense rows.
+        small part of the time; the free energy still never falls. Only for dense rows. 'global'
+        looks for the best optimum of all: each round tries moves that merge two components and
+        split another, EM goes on from each, and the first that ends better is kept [Ueda et al.
+        2000], until 256 in a row find nothing better or ``time_limit`` is over; Ctrl-C returns the
+        best so far. Components that shrink onto a few rows do not count as better.
     learn_weights : bool, default True
         Estimate mixing weights instead of holding them equal.
     learning_decay : float, default 0.7
@@ -78,7 +83,7 @@ class GaussianMixture(BaseMixture):
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     converged_ : bool
     n_iter_ : int
-        Number of M-steps.
+        Number of M-steps; of ``search='global'`` rounds.
     n_parameters_ : int
     n_features_in_ : int
     """

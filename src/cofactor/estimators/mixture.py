@@ -27,18 +27,23 @@ class Mixture(BaseMixture):
         'bernoulli', 'multinomial', 'gamma', 'negative_binomial', 'diagonal_gaussian' …
     n_closest : int or None, default None
         Components kept of each row's posterior: None is full EM, 1 is hard.
-    search : {'full', 'neighbors'}, default 'full'
+    search : {'full', 'neighbors', 'global'}, default 'full'
         How the ``n_closest`` components are found: 'full' compares each row with all of them,
         'neighbors' with those near the ones that it keeps, which for very many components takes a
         small part of the time; the free energy still never falls. Not for covariances on sparse
-        rows.
+        rows. 'global' looks for the best optimum of all: each round tries moves that merge two
+        components and split another, EM goes on from each, and the first that ends better is kept
+        [Ueda et al. 2000], until 256 in a row find nothing better or ``time_limit`` is over; Ctrl-C
+        returns the best so far. Gaussian components that shrink onto a few rows do not count as
+        better.
     learn_weights : bool, default True
         Estimate mixing weights instead of holding them equal.
     tol : float, default 1e-3
         Converged when the mean lower bound of a row changes by less, in nats.
     max_iter : int, default 100
+        With ``search='global'`` the most rounds of moves.
     n_init : int, default 1
-        Number of starts, of which the best is kept.
+        Number of starts, of which the best is kept; with ``search='global'`` of whole searches.
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default 'kmeans'
         'kmeans' starts from a hard clustering under the same noise.
     weights_init : array-like of shape (n_components,), optional
@@ -74,7 +79,7 @@ class Mixture(BaseMixture):
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     converged_ : bool
     n_iter_ : int
-        Number of M-steps.
+        Number of M-steps; of ``search='global'`` rounds.
     n_parameters_ : int
     n_features_in_ : int
     """
