@@ -11,6 +11,7 @@ Examples:
   cofactor fit table.csv -m gmm --covariance diag -k 5 -o mixture/
   cofactor fit table.csv -m kmeans --search global --time-limit 10 -k 8 -o best/
   cofactor fit table.csv -m kmeans --polish --certify 10 -k 8 -o proved/
+  cofactor fit table.csv -m gmm --search global --time-limit 10 -k 8 -o mixture/
 """
 
 

@@ -56,8 +56,8 @@ Search: TypeAlias = Annotated[
     str | None,
     _of_model(
         metavar="NAME",
-        help="How centers are found: full, neighbors, auto, or of kmeans global, for the best of "
-        "many optima.",
+        help="How centers are found: full, neighbors, auto (of kmeans), or global, for the best of "
+        "many optima, of kmeans and of mixtures.",
     ),
 ]
 
