@@ -40,7 +40,7 @@ class Track(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A mixture, what it says of rows fitted and left out, and of how many starts it is the best."""
+    """A mixture, what it says of rows fitted and left out, and of how many starts it is best."""
 
     fitted: float
     left_out: float
