@@ -29,7 +29,7 @@ from cofactor.model import Model
 from cofactor.noise import MixtureNoise, Params
 from cofactor.noise.base import Moments
 from cofactor.online import Running
-from cofactor.search import MOST, Budget, split_merge
+from cofactor.search import MOST, Budget, best_mixture
 from cofactor.start import from_means
 from cofactor.start.rng import rng_for
 from cofactor.stop import SmallGain, Stop, TimeLimit
@@ -312,7 +312,7 @@ class BaseMixture(DensityMixin, OneHotEstimator):
             return self._fit_by_em(data, first, known, stop, [])
 
         budget = Budget(self.max_iter, limit, self._told)
-        return split_merge(begin, FINER * self.tol, rng, budget)
+        return best_mixture(begin, FINER * self.tol, rng, budget)
 
     def _fit_by_em(
         self,

@@ -5,7 +5,7 @@ from cofactor.search.fit import best_fit
 from cofactor.search.line import LinePartition, optimal_partition_1d
 from cofactor.search.loop import Budget
 from cofactor.search.polish import polished
-from cofactor.search.split_merge import split_merge
+from cofactor.search.split_merge import best_mixture
 
 __all__ = [
     "AT_ONCE",
@@ -13,7 +13,7 @@ __all__ = [
     "Budget",
     "LinePartition",
     "best_fit",
+    "best_mixture",
     "optimal_partition_1d",
     "polished",
-    "split_merge",
 ]

@@ -29,9 +29,9 @@ from cofactor.search.splits import Split, belonging, split_of
 from cofactor.stop import SmallGain, Stop, TimeLimit
 from cofactor.trace import Trace
 
-TRIALS = 4  # moves of a round
+TRIALS = 8  # moves of a round
 BIAS = 3.0  # 1 would try all moves alike
-STALE = 40  # moves in a row that fail, after which a search begins anew from a fresh start
+STALE = 16  # moves in a row that fail, after which a search begins anew from a fresh start
 PATIENCE = 256  # that find nothing better, after which it has converged
 GAIN = 1e-10  # of the objective: less is none
 
@@ -164,7 +164,7 @@ def is_better(trial: Fit, known: Fit) -> bool:
     return trial.objective < known.objective - enough and judged(trial) < judged(known)
 
 
-def split_merge(begin: Begin, tol: float, rng: RandomState, budget: Budget) -> Fit:
+def best_mixture(begin: Begin, tol: float, rng: RandomState, budget: Budget) -> Fit:
     """Search for the mixture of greatest likelihood among many optima [Ueda et al. 2000].
 
     Each round tries a few moves of the current mixture: the one that promises most, and others
