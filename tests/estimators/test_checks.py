@@ -41,6 +41,9 @@ def test_one_cluster_passes_every_check(estimator, check):
         *checks_of(MiniBatchKMeans(), ORDER_OF_ROWS),
         *checks_of(GaussianMixture(), CLASSIFIERS_ONLY),
         *checks_of(Mixture(), CLASSIFIERS_ONLY),
+        *checks_of(
+            GaussianMixture(2, search="global", max_iter=5), (CLASSIFIERS_ONLY, ORDER_OF_ROWS)
+        ),
     ],
 )
 def test_passes_check(estimator, check):

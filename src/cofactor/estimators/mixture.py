@@ -78,6 +78,7 @@ class Mixture(BaseMixture):
     trace_ : Trace
         ``objective`` (minus the free energy) and ``seconds`` of every iteration.
     converged_ : bool
+        Of ``search='global'``: whether nothing better was found for long.
     n_iter_ : int
         Number of M-steps; of ``search='global'`` rounds.
     n_parameters_ : int

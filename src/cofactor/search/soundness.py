@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -16,8 +16,27 @@ from cofactor.noise.covariances import precision_factor
 from cofactor.search.mergers import has_own_dispersions, some_of
 
 
-def judged(fit: Fit) -> float:
-    """Return the objective and what narrow components owe: infinite with too few rows in one.
+class Judgement(NamedTuple):
+    """What speaks against a mixture.
+
+    Attributes
+    ----------
+    starved : int
+        Components with fewer rows than their covariances have use for.
+    loss : float
+        The objective and what narrow components owe, in nats.
+    """
+
+    starved: int
+    loss: float
+
+    def is_below(self, other: Judgement) -> bool:
+        """Return whether less speaks against this one."""
+        return self.starved <= other.starved and self.loss < other.loss
+
+
+def judged(fit: Fit) -> Judgement:
+    """Return what speaks against a mixture: its loss, and that it owes its likelihood to few rows.
 
     A component that shrinks onto a few rows, or onto ties in rounded data, has a likelihood without
     bound, however small what is added to its variances. So each owes ``(tr SΣ_c⁻¹ + log |Σ_c S⁻¹| −
@@ -26,13 +45,13 @@ def judged(fit: Fit) -> float:
     """
     noise, moments = cast(MixtureNoise, fit.model.noise), fit.statistics.moments
     if not has_own_dispersions(noise):
-        return fit.objective
-    if moments.counts.min() < least_rows(noise, moments.sums.shape[1]):
-        return np.inf
+        return Judgement(0, fit.objective)
+    d, weight = moments.sums.shape[1], float(moments.counts.sum())
+    starved = int(np.count_nonzero(moments.counts < least_rows(noise, d)))
     parts = (part.sum(axis=0, keepdims=True) for part in vars(moments).values())
     whole = maximize(noise, Moments(*parts), some_of(noise, fit.params, [0]), learn_weights=False)
-    owed = narrowness(noise, fit.params.dispersion, whole.dispersion[0], moments.sums.shape[1])
-    return fit.objective + owed / float(moments.counts.sum())
+    owed = narrowness(noise, fit.params.dispersion, whole.dispersion[0], d)
+    return Judgement(starved, fit.objective + owed / weight)
 
 
 @singledispatch

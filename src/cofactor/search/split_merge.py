@@ -76,9 +76,7 @@ class Ledger:
 
     def start(self, move: Move) -> Params:
         """Return the parameters that fit the posterior after a move best: one M-step."""
-        found, split = self._found, self._splits[move.split]
-        if split is None:
-            raise AssertionError("a move without a split")
+        found, split = self._found, cast(Split, self._splits[move.split])
         step = partial(self._moved, move, self._noise.scorer(split.params))
         parts = found.rows.engine.map(
             step, list(zip(found.rows.blocks, found.rows.states, self._posterior, strict=True))
@@ -161,7 +159,8 @@ class Course:
 def is_better(trial: Fit, known: Fit) -> bool:
     """Return whether a mixture has a better likelihood, and owes none of it to a few rows."""
     enough = GAIN * abs(known.objective)
-    return trial.objective < known.objective - enough and judged(trial) < judged(known)
+    gains = trial.objective < known.objective - enough
+    return gains and judged(trial).is_below(judged(known))
 
 
 def best_mixture(begin: Begin, tol: float, rng: RandomState, budget: Budget) -> Fit:
