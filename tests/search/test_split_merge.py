@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import assume, given, settings
+from sklearn.datasets import load_iris
 from strategies import generators, seeds
 
 from cofactor import GaussianMixture, Mixture
@@ -251,6 +252,16 @@ def test_a_search_ends_by_itself_and_goes_on_from_what_was_fitted():
     assert model.fit(X).free_energy_ >= first - 1e-9 * abs(first)
     one = GaussianMixture(1, search="global").fit(X)
     assert (one.converged_, one.n_iter_) == (True, 0)
+
+
+def test_two_components_are_begun_anew():
+    X = load_iris().data[:, :2]
+    plain = [GaussianMixture(2, random_state=seed, max_iter=300).fit(X) for seed in range(3)]
+    found = GaussianMixture(2, search="global", random_state=0).fit(X)
+    assert found.free_energy_ >= plain[0].free_energy_
+    assert sum(record.evaluations for record in found.trace_) > 40
+    alone = Mixture(2, noise="full_gaussian", search="global", max_iter=4, random_state=0)
+    assert alone.fit(X).n_iter_ == 4
 
 
 @pytest.mark.parametrize("n_closest", [1, 2])

@@ -146,10 +146,14 @@ class Course:
             self._remember()
         return better
 
-    def begin_anew(self, start: Fit) -> None:
-        """Go on from a fresh start."""
-        self.current, self.failed, self.idle = start, 0, self.idle + 1
+    def begin_anew(self, start: Fit | None) -> None:
+        """Go on from a fresh start, if there is one."""
+        self.current, self.failed, self.idle = start or self.current, 0, self.idle + 1
         self._remember()
+
+    def give_up(self) -> None:
+        """Ask for a fresh start: there are no moves."""
+        self.failed = STALE
 
     def _remember(self) -> None:
         if is_better(self.current, self.best):
@@ -213,7 +217,7 @@ def _round(
 ) -> int:
     """Try moves until one is kept; return how many were tried."""
     if course.failed >= STALE:
-        course.begin_anew(begin(budget.left(trace)))
+        course.begin_anew(_unless_singular(partial(begin, budget.left(trace))))
         return 1
     ledger = Ledger(course.current, rng)
     moves = ledger.drawn(rng)
@@ -221,8 +225,8 @@ def _round(
         limit = budget.left(trace)
         if limit.limit <= 0 or course.take(_refitted(course.current, ledger, move, tol, limit)):
             return number
-    if not moves:
-        course.take(None)
+    if not moves:  # such as with two components
+        course.give_up()
     return len(moves)
 
 
@@ -231,9 +235,18 @@ def _refitted(found: Fit, ledger: Ledger, move: Move, tol: float, limit: TimeLim
     rows: Rows[Any] = found.rows
     small = SmallGain(tol * float(rows.weights.sum()))
     prospect = Prospect(found.objective)
+    stop = Stop(MOST, (small, limit))
+
+    def refit() -> Fit:
+        return fit(found.model, rows, ledger.start(move), stop, [prospect.is_gone])
+
+    return _unless_singular(refit)
+
+
+def _unless_singular(made: Callable[[], Fit]) -> Fit | None:
+    """Return a fit, None if a covariance becomes singular."""
     try:
-        start = ledger.start(move)
-        return fit(found.model, rows, start, Stop(MOST, (small, limit)), [prospect.is_gone])
+        return made()
     except InputError:
         return None
 
