@@ -93,9 +93,10 @@ def fit(
     started: float | None = None,
     residual: Callable[[Rows[Any], Params], float] | None = None,
 ) -> Fit:
-    """Fit a model by alternating E-steps on blocks of rows with M-steps on their statistics.
+    """Fit a model by alternating M-steps on statistics with E-steps on blocks of rows.
 
-    Rows stay, parameters go out, one sum of statistics comes back. The objective never rises.
+    Rows stay, parameters go out, one sum of statistics comes back. The objective never rises:
+    steps are such that it cannot, or the codes know a way back from those that raised it.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ def fit(
     params : Params
         Where to start.
     stop : Stop
-        Up to ``stop.max_iter`` M-steps; a last E-step makes states and parameters agree.
+        Up to ``stop.max_iter`` steps; every one ends with an E-step, so that states and parameters
+        agree.
     callbacks : sequence of callable
         Each is called with every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     started : float, optional
@@ -115,24 +117,26 @@ def fit(
     """
     trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
     trace.started = trace.started if started is None else started
+    here, steps = model.arrived(params, rows), model.steps()
     for iteration in range(stop.max_iter + 1):
-        statistics, rows = rows.sweep(model.e_step(params))
-        moved, evaluations = (getattr(statistics, name, None) for name in ("moved", "evaluations"))
+        moved, evaluations = (
+            getattr(here.statistics, name, None) for name in ("moved", "evaluations")
+        )
         record = trace.record(
-            model.objective(statistics, params),
+            here.objective,
             moved,
             shift,
             evaluations,
-            residual=None if residual is None else residual(rows, params),
+            residual=None if residual is None else residual(here.rows, here.params),
         )
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
         if reason is not None or any(asked) or iteration == stop.max_iter:
             break
-        previous, params = params, model.m_step(statistics, params, rows)
-        shift = float(np.square(params.components - previous.components).sum())
+        before, (here, steps) = here.params.components, steps(here)
+        shift = float(np.square(here.params.components - before).sum())
     converged = reason is not None and reason.converged
-    return Fit(model, params, rows, statistics, trace, converged)
+    return Fit(model, here.params, here.rows, here.statistics, trace, converged)
 
 
 def _check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cofactor.codes import EVERY_CODES
 from cofactor.codes.base import Codes, Step
+from cofactor.codes.steps import Point, Steps, arrived
 from cofactor.data import RowBlock, Rows
 from cofactor.errors import ImpossibleCellError
 from cofactor.noise.base import Noise, Params
@@ -53,6 +54,14 @@ class Model:
     def m_step(self, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
         """Return better parameters, given the rows' codes."""
         return self.codes.m_step(self.noise, statistics, params, rows)
+
+    def arrived(self, params: Params, rows: Rows[Any]) -> Point:
+        """Return the point that an E-step under these parameters comes to."""
+        return arrived(self.codes, self.noise, params, rows)
+
+    def steps(self) -> Steps:
+        """Return how a fit goes on from a point."""
+        return self.codes.steps(self.noise)
 
     def objective(self, statistics: Any, params: Params) -> float:
         """Return the loss in nats, all constants included."""

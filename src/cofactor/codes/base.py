@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
+from cofactor.codes.steps import Steady, Steps
 from cofactor.data import RowBlock, Rows
 from cofactor.noise.base import Noise, Params
 
@@ -75,3 +76,7 @@ class Codes(ABC, Generic[N]):
     @abstractmethod
     def objective(self, noise: N, statistics: Any, params: Params) -> float:
         """Return the loss in nats, all constants included: what a fit never raises."""
+
+    def steps(self, noise: N) -> Steps:
+        """Return how a fit goes on: by one M-step and one E-step at a time, unless overridden."""
+        return Steady(self, noise)

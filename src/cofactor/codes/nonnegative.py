@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from cofactor.codes.linear import LinearCodes, LinearState
+from cofactor.codes.steps import Steady, Steps
+from cofactor.codes.striding import Striding
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
@@ -71,9 +73,40 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
             rows, params.components, self.components_penalties, partial(self.half_step, noise)
         )
 
+    def forget(self, rows: Rows[LinearState]) -> None:
+        """See :class:`LinearCodes`."""
+        for memory in [*rows.column_states, *(state.memory for state in rows.states)]:
+            if memory is not None:
+                memory.forget()
+
     def components_penalty(self, components: Floats) -> float:
         """See :class:`LinearCodes`."""
         return float(self.components_penalties.of(components).sum())
+
+    def steps(self, noise: NonnegativeNoise) -> Steps:
+        """See :class:`Codes`: strides, where the noise has hasty steps for them."""
+        if not HastyNonnegative.suit(noise):
+            return Steady(self, noise)
+        return Striding(noise, HastyNonnegative(self.penalty, self.components_penalties), self)
+
+
+@dataclass(frozen=True)
+class HastyNonnegative(Nonnegative):
+    """Nonnegative codes by steps that may raise the loss, for fits that have a way back."""
+
+    requires: ClassVar[tuple[str, ...]] = ("hasty_codes", "nats")
+
+    def half_step(
+        self,
+        noise: NonnegativeNoise,
+        block: RowBlock,
+        factor: FixedFactor,
+        codes: Floats,
+        memory: Any = None,
+    ) -> Encoded:
+        """Take the noise's hasty step."""
+        hasty: Any = noise
+        return hasty.hasty_codes(block, factor, codes, memory)
 
 
 @dataclass(frozen=True)
@@ -96,3 +129,7 @@ class MultiplicativeNonnegative(Nonnegative):
 
     def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> None:
         """See :class:`LinearCodes`: none."""
+
+    def steps(self, noise: NonnegativeNoise) -> Steps:
+        """See :class:`Codes`: the path of steps is that of every other library."""
+        return Steady(self, noise)

@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.codes.base import Step
 from cofactor.codes.linear import LinearState
 from cofactor.codes.nonnegative import Nonnegative
+from cofactor.codes.steps import Steady, Steps
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Array, Floats
 from cofactor.noise.base import Params
@@ -65,6 +66,10 @@ class ShuffledNonnegative(Nonnegative):
 
     def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> None:
         """See :class:`LinearCodes`: none, as orders change."""
+
+    def steps(self, noise: NonnegativeNoise) -> Steps:
+        """See :class:`Codes`."""
+        return Steady(self, noise)
 
     def _ordered(self, params: Params) -> OrderedNonnegative:
         order = self.rng.permutation(params.n_components)

@@ -51,6 +51,10 @@ class NewtonMemory:
     hessians: Array
     visits: Array
 
+    def forget(self) -> None:
+        """Empty the Hessians: those of all rows are renewed in the next step."""
+        self.hessians[:] = 0
+
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""

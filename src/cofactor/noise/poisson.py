@@ -106,6 +106,12 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
             else newton(block, factor, codes, memory)
         )
 
+    def hasty_codes(
+        self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
+    ) -> Encoded:
+        """Take a step of :meth:`nonnegative_codes` that may raise the loss of a row."""
+        return self.nonnegative_codes(block, factor, codes, memory)
+
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
         """See :class:`NonnegativeNoise`: ``(x/a)Wᵀ`` and the sums of components."""
         return explained(block, factor, codes), np.broadcast_to(prices(block, factor), codes.shape)
