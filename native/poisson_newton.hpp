@@ -6,13 +6,9 @@
 #pragma once
 
 #include "poisson.hpp"
+#include "poisson_programs.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-constexpr size_t newton_rows = 16;  // of a block: as many as the Hessians are packed for
-
-// What a step leaves of a code at least: zeros are approached by factors, and can be left.
-constexpr double newton_part = 0.05;
 
 // Components t that the Hessian's rows are made for at once: as many as leave registers free.
 constexpr size_t most_curved = vector_bytes == 64 ? 24 : 8;
@@ -63,157 +59,8 @@ void hessian(Matrix<const T> components, size_t k, CountRow<T> row, const T* ben
             t += curve_some<T>(components, row, bends, t, end - t, at, square);
 }
 
-constexpr size_t packed_size(size_t k) { return k * (k + 1) / 2; }
-
-COFACTOR_INLINE float root(float x) { return __builtin_sqrtf(x); }
-COFACTOR_INLINE double root(double x) { return __builtin_sqrt(x); }
-
-// The quadratic programs of a block of rows; lanes are rows, and arrays are [component][row].
-template <class T>
-class NewtonPrograms {
-public:
-    explicit NewtonPrograms(size_t k)
-        : k_(k),
-          code(k * newton_rows),
-          explained(k * newton_rows),
-          price(k * newton_rows),
-          solved(k * newton_rows),
-          product_(k * newton_rows),
-          scale_(k * newton_rows),
-          start_(k * lanes<T>),
-          slope_(k * lanes<T>),
-          least_(k * lanes<T>),
-          step_(k * lanes<T>),
-          moved_(k * lanes<T>),
-          square_(k * k * lanes<T>) {}
-
-    void clear() {
-        const size_t bytes = k_ * newton_rows * sizeof(T);
-        __builtin_memset(code, 0, bytes);
-        __builtin_memset(explained, 0, bytes);
-        __builtin_memset(price, 0, bytes);
-    }
-
-    // Which rows have Hessians that explain too little of what they should.
-    unsigned stale(const T* hessians, double tolerance) {
-        unsigned rows = 0;
-        for (size_t lane = 0; lane < newton_rows; lane += lanes<T>) {
-            multiply(hessians + lane, lane);
-            Vec<T> off{}, whole{};
-            for (size_t t = 0; t < k_; ++t) {
-                const size_t at = t * newton_rows + lane;
-                const Vec<T> z = load(code + at), own = load(explained + at);
-                const Vec<T> rest = own - load(product_ + at);
-                off += z * (rest < 0 ? -rest : rest);
-                whole += z * own;
-            }
-            const Vec<T> most = whole * static_cast<T>(tolerance);
-            for (size_t i = 0; i < lanes<T>; ++i)
-                rows |= static_cast<unsigned>(!(off[i] <= most[i])) << (lane + i);
-        }
-        return rows;
-    }
-
-    // Solve all programs; Hessians of `fresh` rows are exact. Needs products of the others.
-    void solve(const T* hessians, unsigned fresh, const PoissonModel<T>& model, size_t sweeps) {
-        for (size_t lane = 0; lane < newton_rows; lane += lanes<T>) {
-            rescale(lane, fresh >> lane);
-            begin(hessians + lane, lane, model);
-            for (size_t sweep = 0; sweep < sweeps; ++sweep)
-                for (size_t t = 0; t < k_; ++t) descend(t);
-            for (size_t t = 0; t < k_; ++t)
-                store<T>(solved + t * newton_rows + lane,
-                         (load(start_ + t * lanes<T>) + load(moved_ + t * lanes<T>)) /
-                             load(scale_ + t * newton_rows + lane));
-        }
-    }
-
-private:
-    const size_t k_;
-
-public:
-    const Scratch<T> code, explained, price, solved;
-
-private:
-    // product = hessian * code
-    void multiply(const T* hessians, size_t lane) {
-        for (size_t t = 0; t < k_; ++t) {
-            const Vec<T> z = load(code + t * newton_rows + lane);
-            Vec<T> sum{};
-            for (size_t u = 0; u < t; ++u) {
-                const Vec<T> entry = load(hessians + u * newton_rows);
-                T* const other = product_ + u * newton_rows + lane;
-                sum += entry * load(code + u * newton_rows + lane);
-                store<T>(other, load(other) + entry * z);
-            }
-            sum += load(hessians + t * newton_rows) * z;
-            store<T>(product_ + t * newton_rows + lane, sum);
-            hessians += (t + 1) * newton_rows;
-        }
-    }
-
-    // Scale components so that an old Hessian explains what it should, roughly.
-    void rescale(size_t lane, unsigned fresh) {
-        constexpr T range = 1e4;
-        for (size_t t = 0; t < k_; ++t) {
-            const size_t at = t * newton_rows + lane;
-            const Vec<T> ratio =
-                positive<T>(load(explained + at)) / positive<T>(load(product_ + at));
-            const Vec<T> high = at_least(ratio, splat(1 / range));
-            store<T>(scale_ + at, high < range ? high : splat(range));
-            for (size_t i = 0; i < lanes<T>; ++i)
-                scale_[at + i] = fresh >> i & 1 ? T{1} : root(scale_[at + i]);
-        }
-    }
-
-    // Gradients, and diagonals of at least explained^2 / counts, as Cauchy-Schwarz says they are.
-    void begin(const T* packed, size_t lane, const PoissonModel<T>& model) {
-        Vec<T> counts = splat(least_fitted<T>);
-        for (size_t t = 0; t < k_; ++t) {
-            const size_t at = t * newton_rows + lane;
-            counts += load(code + at) * load(explained + at);
-        }
-        const T l2 = static_cast<T>(model.l2), floor = static_cast<T>(model.floor);
-        for (size_t t = 0; t < k_; ++t) {
-            const size_t at = t * newton_rows + lane, here = t * lanes<T>;
-            const Vec<T> s = load(scale_ + at), z = load(code + at), own = load(explained + at);
-            for (size_t u = 0; u < t; ++u, packed += newton_rows) {
-                const Vec<T> entry = load(packed);
-                store<T>(square_ + (t * k_ + u) * lanes<T>, entry);
-                store<T>(square_ + (u * k_ + t) * lanes<T>, entry);
-            }
-            const Vec<T> scaled = own / s;
-            const Vec<T> bend =
-                at_least(load(packed), scaled * scaled / counts) + l2 / (s * s);
-            packed += newton_rows;
-            store<T>(square_ + (t * k_ + t) * lanes<T>, bend);
-            store<T>(step_ + here, T{1} / at_least(bend, splat(least_fitted<T>)));
-            store<T>(slope_ + here, (load(price + at) + l2 * z - own) / s);
-            store<T>(start_ + here, s * z);
-            store<T>(least_ + here, s * at_least(z * static_cast<T>(newton_part), splat(floor)));
-            store<T>(moved_ + here, Vec<T>{});
-        }
-    }
-
-    // Move one code to its minimum. What moved last comes last, so that the rest need not wait.
-    COFACTOR_INLINE void descend(size_t t) {
-        const T* const row = square_ + t * k_ * lanes<T>;
-        Vec<T> slope = load(slope_ + t * lanes<T>), above{};
-        for (size_t u = t; u < k_; ++u) above += load(row + u * lanes<T>) * moved(u);
-        for (size_t u = 0; u + 1 < t; ++u) slope += load(row + u * lanes<T>) * moved(u);
-        slope += above;
-        if (t) slope += load(row + (t - 1) * lanes<T>) * moved(t - 1);
-        const Vec<T> start = load(start_ + t * lanes<T>);
-        const Vec<T> target = start + moved(t) - slope * load(step_ + t * lanes<T>);
-        store<T>(moved_ + t * lanes<T>, at_least(target, load(least_ + t * lanes<T>)) - start);
-    }
-
-    COFACTOR_INLINE Vec<T> moved(size_t u) const { return load(moved_ + u * lanes<T>); }
-
-    const Scratch<T> product_, scale_, start_, slope_, least_, step_, moved_, square_;
-};
-
-// A block of rows: passes, programs, and codes that never lose more than they did.
+// A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
+// asks for losses, nobody looks at them: whatever the programs say is taken.
 template <class T, class Counts>
 class NewtonBlock {
 public:
@@ -223,13 +70,16 @@ public:
           model_(model),
           newton_(newton),
           out_(out),
+          width_(model.columns.columns),
           shelf_(X, newton_rows),
           bends_(shelf_.size()),
-          square_(model.columns.columns * model.columns.columns),
-          codes_(model.columns.columns),
-          explained_(model.columns.columns),
+          square_(width_ * width_),
+          starts_(newton_rows * width_),
+          explained_(newton_rows * width_),
+          solved_(newton_rows * width_),
           programs_(model.k) {
-        __builtin_memset(codes_, 0, model.columns.columns * sizeof(T));
+        __builtin_memset(solved_, 0, newton_rows * width_ * sizeof(T));
+        for (size_t l = 0; l < newton_rows; ++l) price(l, 0);
     }
 
     void improve(size_t block) {
@@ -237,14 +87,13 @@ public:
         size_ = smaller(newton_rows, X_.rows() - first_);
         hessians_ = newton_.hessians + block * packed_size(model_.k) * newton_rows;
         pass();
-        unsigned fresh = programs_.stale(hessians_, newton_.tolerance) & open_;
+        programs_.open(starts_, explained_, width_);
+        const unsigned fresh = programs_.stale(hessians_, newton_.tolerance) & open_;
         renew(fresh);
-        programs_.solve(hessians_, fresh, model_, newton_.sweeps);
-        unsigned failed = accept(open_);
+        unsigned failed = step(fresh, open_);
         if (const unsigned again = failed & ~fresh) {
             renew(again);
-            programs_.solve(hessians_, fresh | again, model_, newton_.sweeps);
-            failed = (failed & fresh) | accept(again);
+            failed = (failed & fresh) | step(fresh | again, again);
         }
         for (size_t l = 0; l < size_; ++l)
             if (failed >> l & 1) retreat(l);
@@ -254,7 +103,8 @@ private:
     // Losses and derivatives of all rows; rows without counts are done.
     void pass() {
         open_ = 0;
-        programs_.clear();
+        __builtin_memset(starts_, 0, newton_rows * width_ * sizeof(T));
+        __builtin_memset(explained_, 0, newton_rows * width_ * sizeof(T));
         size_t place = 0;
         for (size_t l = 0; l < size_; ++l) {
             rows_[l] = shelf_.take(X_, model_.weights, first_ + l, place);
@@ -264,31 +114,25 @@ private:
                 open_ |= 1u << l;
                 explain_row(l);
             } else {
-                settle(l, 0);
+                settle(l, start(l), 0);
             }
         }
     }
 
     void explain_row(size_t l) {
-        __builtin_memcpy(codes_, codes(l), model_.k * sizeof(T));
-        before_[l] = lifted(model_, +codes_, [&] {
-            return explain(model_, first_ + l, rows_[l], +codes_, {explained_, bent_[l]});
+        __builtin_memcpy(start(l), codes(l), model_.k * sizeof(T));
+        const Passed<T> found{explained(l), bent_[l]};
+        before_[l] = lifted(model_, start(l), [&] {
+            return out_.loss ? explain(model_, first_ + l, rows_[l], start(l), found)
+                             : explain_alone(model_, rows_[l], start(l), found);
         });
-        const double* const totals = totals_of(model_, first_ + l);
-        for (size_t t = 0; t < model_.k; ++t) {
-            const size_t at = t * newton_rows + l;
-            programs_.code[at] = codes_[t];
-            programs_.explained[at] = explained_[t];
-            programs_.price[at] = static_cast<T>(totals[t] + model_.l1);
-        }
+        if (model_.totals.rows > 1) price(l, first_ + l);
     }
 
-    void settle(size_t l, double loss) {
-        if (open_ >> l & 1)
-            __builtin_memcpy(codes(l), codes_, model_.k * sizeof(T));
-        else
-            __builtin_memset(codes(l), 0, model_.k * sizeof(T));
-        if (out_.loss) out_.loss[first_ + l] = loss;
+    void price(size_t l, size_t n) {
+        const double* const totals = totals_of(model_, n);
+        for (size_t t = 0; t < model_.k; ++t)
+            programs_.price[t * newton_rows + l] = static_cast<T>(totals[t] + model_.l1);
     }
 
     void renew(unsigned rows) {
@@ -297,47 +141,53 @@ private:
             hessian<T>(model_.columns, model_.k, rows_[l], bent_[l], square_);
             T* to = hessians_ + l;
             for (size_t t = 0; t < model_.k; ++t)
-                for (size_t u = 0; u <= t; ++u, to += newton_rows)
-                    *to = square_[t * model_.columns.columns + u];
+                for (size_t u = 0; u <= t; ++u, to += newton_rows) *to = square_[t * width_ + u];
         }
     }
 
-    // Take the solutions of rows that lose less with them; return the others.
-    unsigned accept(unsigned rows) {
+    // Solve the programs, and take the solutions of `rows`; return those that would lose more.
+    unsigned step(unsigned fresh, unsigned rows) {
+        programs_.solve(hessians_, fresh, model_, newton_.sweeps);
+        programs_.close(solved_, width_);
         unsigned failed = 0;
-        for (size_t l = 0; l < size_; ++l) {
-            if (!(rows >> l & 1)) continue;
-            for (size_t t = 0; t < model_.k; ++t) codes_[t] = programs_.solved[t * newton_rows + l];
-            const double after = row_loss(model_, first_ + l, rows_[l], +codes_);
-            if (after <= before_[l])
-                settle(l, after);
-            else
-                failed |= 1u << l;
-        }
+        for (size_t l = 0; l < size_; ++l)
+            if (rows >> l & 1 && !taken(l, solved(l))) failed |= 1u << l;
         return failed;
+    }
+
+    // Take codes, unless they are looked at and lose more than those before.
+    bool taken(size_t l, const T* z) {
+        const double after = out_.loss ? row_loss(model_, first_ + l, rows_[l], z) : 0;
+        if (out_.loss && !(after <= before_[l])) return false;
+        settle(l, z, after);
+        return true;
+    }
+
+    void settle(size_t l, const T* z, double loss) {
+        __builtin_memcpy(codes(l), z, model_.k * sizeof(T));
+        if (out_.loss) out_.loss[first_ + l] = loss;
     }
 
     // A multiplicative step; where rounding makes even that a rise, none.
     void retreat(size_t l) {
-        for (size_t t = 0; t < model_.k; ++t) {
-            codes_[t] = programs_.code[t * newton_rows + l];
-            explained_[t] = programs_.explained[t * newton_rows + l];
-        }
-        multiply(model_, first_ + l, +explained_, +codes_);
-        const double after = row_loss(model_, first_ + l, rows_[l], +codes_);
-        if (after <= before_[l]) return settle(l, after);
-        for (size_t t = 0; t < model_.k; ++t) codes_[t] = programs_.code[t * newton_rows + l];
-        settle(l, before_[l]);
+        __builtin_memcpy(solved(l), start(l), width_ * sizeof(T));
+        multiply(model_, first_ + l, explained(l), solved(l));
+        if (!taken(l, solved(l))) settle(l, start(l), before_[l]);
     }
 
     T* codes(size_t l) const { return out_.codes + (first_ + l) * model_.k; }
+    T* start(size_t l) const { return starts_ + l * width_; }
+    T* explained(size_t l) const { return explained_ + l * width_; }
+    T* solved(size_t l) const { return solved_ + l * width_; }
 
     const Counts& X_;
     const PoissonModel<T>& model_;
     const PoissonNewton<T> newton_;
     const PoissonCodes<T> out_;
+    const size_t width_;  // of a row's components, padded
     CountShelf<T> shelf_;
-    const Scratch<T> bends_, square_, codes_, explained_;
+    const Scratch<T> bends_, square_;
+    const Scratch<T> starts_, explained_, solved_;
     NewtonPrograms<T> programs_;
     CountRow<T> rows_[newton_rows];
     T* bent_[newton_rows];

@@ -48,8 +48,8 @@ class PoissonRows:
         chosen = rng.random(self.dense.shape) < 0.8
         self.offsets = (rng.gamma(0.5, size=self.dense.shape) * chosen).astype(self.dense.dtype)
 
-    def take(self, step, implementation):
-        settings = STEPS[step](self)
+    def take(self, step, implementation, *settings):
+        settings = settings or STEPS[step](self)
         kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
         getattr(implementation, kernel)(
             *self._stored,
@@ -229,10 +229,47 @@ def test_an_unreachable_count_has_infinite_loss(name, step):
 
 
 @every
-def test_losses_need_not_be_asked_for(name):
+@pytest.mark.parametrize("step", ["multiplicative", "coordinate"])
+def test_losses_need_not_be_asked_for(name, step):
     asked, unasked = (PoissonRows(np.random.default_rng(4)) for _ in range(2))
     unasked.loss = np.zeros(0)
-    for step in STEPS:
-        expected, _ = asked.take(step, kernels.load(name))
-        codes, _ = unasked.take(step, kernels.load(name))
-        np.testing.assert_array_equal(codes, expected)
+    expected, _ = asked.take(step, kernels.load(name))
+    codes, _ = unasked.take(step, kernels.load(name))
+    np.testing.assert_array_equal(codes, expected)
+
+
+@every
+@quick
+@given(seeds, storages, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70))
+def test_blind_steps_match_reference(name, seed, storage, n, m, k):
+    got, expected = (
+        PoissonRows(np.random.default_rng(seed), np.float64, storage, n, m, k) for _ in range(2)
+    )
+    got.loss = expected.loss = np.zeros(0)
+    for _ in range(3):
+        codes, _ = got.take("newton", kernels.load(name))
+        other_codes, _ = expected.take("newton", reference)
+        np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(got.hessians, expected.hessians, rtol=1e-6, atol=1e-9)
+        got.codes, got.hessians = other_codes.copy(), expected.hessians.copy()
+
+
+@every
+def test_blind_steps_differ_only_where_they_rise(name):
+    """A look at the losses changes nothing for rows that lose less without it."""
+    risen = 0
+    for seed in range(20):
+        seeing, blind = (PoissonRows(np.random.default_rng(seed), n=64) for _ in range(2))
+        blind.loss = np.zeros(0)
+        before = blind.exact_loss()
+        taken = []
+        for problem in (seeing, blind):
+            problem.hessians[:] = 1.0  # of other data, and never renewed at first
+            settings = problem.hessians, 5, 100.0
+            taken.append(problem.take("newton", kernels.load(name), *settings)[0])
+        expected, codes = taken
+        rose = blind.exact_loss() > before + 1e-9 * np.abs(before)
+        np.testing.assert_array_equal(codes[~rose], expected[~rose])
+        assert (codes[rose] != expected[rose]).any(axis=1).all()
+        risen += rose.sum()
+    assert risen > 0

@@ -121,7 +121,7 @@ def test_steps_that_rise_are_taken_back():
     steady = Steady(Nonnegative(), Poisson())
     for _ in range(4):
         (here, rash), before = rash(here), here
-        Nonnegative().forget(there.rows)
+        Nonnegative().renew(there.rows)
         there, _ = steady(there)
         np.testing.assert_array_equal(here.params.components, there.params.components)
         np.testing.assert_array_equal(all_codes(here.rows), all_codes(there.rows))

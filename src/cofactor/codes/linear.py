@@ -89,8 +89,8 @@ class LinearCodes(Codes[L], Generic[L]):
         """
         return None
 
-    def forget(self, rows: Rows[LinearState]) -> None:
-        """Empty what is kept beside rows and columns, so that the next step starts afresh."""
+    def renew(self, rows: Rows[LinearState]) -> None:
+        """Empty what is kept beside rows and columns, whose codes are about right."""
 
     def components_penalty(self, components: Floats) -> float:
         """Return the penalty on the components; none unless overridden."""

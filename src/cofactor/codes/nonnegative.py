@@ -73,11 +73,11 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
             rows, params.components, self.components_penalties, partial(self.half_step, noise)
         )
 
-    def forget(self, rows: Rows[LinearState]) -> None:
+    def renew(self, rows: Rows[LinearState]) -> None:
         """See :class:`LinearCodes`."""
         for memory in [*rows.column_states, *(state.memory for state in rows.states)]:
             if memory is not None:
-                memory.forget()
+                memory.renew()
 
     def components_penalty(self, components: Floats) -> float:
         """See :class:`LinearCodes`."""

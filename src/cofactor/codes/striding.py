@@ -60,7 +60,7 @@ class Striding:
 
     def _instead(self, here: Point) -> Point:
         """Return where a careful step leads."""
-        self.careful.forget(here.rows)
+        self.careful.renew(here.rows)
         there = self._onward(self.careful, here, here.rows)
         return there if there.objective <= here.objective else here
 

@@ -128,8 +128,9 @@ def poisson_newton_csr(
     equation, so a row is given a new one if ``sum_k z_k |a - A z|_k > tolerance sum_k z_k a_k``;
     else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
     ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
-    more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`.
-    There are no offsets, with which ``a = A z`` would not hold.
+    more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`; but
+    where ``loss`` is empty, the first solution is taken blindly. There are no offsets, with which
+    ``a = A z`` would not hold.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def poisson_newton_csr(
         kept[renewed], fresh = exact[renewed], fresh | renewed
         program = _Program(kept, fresh, start, explained, rows.price, l2, before, floor)
         solved = program.solved(sweeps).astype(codes.dtype).astype(np.float64)
-        better = pending & (rows.loss(solved) <= before)
+        better = pending & (rows.loss(solved) <= before) if loss.size else pending
         new = np.where(better[:, None], solved, new)
         pending = pending & ~better
     _pack(kept, hessians)

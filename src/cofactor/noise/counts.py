@@ -1,7 +1,8 @@
 """Steps of nonnegative codes of counts: rows by themselves, under components that do not change.
 
 Each lowers ``Σ_l u_l (a_l − x_l log a_l)`` plus the penalty of every row, with ``a = e zW + o``,
-over the entries observed. No step raises any row's loss. Exposures make codes dearer, by a factor
+over the entries observed. No step raises any row's loss, but hasty ones of rows whose loss nobody
+asks for. Exposures make codes dearer, by a factor
 of their own for every row, and divide the offsets: ``log a = log(zW + o/e) + log e``.
 
 - A multiplicative step is the cheapest, and the smallest [Lee & Seung 2001].
@@ -28,13 +29,34 @@ CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always le
 INNER_SWEEPS = 4
 BLOCK_ROWS = 16  # of the Hessians that the kernel keeps together
 FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth their time
-PROGRAM_SWEEPS = 10
-TOLERANCE = 0.05  # how much of the derivatives an old Hessian may leave unexplained
 LARGEST_K = 64  # components, beyond which Hessians cost more than they save
 
 MULTIPLICATIVE = RowKernel(kernels.poisson_multiplicative, kernels.poisson_multiplicative_csr)
 COORDINATE = RowKernel(kernels.poisson_coordinate, kernels.poisson_coordinate_csr)
 NEWTON = RowKernel(kernels.poisson_newton, kernels.poisson_newton_csr)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much a Newton step spends on its way down.
+
+    Attributes
+    ----------
+    sweeps : int
+        Over the codes of each program.
+    tolerance : float
+        How much of the derivatives an old Hessian may leave unexplained.
+    blind : bool
+        Whether new codes are taken without a look at the loss where nobody asks for it.
+    """
+
+    sweeps: int
+    tolerance: float
+    blind: bool
+
+
+CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False)
+HASTY = Pace(sweeps=5, tolerance=0.1, blind=True)
 
 
 @dataclass(frozen=True)
@@ -51,9 +73,10 @@ class NewtonMemory:
     hessians: Array
     visits: Array
 
-    def forget(self) -> None:
-        """Empty the Hessians: those of all rows are renewed in the next step."""
+    def renew(self) -> None:
+        """Empty the Hessians: the next step, of codes that are about right, makes all of them."""
         self.hessians[:] = 0
+        self.visits[:] = FIRST_STEPS
 
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
@@ -67,21 +90,35 @@ def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
     """Take a multiplicative step."""
-    return _encode(_with_offsets(MULTIPLICATIVE, block), block, factor, codes, ())
+    kernel = _with_offsets(MULTIPLICATIVE, block)
+    return _encode(kernel, block, factor, codes, (), looking=factor.judged)
 
 
 def coordinate(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
     """Sweep over the coordinates of each row."""
-    return _encode(_with_offsets(COORDINATE, block), block, factor, codes, (INNER_SWEEPS,))
+    kernel = _with_offsets(COORDINATE, block)
+    return _encode(kernel, block, factor, codes, (INNER_SWEEPS,), looking=factor.judged)
 
 
-def newton(block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMemory) -> Encoded:
+def best_step(
+    block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMemory | None, pace: Pace
+) -> Encoded:
+    """Take a Newton step where there is memory for it, else sweep over the coordinates."""
+    if memory is None:
+        return coordinate(block, factor, codes)
+    return newton(block, factor, codes, memory, pace)
+
+
+def newton(
+    block: RowBlock, factor: FixedFactor, codes: Floats, memory: NewtonMemory, pace: Pace
+) -> Encoded:
     """Take a Newton step, or a multiplicative one at first."""
     memory.visits[0] += 1
     if memory.visits[0] <= FIRST_STEPS:
         return multiplicative(block, factor, codes)
-    settings = (memory.hessians, PROGRAM_SWEEPS, TOLERANCE)
-    return _encode(NEWTON, block, factor, codes, settings)
+    settings = (memory.hessians, pace.sweeps, pace.tolerance)
+    looking = factor.judged or not pace.blind
+    return _encode(NEWTON, block, factor, codes, settings, looking)
 
 
 def prices(block: RowBlock, factor: FixedFactor) -> Floats:
@@ -126,12 +163,14 @@ def _encode(
     factor: FixedFactor,
     codes: Floats,
     settings: Sequence[Any],
+    looking: bool,
 ) -> Encoded:
+    """Run a kernel, which leaves out what it would do only to know losses if not ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
     columns, weights = factor.lanes(dtype)
     new, loss = (
         np.array(codes, dtype=dtype, order="C"),
-        np.empty(len(codes) if factor.judged else 0),
+        np.empty(len(codes) if looking else 0),
     )
     rows = block if block.baseline.offset is None else block.as_sparse()
     rows.run(
@@ -147,4 +186,4 @@ def _encode(
         loss,
     )
     found = new.astype(float, copy=False)
-    return Encoded(found, loss - penalty.of(found) if factor.judged else loss)
+    return Encoded(found, loss - penalty.of(found) if looking else loss)

@@ -46,7 +46,8 @@ class FixedFactor:
     column_weights : ndarray of shape (d,), optional
         Weight of each column's loss; None for 1.
     judged : bool
-        Whether anybody asks for losses; steps that need none may leave them out.
+        Whether anybody asks for losses; steps that need none may leave them out, and hasty ones
+        then raise them.
     """
 
     columns: Floats

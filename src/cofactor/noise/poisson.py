@@ -12,11 +12,12 @@ from scipy.special import gammaln, xlogy
 from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.counts import (
+    CAREFUL,
+    HASTY,
     NewtonMemory,
-    coordinate,
+    best_step,
     explained,
     multiplicative,
-    newton,
     newton_memory,
     prices,
 )
@@ -100,17 +101,13 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
         """See :class:`NonnegativeNoise` and :mod:`cofactor.noise.counts`."""
-        return (
-            coordinate(block, factor, codes)
-            if memory is None
-            else newton(block, factor, codes, memory)
-        )
+        return best_step(block, factor, codes, memory, CAREFUL)
 
     def hasty_codes(
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
-        """Take a step of :meth:`nonnegative_codes` that may raise the loss of a row."""
-        return self.nonnegative_codes(block, factor, codes, memory)
+        """Take a cheaper step, which may raise losses unless the factor is to be judged."""
+        return best_step(block, factor, codes, memory, HASTY)
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
         """See :class:`NonnegativeNoise`: ``(x/a)Wᵀ`` and the sums of components."""
