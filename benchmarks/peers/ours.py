@@ -138,6 +138,8 @@ class Cofactor:
             codes, components = start
             params = _factor_params(components)
             rows = first_rows(model, self.blocks, params, engine, codes, self.columns)
+            if coarsely:
+                model.codes.renew(rows)
             found = fit(model, rows, params, stop)
         codes = np.concatenate([state.codes for state in found.rows.states])
         return Factors(codes, found.params.components)

@@ -39,14 +39,18 @@ def opened(
 
     A ``free`` start may be improved before the fit begins.
     """
-    coarsely = free and seen.plain and _may_begin_coarsely(model)
-    if coarsely and worth_coarsening(data.X, len(start[1])):
+    large = worth_coarsening(data.X, len(start[1]))
+    coarsely = free and seen.plain and large and _may_begin_coarsely(model)
+    if coarsely:
         start = coarse_factors(model, data.X, start, data.weights, data.engine)
     codes, components = start
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     columns = open_columns(data.X, seen.mask, seen.baseline)
-    return first_rows(model, data.blocks, params, data.engine, codes, columns), params
+    rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
+    if coarsely:
+        cast(Nonnegative, model.codes).renew(rows)
+    return rows, params
 
 
 def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:

@@ -45,7 +45,8 @@ class Pace:
     sweeps : int
         Over the codes of each program.
     tolerance : float
-        How much of the derivatives an old Hessian may leave unexplained.
+        How much of the derivatives an old Hessian may leave unexplained, at 20 components or
+        fewer; beyond, in proportion, since new ones cost ``k²`` where passes cost ``k``.
     blind : bool
         Whether new codes are taken without a look at the loss where nobody asks for it.
     """
@@ -54,9 +55,13 @@ class Pace:
     tolerance: float
     blind: bool
 
+    def tolerated(self, k: int) -> float:
+        """Return the tolerance for ``k`` components."""
+        return self.tolerance * max(1.0, k / 20.0)
+
 
 CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False)
-HASTY = Pace(sweeps=5, tolerance=0.1, blind=True)
+HASTY = Pace(sweeps=7, tolerance=0.1, blind=True)
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def newton(
     memory.visits[0] += 1
     if memory.visits[0] <= FIRST_STEPS:
         return multiplicative(block, factor, codes)
-    settings = (memory.hessians, pace.sweeps, pace.tolerance)
+    settings = (memory.hessians, pace.sweeps, pace.tolerated(codes.shape[1]))
     looking = factor.judged or not pace.blind
     return _encode(NEWTON, block, factor, codes, settings, looking)
 

@@ -17,7 +17,7 @@ from cofactor.start.factors import Factors
 from cofactor.stop import Stop
 
 STRIDE = 4  # one row of so many
-ITERATIONS = 10
+ITERATIONS = 8
 LEAST_ROWS = 4  # for each component that the first rows must have
 LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
@@ -48,7 +48,7 @@ def coarse_factors(
         Weights of the rows.
     engine : Engine
     stop : Stop, optional
-        Default: after 10 iterations.
+        Default: after 8 iterations.
 
     Returns
     -------
