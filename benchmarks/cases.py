@@ -194,6 +194,14 @@ POISSON_DESCENT = Task(
     tolerance=1e-2,  # each stops somewhere below the same goal
     start="factors",
 )
+POISSON_DEPTH = Task(
+    "poisson-depth",
+    "poisson_depth",
+    PerCall,
+    ("numba coordinate Newton",),
+    judges.divergence,  # at most the peer's: all are given the same time
+    start="factors",
+)
 FROBENIUS_DESCENT = Task(
     "frobenius-descent",
     "frobenius_descent",
@@ -241,6 +249,17 @@ CASES = [
         Case(POISSON_DESCENT, name, f"{k}-{percent}%", k, choices={"excess": percent / 100})
         for name, k in (("pbmc", 20), ("syn", 20), ("syn", 50), ("reuters", 20), ("text", 20))
         for percent in (1.0, 0.1)
+    ),
+    *(
+        Case(POISSON_DEPTH, name, f"{k}-{seconds:g}s", k, choices={"seconds": seconds})
+        for name, k, times in (
+            ("pbmc", 20, (1.0, 5.0)),
+            ("syn", 20, (1.0, 3.0)),
+            ("syn", 50, (3.0, 9.0)),
+            ("reuters", 20, (0.3, 1.0)),
+            ("text", 20, (1.0, 3.0)),
+        )
+        for seconds in times
     ),
     *(Case(FROBENIUS_DESCENT, name) for name in ("pbmc", "dense-many")),
 ]

@@ -82,6 +82,8 @@ class Problem:
         Of mixtures.
     excess : float
         How far above the known divergence a factorization may stop, relatively.
+    seconds : float
+        How long a factorization may go on.
     seed : int
     """
 
@@ -92,6 +94,7 @@ class Problem:
     passes: int = 1
     covariance_type: str = "spherical"
     excess: float = 0.0
+    seconds: float = 0.0
     seed: int = 0
 
     @cached_property

@@ -7,6 +7,7 @@ coordinates before it is left, rows on all threads.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numba
@@ -93,6 +94,13 @@ class NumbaNewton:
     def poisson_descent(self) -> Factors:
         """Take as many iterations as the goal needs."""
         return self.poisson_factors(self.n_needed)
+
+    def poisson_depth(self) -> Factors:
+        """Go on until the time is up."""
+        started, (codes, components) = perf_counter(), self._start()
+        while perf_counter() - started < self.problem.seconds:
+            self._iterate(codes, components)
+        return Factors(codes, components.T)
 
     def _needed(self) -> int:
         codes, components = self._start()

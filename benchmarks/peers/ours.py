@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import from_means
 from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
-from cofactor.stop import Stop
+from cofactor.stop import Stop, TimeLimit
 from cofactor.trace import Trace
 
 SOME = 10_000  # rows to fit quickly
@@ -124,13 +125,18 @@ class Cofactor:
         stop = Stop(LONG, (AtObjective(self.rate_objective),))
         return self._factored(Poisson(), stop, worth_coarsening(self.X, self.problem.k))
 
+    def poisson_depth(self) -> Factors:
+        """Go on until the time is up."""
+        stop = Stop(LONG, (TimeLimit(self.problem.seconds),))
+        return self._factored(Poisson(), stop, worth_coarsening(self.X, self.problem.k))
+
     def frobenius_descent(self) -> Factors:
         """Stop at the residual of scikit-learn's steps."""
         stop = Stop(LONG, (AtObjective(self.residual_objective),))
         return self._factored(Gaussian(sweeps=SWEEPS), stop, coarsely=False)
 
     def _factored(self, noise: NonnegativeNoise, stop: Stop, coarsely: bool) -> Factors:
-        p, model = self.problem, Model(noise, Nonnegative())
+        p, model, started = self.problem, Model(noise, Nonnegative()), perf_counter()
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
             if coarsely:
@@ -140,7 +146,7 @@ class Cofactor:
             rows = first_rows(model, self.blocks, params, engine, codes, self.columns)
             if coarsely:
                 model.codes.renew(rows)
-            found = fit(model, rows, params, stop)
+            found = fit(model, rows, params, stop, started=started)
         codes = np.concatenate([state.codes for state in found.rows.states])
         return Factors(codes, found.params.components)
 
