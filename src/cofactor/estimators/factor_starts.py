@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,9 +14,80 @@ from sklearn.utils.validation import check_non_negative
 
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
+from cofactor.estimators.base import OpenData
 from cofactor.estimators.observation import Observation
+from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import first_factors
 from cofactor.start.factors import Factors
+from cofactor.start.growth import grown_factors
+from cofactor.start.rng import rng_for
+
+
+class Start(NamedTuple):
+    """Where a fit begins.
+
+    Attributes
+    ----------
+    factors : tuple of ndarray
+        Codes (n, k) and components (k, d).
+    free : bool
+        Whether they may be replaced by better ones before the fit begins.
+    settled : bool
+        Whether they are about right already.
+    """
+
+    factors: Factors
+    free: bool = False
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What an estimator was asked to start from.
+
+    Attributes
+    ----------
+    init : str, None or array-like of shape (k', d)
+        Components are those of another fit, of as many components or fewer.
+    n_components : int, 'auto' or None
+    n_init : int
+    random_state : int, RandomState or None
+    """
+
+    init: Any
+    n_components: Any
+    n_init: int
+    random_state: Any
+
+    def of(
+        self, noise: NonnegativeNoise, data: OpenData, seen: Observation, W: Any, H: Any
+    ) -> Iterator[Start]:
+        """Return the starts on some data, one if the caller gives factors or components."""
+        if isinstance(self.init, str) and self.init == "custom":
+            asked = None if self.n_components == "auto" else self._number(seen)
+            return iter([Start(given_factors(seen.X, asked, W, H))])
+        warn_of_ignored(W, H)
+        if not isinstance(self.init, str | None):
+            return iter([Start(self._grown(noise, data, seen), settled=True)])
+        state = self.random_state if self.n_init == 1 else rng_for(self.random_state)
+        return (
+            Start(first_guess(seen, self._number(seen), self.init, state, data.weights), free=True)
+            for _ in range(self.n_init)
+        )
+
+    def _number(self, seen: Observation) -> int:
+        d: int = seen.X.shape[1]
+        return d if self.n_components in (None, "auto") else int(self.n_components)
+
+    def _grown(self, noise: NonnegativeNoise, data: OpenData, seen: Observation) -> Factors:
+        components = _checked(self.init, (None, seen.X.shape[1]), "NMF (init)").astype(float)
+        k = len(components) if self.n_components in (None, "auto") else int(self.n_components)
+        if k < len(components):
+            raise InputError(
+                f"init has {len(components)} components, but n_components is {k}: ask for as many "
+                "or more, or leave some out."
+            )
+        return grown_factors(noise, data.blocks, data.engine, components, k)
 
 
 def drawn_factors(X: Any, k: int, init: str | None, random_state: Any, weights: Floats) -> Factors:
@@ -64,9 +137,9 @@ def warn_of_ignored(W: Any, H: Any) -> None:
         )
 
 
-def warn_of_locked_zeros(solver: str, init: str | None) -> None:
+def warn_of_locked_zeros(solver: str, init: Any) -> None:
     """Warn, as scikit-learn does, that steps that multiply cannot leave the zeros of a start."""
-    if solver == "mu" and init == "nndsvd":
+    if solver == "mu" and isinstance(init, str) and init == "nndsvd":
         warnings.warn(
             "The multiplicative update ('mu') solver cannot update zeros present in the "
             "initialization, and so leads to poorer results when used jointly with init='nndsvd'. "

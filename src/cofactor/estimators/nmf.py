@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -14,16 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative
 from cofactor.codes.linear import LinearStatistics
 from cofactor.codes.shuffled import ShuffledNonnegative
-from cofactor.data.base import Array, Floats
+from cofactor.data.base import Array
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, best, narrator, runs
 from cofactor.estimators.codes_out import CodesOut
-from cofactor.estimators.factor_starts import (
-    first_guess,
-    given_factors,
-    warn_of_ignored,
-    warn_of_locked_zeros,
-)
+from cofactor.estimators.factor_starts import Start, Starts, warn_of_locked_zeros
 from cofactor.estimators.folding import codes_under, nats_per_entry
 from cofactor.estimators.losses import loss_named
 from cofactor.estimators.nonnegative_fits import (
@@ -41,7 +36,7 @@ from cofactor.fit import Fit, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Penalty, noise_named
 from cofactor.noise.linear import NonnegativeNoise
-from cofactor.start.factors import STARTS, Factors
+from cofactor.start.factors import STARTS
 from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -65,8 +60,10 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
     ----------
     n_components : int, 'auto' or None, default 'auto'
         'auto' takes it from a given ``H``, else from the number of columns, as None does.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors', 'custom'} or None
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors', 'custom'}, \
+            array-like of shape (k, d) or None
         Where to start; None is 'nndsvda' where there are so many components, else 'random'.
+        Components of another fit may be fewer: the rows that they explain worst give the others.
     solver : {'cd', 'mu'}, default 'cd'
         'cd' takes the best step that the noise has: coordinate descent for Gaussian [Cichocki &
         Phan 2009], Newton steps for Poisson noise, with all codes of a row at once up to 64
@@ -100,6 +97,8 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     time_limit : float or None, default None
         In seconds, for all starts together.
+    warm_start : bool, default False
+        Start from the components of the last fit, which may have been fewer, in place of ``init``.
     kkt_tol : float or None, default None
         Converged, too, when the residual ``kkt_residual_`` is at most this; measured, and kept
         in the trace, only if given.
@@ -141,7 +140,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
             StrOptions({"auto"}),
             None,
         ],
-        "init": [StrOptions({*STARTS, "custom"}), None],
+        "init": [StrOptions({*STARTS, "custom"}), "array-like", None],
         "solver": [StrOptions({"mu", "cd"})],
         "beta_loss": [StrOptions({"frobenius", "kullback-leibler", "itakura-saito"}), Real],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -157,6 +156,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "warm_start": ["boolean"],
         "kkt_tol": [Interval(Real, 0, None, closed="left"), None],
     }
 
@@ -164,7 +164,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         self,
         n_components: int | str | None = "auto",
         *,
-        init: str | None = None,
+        init: Any = None,
         solver: str = "cd",
         beta_loss: float | str = "frobenius",
         tol: float = 1e-4,
@@ -180,6 +180,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         n_threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
+        warm_start: bool = False,
         kkt_tol: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -199,6 +200,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         self.n_threads = n_threads
         self.callbacks = callbacks
         self.time_limit = time_limit
+        self.warm_start = warm_start
         self.kkt_tol = kkt_tol
 
     _needs_offset: bool = False  # of new rows, as the fit had one
@@ -266,7 +268,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         noise, seen = self.noise_, self._seen(X, mask, exposure, offset, reset=True)
         with self._open(seen.X, noise, sample_weight, seen.mask, seen.baseline) as data:
             codes = self._penalised(float(data.weights.sum()), seen.X.shape[1])
-            starts = self._starts(seen, W, H, data.weights)
+            starts = self._starts.of(noise, data, seen, W, H)
             limits = runs(self.n_init, self.time_limit)
             found = best(
                 self._run(Model(noise, codes), data, seen, start, limit)
@@ -366,20 +368,17 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
             )
         return self._seen(X, mask, exposure, offset, reset=False)
 
-    def _starts(self, seen: Observation, W: Any, H: Any, weights: Floats) -> Iterator[Factors]:
-        d = seen.X.shape[1]
-        k = d if self.n_components in (None, "auto") else int(cast(int, self.n_components))
-        if self.init == "custom":
-            return iter([given_factors(seen.X, None if self.n_components == "auto" else k, W, H)])
-        warn_of_ignored(W, H)
-        state = self.random_state if self.n_init == 1 else rng_for(self.random_state)
-        return (first_guess(seen, k, self.init, state, weights) for _ in range(self.n_init))
+    @property
+    def _starts(self) -> Starts:
+        goes_on = self.warm_start and hasattr(self, "components_")
+        init = self.components_ if goes_on else self.init
+        return Starts(init, self.n_components, self.n_init, self.random_state)
 
     def _run(
-        self, model: Model, data: OpenData, seen: Observation, start: Factors, limit: TimeLimit
+        self, model: Model, data: OpenData, seen: Observation, start: Start, limit: TimeLimit
     ) -> Fit:
         started = time.perf_counter()
-        rows, params = opened(model, data, seen, start, free=self.init != "custom")
+        rows, params = opened(model, data, seen, start)
         slow = SmallChange(self.tol / PATIENCE, relative=True)
         rules: tuple[Rule, ...] = (slow,) if self.tol > 0 else ()
         residual, still = stationary_stop(model, self.kkt_tol)

@@ -16,13 +16,13 @@ from cofactor.codes.linear import LinearState, LinearStatistics
 from cofactor.codes.stationarity import stationarity
 from cofactor.data import RowBlock, Rows, open_columns
 from cofactor.estimators.base import OpenData
+from cofactor.estimators.factor_starts import Start
 from cofactor.estimators.observation import Observation
 from cofactor.fit import Fit, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
 from cofactor.noise.linear import TINY, NonnegativeNoise
 from cofactor.start.coarse import coarse_factors, worth_coarsening
-from cofactor.start.factors import Factors
 from cofactor.stop import Rule, SmallResidual
 
 
@@ -33,22 +33,20 @@ def _may_begin_coarsely(model: Model) -> bool:
 
 
 def opened(
-    model: Model, data: OpenData, seen: Observation, start: Factors, *, free: bool
+    model: Model, data: OpenData, seen: Observation, start: Start
 ) -> tuple[Rows[LinearState], Params]:
-    """Return the rows of a fit with their first codes and columns, and its first parameters.
-
-    A ``free`` start may be improved before the fit begins.
-    """
-    large = worth_coarsening(data.X, len(start[1]))
-    coarsely = free and seen.plain and large and _may_begin_coarsely(model)
+    """Return the rows of a fit with their first codes and columns, and its first parameters."""
+    factors = start.factors
+    large = worth_coarsening(data.X, len(factors[1]))
+    coarsely = start.free and seen.plain and large and _may_begin_coarsely(model)
     if coarsely:
-        start = coarse_factors(model, data.X, start, data.weights, data.engine)
-    codes, components = start
+        factors = coarse_factors(model, data.X, factors, data.weights, data.engine)
+    codes, components = factors
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     columns = open_columns(data.X, seen.mask, seen.baseline)
     rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
-    if coarsely:
+    if coarsely or start.settled:
         cast(Nonnegative, model.codes).renew(rows)
     return rows, params
 

@@ -49,8 +49,9 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     ----------
     n_components : int, default 10
         Number of topics ``k``.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors'} or None
-        Where to start; see :class:`NMF`.
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'kmeans', 'anchors'}, \
+            array-like of shape (k, m) or None
+        Where to start; see :class:`NMF`. The topics of another fit may be fewer.
     tol : float, default 1e-4
         Converged when ten iterations at the present pace would lower the objective by less than
         this part of its whole fall; 0 takes all iterations.
@@ -64,6 +65,8 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     time_limit : float or None, default None
         In seconds.
+    warm_start : bool, default False
+        Start from the topics of the last fit, which may have been fewer, in place of ``init``.
 
     Attributes
     ----------
@@ -89,7 +92,7 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions(set(STARTS)), None],
+        "init": [StrOptions(set(STARTS)), "array-like", None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": RANDOM_STATE,
@@ -97,13 +100,14 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "warm_start": ["boolean"],
     }
 
     def __init__(
         self,
         n_components: int = 10,
         *,
-        init: str | None = None,
+        init: Any = None,
         tol: float = 1e-4,
         max_iter: int = 500,
         random_state: Any = None,
@@ -111,6 +115,7 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         n_threads: int | None = None,
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
+        warm_start: bool = False,
     ) -> None:
         self.n_components = n_components
         self.init = init
@@ -121,6 +126,7 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         self.n_threads = n_threads
         self.callbacks = callbacks
         self.time_limit = time_limit
+        self.warm_start = warm_start
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> TopicModel:
         """Find topics and the share of each in every document.
@@ -142,6 +148,8 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         X = self._counts(X, reset=True)
         with self._open(X, Multinomial(), sample_weight) as data:
             factorization = NMF(noise="poisson", **self.get_params())
+            if self.warm_start and hasattr(self, "_components"):
+                factorization.set_params(init=self._components)
             factorization.fit(X, sample_weight=data.weights)
             self._adopt(factorization, data)
         return self
