@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from cofactor.fit import Fit, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty
 from cofactor.noise.beta import Beta
-from cofactor.start import from_means
+from cofactor.start import first_factors, from_means
 from cofactor.stop import Stop
 
 Array = NDArray[Any]
@@ -123,6 +123,18 @@ def at_factors(noise: Any, blocks: Sequence[RowBlock], X: Array, k: int, rng: Ge
     return Start(Params(W, np.zeros(k), spread, np.zeros(d)), scale * rng.uniform(0.5, 1.5, (n, k)))
 
 
+def at_init(
+    init: str, noise: Any, blocks: Sequence[RowBlock], X: Array, k: int, rng: Generator
+) -> Start:
+    """Start linear codes where `NMF(init=…)` does; few columns have no room for that."""
+    start = at_factors(noise, blocks, X, k, rng)
+    if k > min(X.shape):
+        return start
+    seed = int(rng.integers(2**31))
+    Z, W = first_factors(np.maximum(X, 0.0), k, init, seed)
+    return Start(replace(start.params, components=W), Z)
+
+
 def at_averages(noise: Any, blocks: Sequence[RowBlock], X: Array, k: int, rng: Generator) -> Start:
     """Start simplex codes from random averages of means near rows of the data."""
     means = at_rows(noise, blocks, X + 0.01, k, rng).params
@@ -177,6 +189,11 @@ CELLS = [
     for source in NOISES
     for name, kind, starter in CODES
     if kind.suit(source.noise)
+] + [
+    Cell(f"nonnegative, from {init}", source, codes.Nonnegative(), partial(at_init, init))
+    for source in NOISES
+    for init in ("anchors", "kmeans")  # which look at the profiles of counts
+    if isinstance(source.noise, noise.Poisson)
 ]
 
 

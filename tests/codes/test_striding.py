@@ -65,6 +65,8 @@ def test_cells_that_stride():
     assert {repr(cell) for cell in striding_cells} == {
         "poisson-nonnegative",
         "poisson-nonnegative, penalised",
+        "poisson-nonnegative, from anchors",
+        "poisson-nonnegative, from kmeans",
     }
     rng = np.random.RandomState(0)
     for noise, codes in (
