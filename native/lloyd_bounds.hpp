@@ -153,9 +153,9 @@ private:
         }
         for (size_t i = count; i % lanes<float> != 0; ++i) clear[i] = 0, least[i] = infinity<float>;
         for (size_t i = 0; i < count; i += lanes<float>)
-            for (auto bits = bits_of(~(load(clear + i) < load(least + i))); bits; bits &= bits - 1)
-                unclear_[unclear++] =
-                    static_cast<Label>(n - begin_ + i + static_cast<size_t>(__builtin_ctz(bits)));
+            for_each_bit(bits_of(~(load(clear + i) < load(least + i))), [&](size_t lane) {
+                unclear_[unclear++] = static_cast<Label>(n - begin_ + i + lane);
+            });
         return unclear;
     }
 

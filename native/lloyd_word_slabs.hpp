@@ -105,8 +105,8 @@ private:
         spread(n);
         Candidate<T> best{infinity<T>, 0};
         for (size_t s = 0; s < space_.slots; s += lanes<float>)
-            for (auto bits = bits_of(load_words(losses + s) <= most); bits; bits &= bits - 1)
-                offer(s + static_cast<size_t>(__builtin_ctz(bits)), best);
+            for_each_bit(bits_of(load_words(losses + s) <= most),
+                         [&](size_t lane) { offer(s + lane, best); });
         return best;
     }
 

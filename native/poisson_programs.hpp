@@ -46,8 +46,8 @@ template <class T>
 class NewtonPrograms {
 public:
     explicit NewtonPrograms(size_t k)
-        : k_(k),
-          price(k * newton_rows),
+        : price(k * newton_rows),
+          k_(k),
           code_(k * newton_rows),
           explained_(k * newton_rows),
           product_(k * newton_rows),
@@ -110,11 +110,7 @@ public:
                            codes + t, width);
     }
 
-private:
-    const size_t k_;
-
-public:
-    const Scratch<T> price;
+    const Scratch<T> price;  // of codes: [component][row], set by the caller
 
 private:
     // product = hessian * code
@@ -216,6 +212,7 @@ private:
 
     COFACTOR_INLINE Vec<T> moved(size_t u) const { return load(moved_ + u * lanes<T>); }
 
+    const size_t k_;
     const Scratch<T> code_, explained_, product_, solved_;
     const Scratch<T> scale_, start_, slope_, least_, bend_, step_, moved_;
 };

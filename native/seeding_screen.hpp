@@ -9,26 +9,6 @@
 
 namespace cofactor::COFACTOR_ISA {
 
-// The lanes at which a mask holds, as bits.
-COFACTOR_INLINE std::uint64_t lane_bits(Int<float> mask) {
-#if defined(__AVX512DQ__)
-    return static_cast<std::uint16_t>(__builtin_ia32_cvtd2mask512(mask));
-#elif defined(__AVX2__)
-    return static_cast<std::uint8_t>(__builtin_ia32_movmskps256((Vec<float>)mask));
-#elif defined(__SSE2__)
-    return static_cast<std::uint8_t>(__builtin_ia32_movmskps((Vec<float>)mask));
-#else
-    std::uint64_t bits = 0;
-    for (size_t i = 0; i < lanes<float>; ++i) bits |= std::uint64_t{mask[i] != 0} << i;
-    return bits;
-#endif
-}
-
-template <class Visit>
-COFACTOR_INLINE void for_each_bit(std::uint64_t bits, Visit visit) {
-    for (; bits != 0; bits &= bits - 1) visit(static_cast<size_t>(__builtin_ctzll(bits)));
-}
-
 constexpr size_t strip_vectors = strip_slots / lanes<float>;
 // Candidates looked at together: as many as the registers hold sums of.
 #if defined(__AVX512F__)
@@ -71,7 +51,7 @@ void screen_strip(const Strip& strip, size_t firsts, size_t others, const PointQ
         const size_t at = v * lanes<float>;
         const Int<float> need = (load_words(strip.norms + at) - load_words(strip.reach + at)) >> 1;
         for (size_t r = 0; r < size; ++r)
-            bits[r] |= static_cast<std::uint32_t>(lane_bits(score[r][v] >= need)) << at;
+            bits[r] |= bits_of(score[r][v] >= need) << at;
     }
 }
 
@@ -95,10 +75,10 @@ COFACTOR_INLINE std::uint32_t strips_within_reach(const std::int32_t* boxes, siz
                 squares[v], gaps_outside(load_words(boxes + at), load_words(ends + at), point));
         }
     }
-    std::uint64_t bits = 0;
+    std::uint32_t bits = 0;
     for (size_t v = 0; v < strip_vectors; ++v)
-        bits |= lane_bits(squares[v] <= load_words(reach + v * lanes<float>)) << v * lanes<float>;
-    return static_cast<std::uint32_t>(bits);
+        bits |= bits_of(squares[v] <= load_words(reach + v * lanes<float>)) << v * lanes<float>;
+    return bits;
 }
 
 // Add the squared gaps between a point and the rows of a strip, in some coordinates.
@@ -118,12 +98,12 @@ COFACTOR_INLINE std::uint32_t rows_within_reach(const Strip& strip, size_t first
     Int<float> squares[strip_vectors]{};
     add_gaps(strip.firsts, firsts, head, squares);
     add_gaps(strip.others, others, head + firsts, squares);
-    std::uint64_t bits = 0;
+    std::uint32_t bits = 0;
     for (size_t v = 0; v < strip_vectors; ++v) {
         const size_t at = v * lanes<float>;
-        bits |= lane_bits(squares[v] < load_words(strip.reach + at)) << at;
+        bits |= bits_of(squares[v] < load_words(strip.reach + at)) << at;
     }
-    return static_cast<std::uint32_t>(bits);
+    return bits;
 }
 
 // |a - b|^2 of coordinates of 16 bits, a multiple of 32 of them.

@@ -151,6 +151,11 @@ COFACTOR_INLINE std::uint32_t bits_of(Int<float> mask) {
 #endif
 }
 
+template <class Visit>
+COFACTOR_INLINE void for_each_bit(std::uint64_t bits, Visit visit) {
+    for (; bits != 0; bits &= bits - 1) visit(static_cast<size_t>(__builtin_ctzll(bits)));
+}
+
 template <class T>
 COFACTOR_INLINE double sum(Vec<T> value) {
     double total = 0;

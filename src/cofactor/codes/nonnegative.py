@@ -39,7 +39,7 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
     needs_columns: ClassVar[bool] = True
     takes_missing: ClassVar[bool] = True
 
-    def half_step(
+    def encode(
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
@@ -50,17 +50,6 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
         """Improve one factor with the other fixed; see `NonnegativeNoise.nonnegative_codes`."""
         return noise.nonnegative_codes(block, factor, codes, memory)
 
-    def encode(
-        self,
-        noise: NonnegativeNoise,
-        block: RowBlock,
-        factor: FixedFactor,
-        codes: Floats,
-        memory: Any = None,
-    ) -> Encoded:
-        """See :class:`LinearCodes`."""
-        return self.half_step(noise, block, factor, codes, memory)
-
     def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> Any:
         """See `NonnegativeNoise.memory`."""
         return noise.memory(block, k, warm)
@@ -70,7 +59,7 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
     ) -> Floats:
         """See :class:`LinearCodes`."""
         return transposed_step(
-            rows, params.components, self.components_penalties, partial(self.half_step, noise)
+            rows, params.components, self.components_penalties, partial(self.encode, noise)
         )
 
     def renew(self, rows: Rows[LinearState]) -> None:
@@ -96,7 +85,7 @@ class HastyNonnegative(Nonnegative):
 
     requires: ClassVar[tuple[str, ...]] = ("hasty_codes", "nats")
 
-    def half_step(
+    def encode(
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
@@ -116,7 +105,7 @@ class MultiplicativeNonnegative(Nonnegative):
     name: ClassVar[str] = "nonnegative, multiplicative"
     requires: ClassVar[tuple[str, ...]] = ("multiplicative_codes", "nats")
 
-    def half_step(
+    def encode(
         self,
         noise: NonnegativeNoise,
         block: RowBlock,

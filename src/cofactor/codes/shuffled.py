@@ -29,7 +29,7 @@ class OrderedNonnegative(Nonnegative):
 
     order: Array
 
-    def half_step(
+    def encode(
         self,
         noise: NonnegativeNoise,
         block: RowBlock,
