@@ -78,13 +78,15 @@ COFACTOR_INLINE Vec<T> added_quads(Vec<T> a, Vec<T> b) {
 #endif
 }
 
-// Sums within each 16 bytes: of four vectors of floats, of two of doubles.
-COFACTOR_INLINE Vec<float> within_quads(const Vec<float>* v) {
-    const Vec<float> a = Shuffles::low_words(v[0], v[1]) + Shuffles::high_words(v[0], v[1]);
-    const Vec<float> b = Shuffles::low_words(v[2], v[3]) + Shuffles::high_words(v[2], v[3]);
-    const Vec<double> first = (Vec<double>)a, second = (Vec<double>)b;
-    return (Vec<float>)Shuffles::low_pairs(first, second) +
-           (Vec<float>)Shuffles::high_pairs(first, second);
+// Sums within each 16 bytes: of four vectors of words, of two of doubles.
+template <class V>
+COFACTOR_INLINE V within_quads(const V* v) {
+    const auto both = [](V y, V z) {
+        const Vec<float> first = (Vec<float>)y, second = (Vec<float>)z;
+        return (V)Shuffles::low_words(first, second) + (V)Shuffles::high_words(first, second);
+    };
+    const Vec<double> first = (Vec<double>)both(v[0], v[1]), second = (Vec<double>)both(v[2], v[3]);
+    return (V)Shuffles::low_pairs(first, second) + (V)Shuffles::high_pairs(first, second);
 }
 
 COFACTOR_INLINE Vec<double> within_quads(const Vec<double>* v) {

@@ -25,16 +25,18 @@ void expect_steps(size_t trials, size_t first, size_t last, const Array1<Label>&
 void bind_layout(nb::module_& module, const Kernels& kernels) {
     module.def(
         "seeding_order",
-        [&kernels](const Coordinates& Q, size_t columns, const Array1<Label>& rows) {
+        [&kernels](const Coordinates& Q, size_t columns, size_t least, const Array1<Label>& rows) {
             if (columns < 1 || columns > Q.shape(1))
                 throw nb::value_error("columns are fewer than one or more than there are");
-            kernels.seeding_order(matrix(Q), columns, rows.data(), rows.shape(0));
+            kernels.seeding_order(matrix(Q), columns, least, rows.data(), rows.shape(0));
         },
-        named("Q"), nb::arg("columns"), named("rows"), Unlocked());
+        named("Q"), nb::arg("columns"), nb::arg("least"), named("rows"), Unlocked());
     module.def(
         "seeding_strips",
         [&kernels](const Coordinates& Q, const Array1<const Label>& order, const Words& firsts,
-                   const Words& others, const Array1<std::int32_t>& norms) {
+                   const Words& others, const Array1<std::int32_t>& first_norms,
+                   const Array1<std::int32_t>& norms) {
+            expect("first_norms", first_norms, {firsts.shape(0) * strip});
             expect("norms", norms, {firsts.shape(0) * strip});
             expect("order", order, {firsts.shape(0) * strip});
             expect("others", others, {firsts.shape(0), others.shape(1)});
@@ -42,16 +44,10 @@ void bind_layout(nb::module_& module, const Kernels& kernels) {
             if ((firsts.shape(1) + others.shape(1)) / strip * 4 > Q.shape(1))
                 throw nb::value_error("strips have more coordinates than rows have columns");
             kernels.seeding_strips(matrix(Q), order.data(), matrix(firsts), matrix(others),
-                                   norms.data());
+                                   first_norms.data(), norms.data());
         },
-        named("Q"), named("order"), named("firsts"), named("others"), named("norms"), Unlocked());
-    module.def(
-        "seeding_boxes",
-        [&kernels](const Array2<const std::int32_t>& strips, const Words& boxes) {
-            expect("strips", strips, {boxes.shape(0) * strip, boxes.shape(1) / 2});
-            kernels.seeding_boxes(matrix(strips), matrix(boxes));
-        },
-        named("strips"), named("boxes"), Unlocked());
+        named("Q"), named("order"), named("firsts"), named("others"), named("first_norms"),
+        named("norms"), Unlocked());
 }
 
 template <class T, class Whole>
@@ -105,18 +101,18 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
                    const Array1<const Label>& order, const Array1<const Label>& places,
                    const Array2<const std::int32_t>& firsts,
                    const Array2<const std::int32_t>& others,
+                   const Array1<const std::int32_t>& first_norms,
                    const Array1<const std::int32_t>& norms,
-                   const Array2<const std::int16_t>& profiles,
-                   const Array2<const std::int32_t>& boxes, double scale, double slack,
+                   const Array2<const std::int16_t>& profiles, double scale, double slack,
                    double fineness, double fine_slack,
                    const Array1<T>& closest, const Array1<double>& potentials,
-                   const Array1<std::int32_t>& reach, const Array1<std::int32_t>& strip_reach,
+                   const Array1<std::int32_t>& reach,
                    const Array1<Label>& chosen, const Array2<const double>& uniforms,
                    size_t first_step, size_t last_step, const Array1<Label>& candidates,
                    const Array2<std::uint64_t>& found, const Array2<double>& gains,
                    const Array1<std::int64_t>& board) {
             const size_t n = X.shape(0), trials = candidates.shape(0);
-            const size_t blocks = boxes.shape(0), room = blocks * block;
+            const size_t room = norms.shape(0);
             const size_t pieces = parts(room, chunk);
             expect_steps(trials, first_step, last_step, chosen);
             if (profiles.shape(1) % 32)
@@ -124,36 +120,34 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("weights", weights, {n});
             expect("order", order, {room});
             expect("places", places, {n});
-            expect("firsts", firsts, {blocks * strip, boxes.shape(1) / 2});
-            expect("others", others, {blocks * strip, others.shape(1)});
+            if (room % block) throw nb::value_error("slots are not in whole blocks");
+            expect("firsts", firsts, {room / strip, firsts.shape(1)});
+            expect("others", others, {room / strip, others.shape(1)});
             expect_quads(firsts, others);
-            expect("norms", norms, {room});
+            expect("first_norms", first_norms, {room});
             expect("profiles", profiles, {profiles.shape(1) ? room : 0, profiles.shape(1)});
             expect("closest", closest, {n});
             expect("potentials", potentials, {parts(n, panel)});
             expect("reach", reach, {room});
-            expect("strip_reach", strip_reach, {blocks * strip});
             expect("uniforms", uniforms, {chosen.shape(0) - 1, trials});
             expect("found", found, {pieces * trials, chunk / 64});
             expect("gains", gains, {pieces, trials});
             expect("board", board, {board_size});
             kernels.seeding_steps(
-                {matrix(X), weights.data(), order.data(), places.data(), matrix(firsts),
-                 matrix(others), norms.data(), matrix(profiles), matrix(boxes), scale, slack,
-                 fineness, fine_slack},
-                {closest.data(), potentials.data(), reach.data(), strip_reach.data(),
-                 chosen.data()},
+                {matrix(X), weights.data(), order.data(), places.data(),
+                 {matrix(firsts), matrix(others), first_norms.data(), norms.data()},
+                 matrix(profiles), scale, slack, fineness, fine_slack},
+                {closest.data(), potentials.data(), reach.data(), chosen.data()},
                 {matrix(uniforms), first_step, last_step},
                 {candidates.data(), found.data(), gains.data()},
                 board.data());
         },
         named("X"), named("weights"), named("order"), named("places"), named("firsts"),
-        named("others"), named("norms"),
-        named("profiles"), named("boxes"), nb::arg("scale"),
-        nb::arg("slack"), nb::arg("fineness"), nb::arg("fine_slack"), named("closest"), named("potentials"), named("reach"),
-        named("strip_reach"), named("chosen"), named("uniforms"), nb::arg("first_step"),
-        nb::arg("last_step"), named("candidates"), named("found"), named("gains"), named("board"),
-        Unlocked());
+        named("others"), named("first_norms"), named("norms"), named("profiles"),
+        nb::arg("scale"), nb::arg("slack"), nb::arg("fineness"), nb::arg("fine_slack"),
+        named("closest"), named("potentials"), named("reach"), named("chosen"), named("uniforms"),
+        nb::arg("first_step"), nb::arg("last_step"), named("candidates"), named("found"),
+        named("gains"), named("board"), Unlocked());
 }
 
 }  // namespace

@@ -112,6 +112,15 @@ struct PoissonKernels {
                    PoissonCodes<T> out);
 };
 
+// Coordinates of rows in strips, some first ones and those that follow, with the squared norms of the
+// first ones and of all; see the reference of seeding_strips.
+struct SeedingHeads {
+    Matrix<const std::int32_t> firsts;
+    Matrix<const std::int32_t> others;
+    const std::int32_t* first_norms;
+    const std::int32_t* norms;
+};
+
 // What greedy k-means++ knows of rows beforehand; see the reference of seeding_steps.
 template <class T>
 struct SeedingRows {
@@ -119,11 +128,8 @@ struct SeedingRows {
     const double* weights;
     const Label* order;
     const Label* places;
-    Matrix<const std::int32_t> firsts;
-    Matrix<const std::int32_t> others;
-    const std::int32_t* norms;
+    SeedingHeads heads;
     Matrix<const std::int16_t> profiles;
-    Matrix<const std::int32_t> boxes;
     double scale;
     double slack;
     double fineness;
@@ -136,7 +142,6 @@ struct SeedingState {
     T* closest;
     double* potentials;
     std::int32_t* reach;
-    std::int32_t* strip_reach;
     Label* chosen;
 };
 
@@ -502,11 +507,11 @@ struct Kernels {
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
     void (*nonnegative_sweeps)(Matrix<const double> gram, Matrix<const double> products,
                                double* codes, size_t sweeps, double l1, double l2, double* loss);
-    void (*seeding_order)(Matrix<const std::uint8_t> Q, size_t columns, Label* rows, size_t count);
+    void (*seeding_order)(Matrix<const std::uint8_t> Q, size_t columns, size_t least, Label* rows,
+                          size_t count);
     void (*seeding_strips)(Matrix<const std::uint8_t> Q, const Label* order,
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
-                           std::int32_t* norms);
-    void (*seeding_boxes)(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes);
+                           std::int32_t* first_norms, std::int32_t* norms);
     void (*neighbor_centers)(std::int64_t* board, Matrix<const double> means, const double* counts,
                              const double* shift, double scale, double most_share,
                              NeighborCenters centers);

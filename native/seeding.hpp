@@ -14,6 +14,7 @@
 namespace cofactor::COFACTOR_ISA {
 
 constexpr size_t chunk_slots = 4 * block_slots;  // of a piece of work: 64 strips
+constexpr size_t chunk_strips = chunk_slots / strip_slots;
 constexpr size_t word_slots = 64;
 constexpr size_t chunk_words = chunk_slots / word_slots;
 constexpr std::int32_t everything = 1 << 30;     // a reach that no pair of heads exceeds
@@ -34,13 +35,12 @@ public:
           finds_(finds),
           notes_(notes),
           trials_(draws.uniforms.columns),
-          first_quads_(rows.firsts.columns / strip_slots),
-          other_quads_(rows.others.columns / strip_slots),
           panels_(panels_of(rows.X.rows)),
-          pieces_((rows.firsts.rows * strip_slots + chunk_slots - 1) / chunk_slots),
-          candidates_(trials_, rows.firsts, rows.others, rows.norms),
+          strips_(rows.heads.firsts.rows),
+          pieces_((strips_ + chunk_strips - 1) / chunk_strips),
+          candidates_(trials_, rows.heads, rows.profiles),
+          found_(chunk_strips * trials_ + 1),
           hits_(chunk_slots * trials_),
-          near_(trials_),
           urn_(draws.uniforms, rows.X.rows),
           dirty_((panels_ + 63) / 64) {
         __builtin_memset(dirty_, 0, (panels_ + 63) / 64 * sizeof(std::uint64_t));
@@ -66,10 +66,8 @@ public:
         prepare();
         __builtin_memset(marks(piece, 0), 0, trials_ * chunk_words * sizeof(std::uint64_t));
         for (size_t q = 0; q < trials_; ++q) finds_.gains[piece * trials_ + q] = 0;
-        const size_t blocks = rows_.firsts.rows / strip_slots;
-        const size_t first = piece * (chunk_slots / block_slots);
-        const size_t last = smaller(first + chunk_slots / block_slots, blocks);
-        measure(piece, pass_profiles(screen(first, last)));
+        const size_t first = piece * chunk_strips;
+        measure(piece, pass_profiles(screen(first, smaller(first + chunk_strips, strips_))));
     }
 
 private:
@@ -86,101 +84,26 @@ private:
 
     // Say how far the rows of a piece reach.
     void limit(size_t piece) const {
-        const size_t slots = rows_.firsts.rows * strip_slots;
-        const size_t first = piece * chunk_slots, last = smaller(first + chunk_slots, slots);
+        const size_t first = piece * chunk_slots;
+        const size_t last = smaller(first + chunk_slots, strips_ * strip_slots);
         for (size_t slot = first; slot < last; ++slot)
             state_.reach[slot] = rows_.order[slot] < 0 ? 0 : reach_of(slot);
-        for (size_t s = first / strip_slots; s < last / strip_slots; ++s) limit_strip(s);
     }
 
-    // Find the pairs of some blocks that heads cannot exclude. Few strips are looked at candidate
-    // by candidate, many of them with all candidates at once.
+    // Find the pairs of some strips that heads cannot exclude.
     size_t screen(size_t first, size_t last) {
-        const size_t from = first * strip_slots, to = last * strip_slots;
+        Found* end =
+            screen_firsts(rows_.heads, state_.reach, first, last, candidates_, found_);
+        if (rows_.heads.others.columns)
+            end = screen_others(rows_.heads, state_.reach, first, candidates_, found_, end);
         size_t count = 0;
-        if (first_quads_ && 2 * look_at_boxes(first, last) < (to - from) * candidates_.count) {
-            for (size_t q = 0; q < candidates_.count; ++q) near_[q] = look_at_firsts(from, q);
-            for (size_t q = 0; q < candidates_.count; ++q) count = screen_near(from, q, count);
-        } else {
-            for (size_t s = from; s < to; ++s) count = screen_all(s, count);
-        }
+        for (const Found* at = found_; at != end; ++at)
+            for_each_bit(at->bits, [&](size_t lane) {
+                const size_t slot = (first + at->strip) * strip_slots + lane;
+                announce(slot);
+                hits_[count++] = {static_cast<std::uint32_t>(slot), at->candidate};
+            });
         return count;
-    }
-
-    // Find the strips whose boxes are within reach of each candidate, as bits; return how many.
-    size_t look_at_boxes(size_t first, size_t last) const {
-        size_t count = 0;
-        for (size_t q = 0; q < candidates_.count; ++q) near_[q] = 0;
-        for (size_t b = first; b < last; ++b)
-            for (size_t q = 0; q < candidates_.count; ++q) {
-                const std::uint64_t bits =
-                    candidates_.has_head(q)
-                        ? strips_within_reach(rows_.boxes.data + b * rows_.boxes.columns,
-                                              first_quads_, candidates_.head(q),
-                                              state_.strip_reach + b * strip_slots)
-                        : 0xffff;
-                near_[q] |= bits << (b - first) * strip_slots;
-                count += static_cast<size_t>(__builtin_popcountll(bits));
-            }
-        return count;
-    }
-
-    // Those of them with rows that the first coordinates leave within reach; fetch the others.
-    std::uint64_t look_at_firsts(size_t first, size_t q) const {
-        std::uint64_t left = 0;
-        for_each_bit(near_[q], [&](size_t s) {
-            if (!rows_within_reach(strip_at(first + s), measured_quads(q, first_quads_), 0,
-                                   candidates_.head(q)))
-                return;
-            left |= std::uint64_t{1} << s;
-            prefetch(rows_.others.data + (first + s) * rows_.others.columns,
-                     rows_.others.columns, rows_.others.columns * sizeof(std::int32_t));
-        });
-        return left;
-    }
-
-    // Add the rows that heads cannot exclude, of strips within reach, to the pairs found.
-    size_t screen_near(size_t first, size_t q, size_t count) {
-        for_each_bit(near_[q], [&](size_t s) {
-            const std::uint32_t bits =
-                rows_within_reach(strip_at(first + s), measured_quads(q, first_quads_),
-                                  measured_quads(q, other_quads_), candidates_.head(q));
-            count = add(first + s, bits, q, count);
-        });
-        return count;
-    }
-
-    // How many quads of coordinates tell the distance of a candidate; none if it has no head.
-    COFACTOR_INLINE size_t measured_quads(size_t q, size_t quads) const {
-        return candidates_.has_head(q) ? quads : 0;
-    }
-
-    // Add the rows of a strip that heads cannot exclude to the pairs found.
-    size_t screen_all(size_t s, size_t count) {
-        std::uint32_t bits[screened_together];
-        const Strip strip = strip_at(s);
-        for (size_t q = 0; q < candidates_.count; q += screened_together) {
-            const size_t size = smaller(candidates_.count - q, screened_together);
-            screen_strips[size - 1](strip, first_quads_, other_quads_, candidates_.points(q),
-                                    candidates_.starts(q), bits);
-            for (size_t r = 0; r < size; ++r) count = add(s, bits[r], q + r, count);
-        }
-        return count;
-    }
-
-    COFACTOR_INLINE size_t add(size_t s, std::uint32_t bits, size_t q, size_t count) {
-        for_each_bit(bits, [&](size_t lane) {
-            const size_t slot = s * strip_slots + lane;
-            announce(slot);
-            hits_[count++] = {static_cast<std::uint32_t>(slot), static_cast<std::uint32_t>(q)};
-        });
-        return count;
-    }
-
-    COFACTOR_INLINE Strip strip_at(size_t s) const {
-        return {rows_.firsts.data + s * rows_.firsts.columns,
-                rows_.others.data + s * rows_.others.columns, rows_.norms + s * strip_slots,
-                state_.reach + s * strip_slots};
     }
 
     COFACTOR_INLINE size_t row_in(size_t slot) const {
@@ -200,7 +123,7 @@ private:
     // Fetch what the next look at a row will need.
     COFACTOR_INLINE void announce(size_t slot) const {
         if (rows_.profiles.columns)
-            prefetch(profile(slot), rows_.profiles.columns), prefetch(rows_.order + slot, 1);
+            fetch(profile(slot), rows_.profiles.columns * sizeof(std::int16_t));
         else
             fetch_row(slot);
     }
@@ -213,17 +136,30 @@ private:
 
     // Keep the pairs that more coordinates cannot exclude either.
     size_t pass_profiles(size_t count) {
-        const size_t columns = rows_.profiles.columns;
-        if (columns == 0) return count;
+        if (rows_.profiles.columns == 0) return count;
         size_t kept = 0;
-        for (size_t i = 0; i < count; ++i) {
-            const Hit hit = hits_[i];
-            const std::int16_t* const other = profile(candidate_slot(hit.candidate));
-            if (candidates_.has_head(hit.candidate) &&
-                profile_distance(profile(hit.slot), other, columns) >= fine_reach(hit.slot))
-                continue;
-            fetch_row(hit.slot);
-            hits_[kept++] = hit;
+        for (size_t i = 0; i < count; i += lanes<float>) {
+            const size_t before = kept;
+            kept = pass_some(hits_ + i, smaller(count - i, lanes<float>), kept);
+            for (size_t j = before; j < kept; ++j) fetch_row(hits_[j].slot);
+        }
+        return kept;
+    }
+
+    // Append those of up to as many pairs as there are lanes to the pairs kept.
+    COFACTOR_INLINE size_t pass_some(const Hit* hits, size_t count, size_t kept) {
+        const std::int16_t *own[lanes<float>], *others[lanes<float>];
+        std::int32_t distances[lanes<float>];
+        for (size_t j = 0; j < lanes<float>; ++j) {
+            const Hit hit = hits[smaller(j, count - 1)];
+            own[j] = profile(hit.slot);
+            others[j] = candidates_.profile(hit.candidate);
+        }
+        store_words(distances, profile_distances(own, others, rows_.profiles.columns));
+        for (size_t j = 0; j < count; ++j) {
+            const Hit hit = hits[j];
+            hits_[kept] = hit;
+            kept += (distances[j] < fine_reach(hit.slot)) | !candidates_.has_head(hit.candidate);
         }
         return kept;
     }
@@ -235,10 +171,6 @@ private:
         const double radius =
             rows_.fineness * __builtin_sqrt(static_cast<double>(reach)) + rows_.fine_slack;
         return radius * radius;
-    }
-
-    COFACTOR_INLINE size_t candidate_slot(size_t q) const {
-        return static_cast<size_t>(rows_.places[finds_.candidates[q]]);
     }
 
     COFACTOR_INLINE std::uint64_t* marks(size_t piece, size_t q) const {
@@ -306,8 +238,6 @@ private:
         });
         for (size_t i = 0; i < count; i += lanes<T>)
             take(slots + i, smaller(count - i, lanes<T>), seed);
-        for (size_t s = 0; s < word_slots / strip_slots; ++s)
-            if (bits >> s * strip_slots & 0xffff) limit_strip(first / strip_slots + s);
     }
 
     // The same for up to as many slots as there are lanes.
@@ -336,17 +266,10 @@ private:
     }
 
     COFACTOR_INLINE std::int32_t reach_of(size_t slot) const {
-        if (rows_.norms[slot] == no_head) return everything;
+        if (rows_.heads.norms[slot] == no_head) return everything;
         const double squared_distance = static_cast<double>(state_.closest[row_in(slot)]);
         const double radius = rows_.scale * __builtin_sqrt(squared_distance) + rows_.slack;
         return static_cast<std::int32_t>(smaller(radius * radius, everything - 1.0)) + 1;
-    }
-
-    COFACTOR_INLINE void limit_strip(size_t s) const {
-        std::int32_t most = 0;
-        for (size_t j = 0; j < strip_slots; ++j)
-            most = larger(most, state_.reach[s * strip_slots + j]);
-        state_.strip_reach[s] = most;
     }
 
     COFACTOR_INLINE void add_up(size_t panel) {
@@ -371,11 +294,11 @@ private:
     const SeedingDraws draws_;
     const SeedingFinds finds_;
     std::int64_t* const notes_;
-    const size_t trials_, first_quads_, other_quads_, panels_, pieces_;
+    const size_t trials_, panels_, strips_, pieces_;
     Candidates candidates_;
     std::int64_t prepared_ = -1;
+    const Scratch<Found> found_;
     const Scratch<Hit> hits_;
-    const Scratch<std::uint64_t> near_;
     Draws urn_;
     const Scratch<std::uint64_t> dirty_;
 };

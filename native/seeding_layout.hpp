@@ -2,8 +2,7 @@
 //
 // Rows lie in slots, ordered so that rows close to each other are neighbours. Sixteen slots are a
 // strip, in which four coordinates of 8 bits lie beside those of the next slot; sixteen
-// strips are a block. The boxes of the strips of a block lie as the rows of a strip do. The first
-// coordinates, those that boxes bound, lie apart from the others, which are needed less often.
+// strips are a block. The first coordinates lie apart from the others, which are needed less often.
 #pragma once
 
 #include "bytes.hpp"
@@ -21,61 +20,46 @@ COFACTOR_INLINE void prefetch(const N* data, size_t count, size_t most = prefetc
         __builtin_prefetch(reinterpret_cast<const char*>(data) + at);
 }
 
-// Order different keys so that the first `middle` are the least ones. No branch depends on how
-// two keys compare: which half they go to cannot be foretold.
-inline void select(std::int64_t* keys, size_t count, size_t middle) {
-    const auto swap = [keys](size_t i, size_t j) {
-        const std::int64_t key = keys[i];
-        keys[i] = keys[j];
-        keys[j] = key;
-    };
-    for (size_t low = 0, high = count; low < middle && middle < high;) {
-        swap(low, low + (high - low) / 2);
-        const std::int64_t pivot = keys[low];
-        size_t last = low;  // of the keys below the pivot
-        for (size_t i = low + 1; i < high; ++i) {
-            const std::int64_t key = keys[i];
-            keys[i] = keys[last + 1];
-            keys[last + 1] = key;
-            last += key < pivot;
-        }
-        swap(low, last);
-        if (middle <= last)
-            high = last;
-        else
-            low = last + 1;
-    }
-}
-
-inline void sort_rows(Label* rows, size_t count) {
-    for (size_t i = 1; i < count; ++i) {
-        const Label row = rows[i];
-        size_t j = i;
-        for (; j > 0 && row < rows[j - 1]; --j) rows[j] = rows[j - 1];
-        rows[j] = row;
-    }
-}
-
-// Halves rows along the widest coordinate until they fit into strips, whose rows ascend.
+// Halves ascending rows along the widest coordinate until they fit into strips; rows of each part
+// still ascend.
 class Halving {
 public:
     Halving(Matrix<const std::uint8_t> Q, size_t columns, size_t most)
-        : Q_(Q), columns_(columns), keys_(most), spreads_(columns) {}
+        : Q_(Q), columns_(columns), values_(most), seconds_(most), spreads_(columns) {}
 
-    void order(Label* rows, size_t count) {
-        while (count > strip_slots) {
-            const size_t middle = round_up(count / 2, strip_slots), l = widest(rows, count);
-            for (size_t i = 0; i < count; ++i)
-                keys_[i] = row_of(rows[i])[l] * (std::int64_t{1} << 32) + rows[i];
-            select(keys_, count, middle);
-            for (size_t i = 0; i < count; ++i) rows[i] = static_cast<Label>(keys_[i]);
-            order(rows + middle, count - middle);
+    // Order rows until at most `least` are left together.
+    void order(Label* rows, size_t count, size_t least) {
+        while (count > larger(least, strip_slots)) {
+            const size_t middle = round_up(count / 2, strip_slots);
+            part(rows, count, middle, widest(rows, count));
+            order(rows + middle, count - middle, least);
             count = middle;
         }
-        sort_rows(rows, count);
     }
 
 private:
+    // Bring the rows with the `middle` least values of a column, the first ones among equals, before
+    // the others. No branch depends on a value: which half it goes to cannot be foretold.
+    void part(Label* rows, size_t count, size_t middle, size_t column) {
+        size_t of_value[256]{};
+        for (size_t i = 0; i < count; ++i) {
+            values_[i] = row_of(rows[i])[column];
+            ++of_value[values_[i]];
+        }
+        size_t last = 0, left = middle;  // the largest value of the first half, and how many have it
+        for (; left > of_value[last]; ++last) left -= of_value[last];
+        size_t first = 0, second = 0;
+        for (size_t i = 0; i < count; ++i) {
+            const bool equal = values_[i] == last, stays = (values_[i] < last) | (equal & (left > 0));
+            left -= equal & stays;
+            const Label row = rows[i];
+            rows[first] = seconds_[second] = row;
+            first += stays;
+            second += !stays;
+        }
+        __builtin_memcpy(rows + middle, seconds_, second * sizeof(Label));
+    }
+
     COFACTOR_INLINE const std::uint8_t* row_of(Label row) const {
         return Q_.data + static_cast<size_t>(row) * Q_.columns;
     }
@@ -110,13 +94,14 @@ private:
     static constexpr size_t together = 8;
     const Matrix<const std::uint8_t> Q_;
     const size_t columns_;
-    const Scratch<std::int64_t> keys_;
+    const Scratch<std::uint8_t> values_;
+    const Scratch<Label> seconds_;
     const Scratch<double> spreads_;
 };
 
-inline void seeding_order(Matrix<const std::uint8_t> Q, size_t columns, Label* rows,
+inline void seeding_order(Matrix<const std::uint8_t> Q, size_t columns, size_t least, Label* rows,
                           size_t count) {
-    Halving(Q, columns, count).order(rows, count);
+    Halving(Q, columns, count).order(rows, count, least);
 }
 
 // Write as many coordinates to a slot as strips hold; return the sum of their squares.
@@ -132,41 +117,20 @@ COFACTOR_INLINE std::int32_t pack_quads(const std::uint8_t* q, size_t slot,
     return norm;
 }
 
-// Pack the first columns of the rows in all slots, then the columns that follow; norms are of both.
-// Empty slots hold those of the first row, and are in no one's reach.
+// Pack the first columns of the rows in all slots, then the columns that follow, with the norms of
+// the first ones and of all. Empty slots hold those of the first row, and are in no one's reach.
 inline void seeding_strips(Matrix<const std::uint8_t> Q, const Label* order,
                            Matrix<std::int32_t> firsts, Matrix<std::int32_t> others,
-                           std::int32_t* norms) {
+                           std::int32_t* first_norms, std::int32_t* norms) {
     for (size_t slot = 0; slot < firsts.rows * strip_slots; ++slot) {
         const bool empty = order[slot] < 0;
         const std::uint8_t* const q =
             Q.data + (empty ? 0 : static_cast<size_t>(order[slot]) * Q.columns);
-        const std::int32_t norm = pack_quads(q, slot, firsts) +
-                                  pack_quads(q + firsts.columns / strip_slots * 4, slot, others);
-        norms[slot] = empty ? no_row : norm;
-    }
-}
-
-// boxes[b] = the least, then the largest, coordinates of the strips of block b, as in a strip.
-inline void seeding_boxes(Matrix<const std::int32_t> strips, Matrix<std::int32_t> boxes) {
-    const size_t quads = boxes.columns / (2 * strip_slots);
-    for (size_t s = 0; s < strips.rows; ++s) {
-        std::int32_t* const low = boxes.data + s / strip_slots * boxes.columns + s % strip_slots;
-        std::int32_t* const high = low + quads * strip_slots;
-        for (size_t l = 0; l < quads; ++l) {
-            std::uint8_t least[4] = {255, 255, 255, 255}, most[4] = {0, 0, 0, 0};
-            for (size_t j = 0; j < strip_slots; ++j) {
-                std::uint8_t quad[4];
-                __builtin_memcpy(quad, strips.data + s * strips.columns + l * strip_slots + j,
-                                 sizeof quad);
-                for (size_t e = 0; e < 4; ++e) {
-                    least[e] = smaller(least[e], quad[e]);
-                    most[e] = larger(most[e], quad[e]);
-                }
-            }
-            __builtin_memcpy(low + l * strip_slots, least, sizeof least);
-            __builtin_memcpy(high + l * strip_slots, most, sizeof most);
-        }
+        const std::int32_t norm = pack_quads(q, slot, firsts);
+        const std::int32_t rest =
+            pack_quads(q + firsts.columns / strip_slots * 4, slot, others);
+        first_norms[slot] = empty ? no_row : norm;
+        norms[slot] = empty ? no_row : norm + rest;
     }
 }
 

@@ -39,6 +39,11 @@ struct Simd<double> {
     using Lane = std::int64_t;
 };
 
+template <>
+struct Simd<std::int32_t> {
+    using Vec = Simd<float>::Int;
+};
+
 template <class T>
 using Vec = typename Simd<T>::Vec;
 template <class T>
@@ -148,6 +153,16 @@ COFACTOR_INLINE std::uint32_t bits_of(Int<float> mask) {
     for (size_t i = 0; i < lanes<float>; ++i)
         bits |= static_cast<std::uint32_t>(mask[i] & 1) << i;
     return bits;
+#endif
+}
+
+// Bit i: whether lane i of x is at least that of y.
+COFACTOR_INLINE std::uint32_t bits_at_least(Int<float> x, Int<float> y) {
+#if defined(__AVX512F__)
+    constexpr int not_less = 5;
+    return static_cast<std::uint16_t>(__builtin_ia32_cmpd512_mask(x, y, not_less, 0xffff));
+#else
+    return bits_of(x >= y);
 #endif
 }
 

@@ -63,12 +63,13 @@ def choose(kernel, seeds, k):
     return seeds["chosen"], seeds["closest"], seeds["potentials"]
 
 
-def seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed, noise=0.0):
+def seeding_steps(implementation, rng, dtype, n, d, trials, head, firsts, noise=0.0):
     X, Q, slots, places = seeding_rows(rng, dtype, n, d, rng.permutation(n).astype(np.int32))
-    heads, norms = empty_strips(len(slots), boxed, (head + 3) // 4), np.empty(len(slots), np.int32)
-    boxes = np.empty((len(slots) // 256, 2 * heads[0].shape[1]), np.int32)
-    implementation.seeding_strips((Q + 128).astype(np.uint8), slots, *heads, norms)
-    implementation.seeding_boxes(heads[0], boxes)
+    heads, norms = (
+        empty_strips(len(slots), firsts, (head + 3) // 4),
+        np.empty((2, len(slots)), np.int32),
+    )
+    implementation.seeding_strips((Q + 128).astype(np.uint8), slots, *heads, *norms)
     k, chunks = min(n, 9), -(-len(slots) // kernels.SEEDING_CHUNK)
     kernel = partial(
         implementation.seeding_steps,
@@ -76,15 +77,14 @@ def seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed, noise=0
         places=places,
         firsts=heads[0],
         others=heads[1],
-        norms=norms,
+        first_norms=norms[0],
+        norms=norms[1],
         profiles=Q[slots],
-        boxes=boxes,
         scale=1.0,
         slack=2.0 * noise * np.sqrt(d),
         fineness=1.0,
         fine_slack=0.0,
         reach=np.empty(len(slots), np.int32),
-        strip_reach=np.empty(len(slots) // 16, np.int32),
         candidates=np.empty(trials, np.int32),
         found=np.empty((chunks * trials, kernels.SEEDING_CHUNK // 64), np.uint64),
         gains=np.empty((chunks, trials)),
@@ -112,11 +112,11 @@ def seeding_plain(implementation, rng, dtype, n, d, trials, noise=0.0):
 @given(st.integers(0, 2**31), dtypes, st.integers(1, 1500), columns, st.integers(1, 14), st.data())
 def test_seeding_matches_its_reference(name, seed, dtype, n, d, trials, data):
     head = data.draw(st.integers(1, d))
-    boxed = data.draw(st.integers(0, (head + 3) // 4))
+    firsts = data.draw(st.integers(0, (head + 3) // 4))
 
     def steps(implementation):
         rng = np.random.default_rng(seed)
-        return seeding_steps(implementation, rng, dtype, n, d, trials, head, boxed)
+        return seeding_steps(implementation, rng, dtype, n, d, trials, head, firsts)
 
     assert_same(steps(kernels.load(name)), steps(reference))
 
@@ -173,11 +173,24 @@ def test_seeding_layouts_match_their_reference(name, rng, n, quads, spread, data
     def layout(implementation):
         slots = np.full(-(-n // 256) * 256, -1, np.int32)
         slots[:n] = np.arange(n)
-        implementation.seeding_order(Q, quads, slots[:n])
-        strips, norms = empty_strips(len(slots), firsts, quads), slots.copy()
-        implementation.seeding_strips(Q, slots, *strips, norms)
-        boxes = np.empty((len(slots) // 256, 32 * firsts), np.int32)
-        implementation.seeding_boxes(strips[0], boxes)
-        return slots, *strips, norms, boxes
+        implementation.seeding_order(Q, quads, 16, slots[:n])
+        strips, norms = empty_strips(len(slots), firsts, quads), np.empty((2, len(slots)), np.int32)
+        implementation.seeding_strips(Q, slots, *strips, *norms)
+        return slots, *strips, norms
 
     assert_same(layout(kernels.load(name)), layout(reference))
+
+
+@every
+@quick
+@given(generators, st.integers(1, 3000), st.integers(1, 8), st.integers(1, 50))
+def test_rows_halved_once_and_then_in_parts_are_in_the_same_order(name, rng, n, columns, spread):
+    Q = rng.integers(128 - spread, 128 + spread, (n, columns)).astype(np.uint8)
+    order = kernels.load(name).seeding_order
+    rows, parts = np.arange(n, dtype=np.int32), np.arange(n, dtype=np.int32)
+    order(Q, columns, 16, rows)
+    middle = -(-(n // 2) // 16) * 16
+    order(Q, columns, middle, parts)
+    order(Q, columns, 16, parts[:middle])
+    order(Q, columns, 16, parts[middle:])
+    np.testing.assert_array_equal(parts, rows)

@@ -23,31 +23,33 @@ NO_ROW = 1 << 30
 ZERO = 128
 
 
-def seeding_order(Q: Coordinates, columns: int, rows: Integers) -> None:
-    """Order rows so that near ones are neighbours, by halving them until 16 are left.
+def seeding_order(Q: Coordinates, columns: int, least: int, rows: Integers) -> None:
+    """Order rows so that near ones are neighbours, by halving them until a few are left.
 
     The first half, rounded up to a multiple of 16, has the smallest values in the column whose
     sum of squares about the mean is largest, the first such column; the lower row comes first
-    among equals. Each 16 rows are left ascending.
+    among equals. Rows that are left together still ascend.
 
     Parameters
     ----------
     Q : uint8 array of shape (n, w)
     columns : int
         How many columns to look at.
+    least : int
+        How many rows, or 16 if that is more, need not be halved.
     rows : int32 array
-        Different rows of ``Q``; ordered in place.
+        Ascending rows of ``Q``; ordered in place.
     """
-    if len(rows) <= SEEDING_STRIP:
-        rows.sort()
+    if len(rows) <= max(least, SEEDING_STRIP):
         return
     values = Q[rows, :columns].astype(np.int64)
     sums = values.sum(axis=0).astype(float)
     spread = np.square(values).sum(axis=0) - sums * sums / len(rows)
-    rows[:] = rows[np.lexsort((rows, values[:, np.argmax(spread)]))]
+    order = np.argsort(values[:, np.argmax(spread)], kind="stable")
     middle = -(-(len(rows) // 2) // SEEDING_STRIP) * SEEDING_STRIP
-    seeding_order(Q, columns, rows[:middle])
-    seeding_order(Q, columns, rows[middle:])
+    rows[:] = np.concatenate([rows[np.sort(half)] for half in (order[:middle], order[middle:])])
+    seeding_order(Q, columns, least, rows[:middle])
+    seeding_order(Q, columns, least, rows[middle:])
 
 
 def seeding_round(Y: Data, scale: float, Q: Coordinates | Profiles) -> float:
@@ -78,7 +80,12 @@ def seeding_round(Y: Data, scale: float, Q: Coordinates | Profiles) -> float:
 
 
 def seeding_strips(
-    Q: Coordinates, order: Integers, firsts: Integers, others: Integers, norms: Integers
+    Q: Coordinates,
+    order: Integers,
+    firsts: Integers,
+    others: Integers,
+    first_norms: Integers,
+    norms: Integers,
 ) -> None:
     """Pack rows into strips of 16.
 
@@ -91,32 +98,17 @@ def seeding_strips(
     firsts, others : int32 arrays of shape (s, p * 16) and (s, q * 16)
         Written: ``firsts.reshape(s, p, 16)[i, l, j]`` holds columns 4l to 4l + 3 of the row in
         slot ``16 i + j``, or of row 0 in empty slots; ``others`` holds the columns that follow.
-    norms : int32 array of shape (16 s,)
-        Written: squared norm of these columns, 2**30 in empty slots.
+    first_norms, norms : int32 arrays of shape (16 s,)
+        Written: squared norms of the columns in ``firsts``, and of those in both; 2**30 in empty
+        slots.
     """
     p, q = (strips.shape[1] // SEEDING_STRIP for strips in (firsts, others))
     values = np.ascontiguousarray(Q[np.maximum(order, 0), : 4 * (p + q)])
     quads = values.view(np.int32).reshape(len(firsts), SEEDING_STRIP, p + q).transpose(0, 2, 1)
     firsts[:], others[:] = quads[:, :p].reshape(firsts.shape), quads[:, p:].reshape(others.shape)
-    norms[:] = np.where(order < 0, NO_ROW, np.square(values - np.int32(ZERO)).sum(axis=1))
-
-
-def seeding_boxes(strips: Integers, boxes: Integers) -> None:
-    """Bound the coordinates of the rows of each strip.
-
-    Parameters
-    ----------
-    strips : int32 array of shape (16 b, p * 16)
-        As from `seeding_strips`.
-    boxes : int32 array of shape (b, 2 * p * 16)
-        Written: ``boxes.reshape(b, 2, p, 16)[i, :, l, j]`` holds the least and the largest
-        coordinates 4l to 4l + 3 of strip ``16 i + j``.
-    """
-    n_boxes, quads = len(boxes), boxes.shape[1] // (2 * SEEDING_STRIP)
-    values = strips.view(np.uint8).reshape(len(strips), quads, SEEDING_STRIP, 4)
-    ends = np.stack([values.min(axis=2), values.max(axis=2)], axis=1)
-    ends = ends.reshape(n_boxes, SEEDING_STRIP, 2, quads, 4).transpose(0, 2, 3, 1, 4)
-    boxes[:] = np.ascontiguousarray(ends).view(np.int32).reshape(boxes.shape)
+    squares = np.square(values - np.int32(ZERO))
+    first_norms[:] = np.where(order < 0, NO_ROW, squares[:, : 4 * p].sum(axis=1))
+    norms[:] = np.where(order < 0, NO_ROW, squares.sum(axis=1))
 
 
 def seeding_steps(
@@ -126,9 +118,9 @@ def seeding_steps(
     places: Integers,
     firsts: Integers,
     others: Integers,
+    first_norms: Integers,
     norms: Integers,
     profiles: Profiles,
-    boxes: Integers,
     scale: float,
     slack: float,
     fineness: float,
@@ -136,7 +128,6 @@ def seeding_steps(
     closest: Data,
     potentials: Floats,
     reach: Integers,
-    strip_reach: Integers,
     chosen: Integers,
     uniforms: Floats,
     first_step: int,
@@ -156,8 +147,7 @@ def seeding_steps(
 
     A pair of row n and candidate c need not be measured if heads, the first columns of whole
     numbers q, say ``|q_n - q_c| > scale * sqrt(D_n) + slack``; nor if profiles p, all columns, say
-    ``|p_n - p_c| > fineness * (scale * sqrt(D_n) + slack) + fine_slack``; nor if no point of the
-    box of the strip of n is within the reach of one of its rows. The caller
+    ``|p_n - p_c| > fineness * (scale * sqrt(D_n) + slack) + fine_slack``. The caller
     gives coordinates that exclude no row that is closer to c than ``sqrt(D_n)``. What rows are
     measured is not part of the specification.
 
@@ -170,22 +160,23 @@ def seeding_steps(
         The row in each slot, or -1: a permutation.
     places : int32 array of shape (n,)
         The slot of each row.
-    firsts, others, norms : int32 arrays of shape (16 b, p * 16), (16 b, q * 16) and (256 b,)
-        Heads as from `seeding_strips`, their norms at most 16,000 squared; norm -800,000,000 for
-        rows without head, which are always measured and whose coordinates are all 128.
+    firsts, others : int32 arrays of shape (16 b, p * 16) and (16 b, q * 16)
+        Heads as from `seeding_strips`; where q is not 0, others are looked at only of strips with
+        rows that firsts do not exclude.
+    first_norms, norms : int32 arrays of shape (256 b,)
+        As from there, at most 16,000 squared; both -800,000,000 for rows without head, which are
+        always measured and whose coordinates are all 128.
     profiles : int16 array of shape (256 b, w)
         All columns of the row in each slot, w a multiple of 32; or of shape (0, 0): no more than
         heads.
-    boxes : int32 array of shape (b, 2 * p * 16)
-        As from `seeding_boxes` for ``firsts``; p may be 0.
     scale, slack : float
         Rows at a distance r have heads at most ``scale * r + slack`` apart,
     fineness, fine_slack : float
         and profiles at most ``fineness * (scale * r + slack) + fine_slack``.
     closest, potentials : array as X, float64 array of shape (n,) and (ceil(n / 64),)
         Updated: D_n, infinite at first, and the sums of ``w_n D_n`` of each 64 rows.
-    reach, strip_reach : int32 arrays of shape (256 b,) and (16 b,)
-        Scratch: reach of the rows and the largest of each strip, squared.
+    reach : int32 array of shape (256 b,)
+        Scratch: reach of the rows, squared.
     chosen : int32 array of shape (k,)
         Updated.
     uniforms : float64 array of shape (k - 1, trials)

@@ -63,7 +63,6 @@ from cofactor.kernels._products_reference import products, products_csr, sampled
 from cofactor.kernels._relay_reference import claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
-    seeding_boxes,
     seeding_order,
     seeding_plain,
     seeding_round,
@@ -117,7 +116,6 @@ __all__ = [
     "scaled_moments",
     "scaled_posterior",
     "scaled_top",
-    "seeding_boxes",
     "seeding_order",
     "seeding_plain",
     "seeding_round",

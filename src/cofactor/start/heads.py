@@ -22,7 +22,7 @@ POWER_STEPS = 2
 JUDGING = 2000  # what a pair costs that heads do not exclude, in products of heads,
 MEASURING = 3200  # and one that profiles do not exclude either,
 MEASURING_COLUMN = 16  # and what each column adds to that
-BOXED, OPEN = 8, 4.0  # a box is within reach OPEN times as often as a row by so many coordinates
+FIRSTS, OPEN = 16, 4.0  # a strip has a row within reach by so many coordinates OPEN times as often
 JUDGES, JUDGED_SEEDS, JUDGED_CANDIDATES = 512, 4096, 64
 SMALL = 1 << 22  # products of rows and seeds, below which nothing is worth preparing
 
@@ -161,13 +161,13 @@ def _costs(sample: Array, k: int, directions: Floats, row_bytes: int) -> dict[in
 
     step = _extent(judged) / END
     measuring = left(width) * (MEASURING + MEASURING_COLUMN * d)
-    boxes = min(1.0, OPEN * left(BOXED, step))
+    opened = min(1.0, OPEN * left(min(FIRSTS, width), step))
     costs = {
-        length: boxes * length + left(length, step) * JUDGING + measuring
+        length: min(FIRSTS, length) + opened * length + left(length, step) * JUDGING + measuring
         for length in LENGTHS
         if length < width and _fits(length, width, row_bytes)
     }
-    return costs or {width: boxes * width + measuring}
+    return costs or {width: width + measuring}
 
 
 def _fits(length: int, width: int, row_bytes: int) -> bool:

@@ -20,7 +20,7 @@ from cofactor import kernels
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine
 from cofactor.kernels import SEEDING_BLOCK, SEEDING_CHUNK, SEEDING_STRIP
-from cofactor.start.heads import END, QUAD, HeadMap, head_map
+from cofactor.start.heads import END, FIRSTS, QUAD, HeadMap, head_map
 from cofactor.start.ranges import norms_in_range
 
 Integers = NDArray[np.int32]
@@ -28,7 +28,8 @@ Integers = NDArray[np.int32]
 LARGEST = 16_000  # norm of a row's coordinates
 NO_HEAD = -800_000_000  # norm of a row that is always measured
 FAR = 16.0  # times the radius of all but one row in a thousand: too far for a head
-ORDERING, BOXED = 8, 4  # coordinates that rows are ordered by; quads of them that make a box
+ORDERING = 8  # coordinates that rows are ordered by
+HALVINGS = 3  # of rows, before parts are ordered apart
 
 ROUNDED_ROWS = 1024  # whole blocks
 
@@ -150,23 +151,21 @@ class Layout:
     order, places : ndarray of shape (256 b,) and (n,), int32
         The row in each slot, and the slot of each row.
     firsts, others : ndarray of shape (16 b, p * 16) and (16 b, q * 16), int32
-        The heads of the rows: coordinates that have bounds, and those that follow; p is 0 where
-        rows are in no useful order.
-    norms : ndarray of shape (256 b,), int32
-        Squared norms of heads.
+        The heads of the rows: coordinates that are looked at first, and those that follow, unless
+        q is 0.
+    first_norms, norms : ndarray of shape (256 b,), int32
+        Squared norms of first coordinates, and of heads.
     profiles : ndarray of shape (256 b, w), int16
         All coordinates; empty if heads have all.
-    boxes : ndarray of shape (b, 2 * p * 16), int32
-        Bounds of the first coordinates of each strip.
     """
 
     order: Integers
     places: Integers
     firsts: Integers
     others: Integers
+    first_norms: Integers
     norms: Integers
     profiles: Array
-    boxes: Integers
 
     @classmethod
     def of(cls, grid: Grid, engine: Engine) -> tuple[Self, Reaches]:
@@ -175,7 +174,7 @@ class Layout:
         places = np.empty(len(grid.X), dtype=np.int32)
         places[order[: len(places)]] = np.arange(len(places), dtype=np.int32)
         n_slots, n_blocks, quads = len(order), len(order) // SEEDING_BLOCK, -(-head.length // QUAD)
-        firsts = 0 if head.directions is None else min(BOXED, quads)
+        firsts = quads if head.directions is None else min(FIRSTS // QUAD, quads)
         columns = 0 if head.length == head.width else head.padded_width
         layout = cls(
             order,
@@ -183,11 +182,10 @@ class Layout:
             np.empty((n_blocks * SEEDING_STRIP, firsts * SEEDING_STRIP), dtype=np.int32),
             np.empty((n_blocks * SEEDING_STRIP, (quads - firsts) * SEEDING_STRIP), dtype=np.int32),
             np.empty(n_slots, dtype=np.int32),
+            np.empty(n_slots, dtype=np.int32),
             np.empty((n_slots if columns else 0, columns), dtype=np.int16),
-            np.empty((n_blocks, 2 * SEEDING_STRIP * firsts), dtype=np.int32),
         )
         moved = engine.map(partial(layout._pack, grid), _parts(n_slots, ROUNDED_ROWS))
-        kernels.seeding_boxes(layout.firsts, layout.boxes)
         return layout, grid.reaches(*np.max(moved, axis=0))
 
     def _pack(self, grid: Grid, slots: slice) -> tuple[float, float]:
@@ -198,14 +196,15 @@ class Layout:
         moved, moved_finely : float
             The largest squared distances that rounding to 8 and to 16 bits moves a row.
         """
-        rows, norms = self.order[slots], self.norms[slots]
+        rows, norms = self.order[slots], (self.first_norms[slots], self.norms[slots])
         y = grid.coordinates(rows, grid.head.width)
         q = np.empty((len(rows), grid.head.padded_length), dtype=np.uint8)
         moved = kernels.seeding_round(y, 1.0, q)
         here = np.where(rows < 0, -1, np.arange(len(rows), dtype=np.int32))
         strips = slice(slots.start // SEEDING_STRIP, slots.stop // SEEDING_STRIP)
-        kernels.seeding_strips(q, here, self.firsts[strips], self.others[strips], norms)
-        norms[grid.is_far[rows] & (rows >= 0)] = NO_HEAD
+        kernels.seeding_strips(q, here, self.firsts[strips], self.others[strips], *norms)
+        for norm in norms:
+            norm[grid.is_far[rows] & (rows >= 0)] = NO_HEAD
         if not len(self.profiles):
             return moved, 0.0
         return moved, kernels.seeding_round(y, grid.fineness, self.profiles[slots])
@@ -251,7 +250,6 @@ def _scratch(layout: Layout, trials: int) -> dict[str, Any]:
     chunks = -(-len(layout.order) // SEEDING_CHUNK)
     return {
         "reach": np.empty(len(layout.order), dtype=np.int32),
-        "strip_reach": np.empty(len(layout.firsts), dtype=np.int32),
         "candidates": np.empty(trials, dtype=np.int32),
         "found": np.empty((chunks * trials, SEEDING_CHUNK // 64), dtype=np.uint64),
         "gains": np.empty((chunks, trials)),
@@ -262,9 +260,28 @@ def _order(grid: Grid, engine: Engine) -> Integers:
     """Return the row in each slot, and -1 in those at the end that are empty."""
     order = _in_order(len(grid.X))
     if grid.head.directions is not None:
-        columns = min(ORDERING, grid.head.width)
-        kernels.seeding_order(grid.first(columns, engine), columns, order[: len(grid.X)])
+        _bring_together(grid, order[: len(grid.X)], engine)
     return order
+
+
+def _bring_together(grid: Grid, rows: Integers, engine: Engine) -> None:
+    """Order rows so that near ones are neighbours: halves of halves at a time, then each."""
+    columns = min(ORDERING, grid.head.width)
+    q, parts = grid.first(columns, engine), [rows]
+
+    def halve(part: Integers, least: int) -> list[Integers]:
+        kernels.seeding_order(q, columns, least, part)
+        return [part[:least], part[least:]]
+
+    for _ in range(HALVINGS):
+        halves = engine.map(lambda part: halve(part, _middle(len(part))), parts)
+        parts = [half for both in halves for half in both]
+    engine.map(lambda part: halve(part, SEEDING_STRIP), parts)
+
+
+def _middle(size: int) -> int:
+    """Return how many rows of so many make a first half."""
+    return -(-(size // 2) // SEEDING_STRIP) * SEEDING_STRIP
 
 
 def _in_order(n: int) -> Integers:
