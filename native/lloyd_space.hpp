@@ -63,11 +63,13 @@ size_t most_open(const Space& space, size_t words) {
 }
 
 // How many components share a bound, or 0 where bounds cannot pay. Few exclude more, many cost less
-// to look after; bounds take no more memory than the rows.
+// to look after; bounds take no more memory than the rows, and where rows have many columns no more
+// than a quarter of that.
 inline size_t size_of_group(size_t n, size_t row_bytes, size_t d, size_t k, size_t ranges) {
-    constexpr size_t least_work = 1 << 22, least_ranges = 8, least_k = 32;
+    constexpr size_t least_work = 1 << 22, least_ranges = 8, least_k = 32, many_groups = 16;
     constexpr size_t step = vector_bytes < 64 ? 48 : 96;  // whole tiles, and whole slabs
-    const size_t most_groups = row_bytes / sizeof(float);
+    const size_t as_rows = row_bytes / sizeof(float);
+    const size_t most_groups = smaller(as_rows, larger(as_rows / 4, many_groups));
     if (ranges < least_ranges || k < least_k || n * d * k < least_work || most_groups < 1) return 0;
     const size_t wanted = k < 512 ? step : 96;
     return larger(wanted, round_up((k + most_groups - 1) / most_groups, step));
