@@ -82,6 +82,10 @@ class Clusters:
     space: NDArray[np.uint8]
     board: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
 
+    def at_rest(self) -> Clusters:
+        """Return the clusters without the kernel's memory."""
+        return replace(self, space=np.empty(0, dtype=np.uint8))
+
     @property
     def n_done(self) -> int:
         """Number of iterations."""
@@ -272,6 +276,7 @@ def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> F
         reason = ending.reason(trace)  # the kernel rests where there is one
         if ending.asked(trace) or reason is not None:
             break
+    clusters = clusters.at_rest()
     moments = Moments(clusters.counts, clusters.sums, np.array(lines[-1, 2]))
     return Fit(
         Model(noise, OneHot()),

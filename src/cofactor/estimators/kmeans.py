@@ -258,6 +258,7 @@ class KMeans(ClusteringEstimator):
     ) -> Fit:
         """Fit from one start."""
         params = from_means(data.noise, data.blocks, means, data.mean)
+        del means  # many clusters take as much memory as some of the data
         if self.verbose:
             print("Initialization complete")
         if self._among_neighbors(data):
