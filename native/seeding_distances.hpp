@@ -80,32 +80,109 @@ COFACTOR_INLINE Vec<T> squared_gaps_of(const T* x, const T* y, size_t d) {
     return even + odd;
 }
 
-// Distances of a vector's rows, which follow each other, from a point: as `row_distances` for few
-// columns,
+// As many rows as there are lanes, which follow each other, and their distances from points: as
+// `row_distances` for few columns,
 template <class T>
 struct Collected {
-    COFACTOR_INLINE static Vec<T> distances(const T* x, const T* y, size_t d) {
-        return distances_from(x, lanes<T>, y, d);
+    COFACTOR_INLINE Collected(const T* x, size_t d) : d(d) {
+        for (size_t l = 0; l < d; ++l)
+            for (size_t i = 0; i < lanes<T>; ++i) column[l][i] = x[i * d + l];
     }
+
+    COFACTOR_INLINE Vec<T> to(const T* y) const {
+        Vec<T> squares{};
+        for (size_t l = 0; l < d; ++l) {
+            const Vec<T> gap = column[l] - y[l];
+            squares += gap * gap;
+        }
+        return squares;
+    }
+
+    const size_t d;
+    Vec<T> column[few_columns];
 };
 
-// The same for rows of many columns,
+// for so many blocks of 16 bytes of columns, no more than a vector, with a lane for each row,
+template <class T, size_t blocks>
+struct ByColumn {
+    COFACTOR_INLINE ByColumn(const T* x, size_t d) : d(d) {
+        T packed[columns * lanes<T>];
+        for (size_t l = d; l < columns; ++l) store(packed + l * lanes<T>, Vec<T>{});
+        for (size_t i = 0; i < lanes<T>; i += rows_together<T>)
+            transpose(RowsInTurn<T>{x + i * d, d}, d, packed + i, lanes<T>);
+        for (size_t l = 0; l < columns; ++l) column[l] = load(packed + l * lanes<T>);
+    }
+
+    COFACTOR_INLINE Vec<T> to(const T* y) const {
+        if (d == columns) return total<0, lanes<T> / block>(y);
+        T filled[columns]{};
+        __builtin_memcpy(filled, y, d * sizeof(T));
+        return total<0, lanes<T> / block>(filled);
+    }
+
+private:
+    static constexpr size_t block = 16 / sizeof(T), columns = blocks * block;
+
+    // The sums of `count` blocks, in the order of `sums_across`.
+    template <size_t first, size_t count>
+    COFACTOR_INLINE Vec<T> total(const T* y) const {
+        constexpr size_t half = count / 2;
+        if constexpr (count == 1)
+            return within<first * block>(y);
+        else if constexpr (first + half >= blocks)
+            return total<first, half>(y);
+        else
+            return total<first, half>(y) + total<first + half, half>(y);
+    }
+
+    template <size_t l>
+    COFACTOR_INLINE Vec<T> within(const T* y) const {
+        if constexpr (block == 2)
+            return square(l, y) + square(l + 1, y);
+        else
+            return (square(l, y) + square(l + 2, y)) + (square(l + 1, y) + square(l + 3, y));
+    }
+
+    COFACTOR_INLINE Vec<T> square(size_t l, const T* y) const {
+        Vec<T> sum{};
+        add_square(sum, column[l] - y[l]);
+        return sum;
+    }
+
+    const size_t d;
+    Vec<T> column[columns];
+};
+
+// for more columns,
 template <class T>
 struct Looped {
-    COFACTOR_INLINE static Vec<T> distances(const T* x, const T* y, size_t d) {
-        return sums_across<T, 0, lanes<T>>(
-            [=](size_t i) { return squared_gaps(x + i * d, y, d); });
+    COFACTOR_INLINE Vec<T> to(const T* y) const {
+        return sums_across<T, 0, lanes<T>>([=](size_t i) { return squared_gaps(x + i * d, y, d); });
     }
+
+    const T* x;
+    size_t d;
 };
 
-// and for rows of so many whole vectors, and perhaps some more, without loops.
+// and for so many whole vectors of columns, and perhaps some more, without loops.
 template <class T, size_t whole, bool more>
 struct Unrolled {
-    COFACTOR_INLINE static Vec<T> distances(const T* x, const T* y, size_t d) {
-        return sums_across<T, 0, lanes<T>>([=](size_t i) {
-            return squared_gaps_of<T, whole, more>(x + i * d, y, d);
-        });
+    COFACTOR_INLINE Vec<T> to(const T* y) const {
+        return sums_across<T, 0, lanes<T>>(
+            [=](size_t i) { return squared_gaps_of<T, whole, more>(x + i * d, y, d); });
     }
+
+    const T* x;
+    size_t d;
+};
+
+// Fewer rows than there are lanes.
+template <class T>
+struct Some {
+    COFACTOR_INLINE Vec<T> to(const T* y) const { return distances_from(x, count, y, d); }
+
+    const T* x;
+    size_t count, d;
 };
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -58,29 +58,30 @@ private:
     }
 
     static Measure measure_for(size_t columns) {
-        constexpr Measure unrolled[] = {&PlainSeeding::measure<Unrolled<T, 0, true>>,
-                                        &PlainSeeding::measure<Unrolled<T, 1, false>>,
-                                        &PlainSeeding::measure<Unrolled<T, 1, true>>,
-                                        &PlainSeeding::measure<Unrolled<T, 2, false>>};
+        constexpr size_t step = lanes<T>;
         if (columns <= few_columns) return &PlainSeeding::measure<Collected<T>>;
-        if (columns > 2 * lanes<T>) return &PlainSeeding::measure<Looped<T>>;
-        const size_t whole = columns / lanes<T>, more = columns % lanes<T> != 0;
-        return unrolled[2 * whole + more - 1];
+        if (columns <= step) return by_column(columns, std::make_index_sequence<vector_bytes / 16>{});
+        if (columns < 2 * step) return &PlainSeeding::measure<Unrolled<T, 1, true>>;
+        if (columns == 2 * step) return &PlainSeeding::measure<Unrolled<T, 2, false>>;
+        return &PlainSeeding::measure<Looped<T>>;
     }
 
-    template <class Distances>
+    template <size_t... i>
+    static Measure by_column(size_t columns, std::index_sequence<i...>) {
+        constexpr Measure measures[] = {&PlainSeeding::measure<ByColumn<T, i + 1>>...};
+        return measures[(columns * sizeof(T) - 1) / 16];
+    }
+
+    template <class Measured>
     void measure(size_t panel) {
         const size_t first = panel * panel_rows, d = rows_.X.columns;
         const size_t size = smaller(panel_rows, rows_.X.rows - first);
+        const T* const x = rows_.X.data + first * d;
         size_t i = 0;
         for (; i + lanes<T> <= size; i += lanes<T>)
-            meet(first, i, lanes<T>,
-                 [d](const T* x, const T* y) { return Distances::distances(x, y, d); });
-        if (i < size)
-            meet(first, i, size - i,
-                 [=](const T* x, const T* y) { return distances_from(x, size - i, y, d); });
-        for (size_t q = 0; q < count(); ++q)
-            add_up(panel, size, q);
+            meet(first, i, lanes<T>, Measured{x + i * d, d});
+        if (i < size) meet(first, i, size - i, Some<T>{x + i * d, size - i, d});
+        for (size_t q = 0; q < count(); ++q) add_up(panel, size, q);
     }
 
     COFACTOR_INLINE void add_up(size_t panel, size_t size, size_t q) {
@@ -96,20 +97,19 @@ private:
     }
 
     // Bring up to a vector of rows of a panel up to date, and find what candidates offer them.
-    template <class Distances>
-    COFACTOR_INLINE void meet(size_t first, size_t i, size_t size, Distances distances) {
-        const T* const x = rows_.X.data + (first + i) * rows_.X.columns;
+    template <class Measured>
+    COFACTOR_INLINE void meet(size_t first, size_t i, size_t size, const Measured& rows) {
+        const size_t d = rows_.X.columns;
         T* const closest = rows_.closest + first + i;
         // Machines foresee rows that follow each other, but not far enough.
-        fetch(x + panel_rows * rows_.X.columns, size * rows_.X.columns * sizeof(T));
+        fetch(rows_.X.data + (first + i + panel_rows) * d, size * d * sizeof(T));
         Vec<T> own = load_some(closest, size);
         if (notes_[seed] != no_seed) {
-            own = at_most(own, distances(x, row(static_cast<Label>(notes_[seed]))));
+            own = at_most(own, rows.to(row(static_cast<Label>(notes_[seed]))));
             __builtin_memcpy(closest, &own, size * sizeof(T));
         }
         for (size_t q = 0; q < count(); ++q)
-            store(offered_ + q * panel_rows + i,
-                  at_most(own, distances(x, row(finds_.candidates[q]))));
+            store(offered_ + q * panel_rows + i, at_most(own, rows.to(row(finds_.candidates[q]))));
     }
 
     COFACTOR_INLINE static Vec<T> at_most(Vec<T> value, Vec<T> limit) {

@@ -102,6 +102,22 @@ struct ShiftedRows {
     }
 };
 
+// Entries of rows that follow each other, d apart.
+template <class T>
+struct RowsInTurn {
+    const T* x;
+    size_t d;
+
+    COFACTOR_INLINE T one(size_t j, size_t l) const { return x[j * d + l]; }
+    COFACTOR_INLINE typename Quad<T>::Vec four(size_t j, size_t l) const {
+        return load_quad(x + j * d + l);
+    }
+    // Those of rows j, j + 4, ..., side by side.
+    COFACTOR_INLINE Vec<float> quads(size_t j, size_t l) const {
+        return side_by_side([=, this](size_t i) { return load_quad(x + (j + 4 * i) * d + l); });
+    }
+};
+
 // Entries of rows of doubles as floats, less a shift and times a power of two.
 struct NarrowedRows {
     const double* const* rows;
