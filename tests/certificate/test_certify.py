@@ -141,7 +141,7 @@ def test_too_many_rows_for_a_method(method):
 
 def test_too_many_clusters_for_multipliers_in_closed_form():
     X = np.random.default_rng(0).normal(size=(200, 2))
-    with pytest.raises(InputError, match="up to 1,500 columns and ordered pairs .* 2,452"):
+    with pytest.raises(InputError, match=r"up to 1,500 columns and ordered pairs .* 2,452"):
         certify(np.arange(200) % 50, X, method="closed-form")
 
 
