@@ -62,7 +62,8 @@ def certify(
         Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
         multipliers improved step by step, for up to 2,500 different rows of any dimension.
         'exact': the same with branch and bound, which goes on until the optimum is known; for some
-        hundred different rows.
+        hundred different rows. 'line': the optimum where one column varies, for any number of rows,
+        by dynamic programming; 'auto' and 'exact' take it first.
         'blocks': the same for blocks of more rows. 'auto': all of these, as far as time allows; the
         best bound is returned. 'sketch': samples of the rows; such a bound is "probabilistic", and
         'auto' does not take it.
@@ -89,7 +90,8 @@ def certify(
     ImpossibleCellError
         If nothing is known for such a model.
     InputError
-        If labels do not fit the data, or an argument makes no sense.
+        If labels do not fit the data, an argument makes no sense, or the method asked for has
+        nothing to say about such data.
     """
     _check_arguments(time_limit, method, tol, confidence)
     own = getattr(model, "_certified", no_certificate)(X, sample_weight)
