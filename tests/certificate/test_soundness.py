@@ -7,6 +7,7 @@ method.
 from __future__ import annotations
 
 import os
+import sys
 from itertools import islice
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_no_bound_exceeds_the_optimum(method):
 def test_no_bound_of_raw_data_exceeds_the_optimum(form):
     for X, weights, k, _, optimum in instances(6, 5000):
         assert pca_bound(form(X), k, sample_weight=weights) <= optimum * EXACT
+
+
+@pytest.mark.parametrize("most", [9, 3, 1])
+def test_no_bound_of_wide_sparse_data_exceeds_the_optimum(monkeypatch, most):
+    """Whole, and in blocks of three rows or two."""
+    monkeypatch.setattr(sys.modules["cofactor.certificate.pca_bound"], "MOST", most)
+    close = 0
+    for X, weights, k, _, optimum in instances(7 + most, count_of(1000)):
+        wide = sp.csr_array(np.hstack([X, np.zeros((len(X), 10))]))
+        bound = pca_bound(wide, k, sample_weight=weights)
+        assert bound <= optimum * EXACT
+        close += bound > 0.5 * optimum
+    assert close > 50 or most < 9
 
 
 def test_no_bound_with_inequalities_exceeds_the_optimum():
