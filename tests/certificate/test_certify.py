@@ -126,6 +126,10 @@ def test_other_scales_of_the_data_and_of_the_weights():
     assert scaled.lower == pytest.approx(plain.lower * 2.0**150, rel=1e-12)
 
 
+def test_time_without_limit():
+    assert certify(fitted(IRIS, 3), IRIS, time_limit=None).ending == "proved"
+
+
 def test_as_many_clusters_as_different_rows_cost_nothing():
     X = np.repeat(IRIS[:5], 4, axis=0)
     found = certify(np.repeat(np.arange(5), 4), X)
@@ -187,6 +191,7 @@ def test_percentages_are_rounded_up(share, text):
         ({"method": "line"}, "of which one column varies; these have 4 such columns: use 'auto'"),
         ({"time_limit": 0.0}, "time_limit is 0.0; expected a positive"),
         ({"tol": 1.0}, "tol is 1.0; expected"),
+        ({"n_clusters": 3.5}, "n_clusters is 3.5; expected a whole number"),
         ({"n_clusters": 2}, "n_clusters is 2, but labels go up to 2"),
     ],
 )

@@ -27,7 +27,7 @@ class Certifiable:
         X: Any,
         *,
         sample_weight: Any = None,
-        time_limit: float = 10.0,
+        time_limit: float | None = 10.0,
         method: str = "auto",
         tol: float = 1e-6,
         confidence: float = 0.99,
