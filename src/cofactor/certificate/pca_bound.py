@@ -92,8 +92,14 @@ def _of_wide(X: Any, weights: Floats, k: int) -> float:
     held = np.flatnonzero(weights > 0)
     count = -(-len(held) // MOST)
     blocks = [held[number::count] for number in range(count)]  # rows may be sorted
-    total = sum(_of_products(A[rows], np.sqrt(weights[rows]), k) for rows in blocks)
+    total = sum(_of_products(_used(A[rows]), np.sqrt(weights[rows]), k) for rows in blocks)
     return _in_units(total * (1.0 - growth(len(blocks) + 8)) - LEAST, unit)
+
+
+def _used(A: sp.csr_array) -> sp.csr_array:
+    """Return rows without the columns of zeros."""
+    used, places = np.unique(A.indices, return_inverse=True)
+    return sp.csr_array((A.data, places, A.indptr), shape=(A.shape[0], len(used)))
 
 
 def _of_products(A: sp.csr_array, roots: Floats, k: int) -> float:
