@@ -87,6 +87,8 @@ class Family(ABC):
     def rows(self, roots: Floats) -> sp.csr_array:
         """Return ``A`` over the entries of ``P``, symmetric, shape (m, n²)."""
         n, m = len(roots), len(self)
+        if m == 0:
+            return sp.csr_array((0, n * n))
         halves = [(i, j, 0.5 * factors) for i, j, factors in self.terms()]
         entries = halves + [(j, i, factors) for i, j, factors in halves]
         numbers = np.tile(np.arange(m), len(entries))
