@@ -34,6 +34,8 @@ class Line:
     starts : int
         Of the clustering.
     method : str
+    search : str
+        For the clustering.
     """
 
     name: str
@@ -43,10 +45,12 @@ class Line:
     seconds: float
     starts: int = 300
     method: str = "auto"
+    search: str = "full"
 
     def clustering(self) -> KMeans:
         """Return a good clustering."""
-        return KMeans(self.k, n_init=self.starts, polish=True, random_state=0).fit(self.make())
+        many = {"n_init": self.starts, "polish": True} if self.search == "full" else {}
+        return KMeans(self.k, search=self.search, random_state=0, **many).fit(self.make())
 
     def certificate(self) -> Certificate:
         """Return what can be proved."""
@@ -66,6 +70,12 @@ def raw(data: Any) -> Array:
     """Return the data as they come."""
     X: Array = data().data
     return X
+
+
+@cache
+def numbers(n: int) -> Array:
+    """Return a column of normal numbers."""
+    return np.random.default_rng(0).normal(size=(n, 1))
 
 
 @cache
@@ -105,6 +115,7 @@ def lines() -> Iterator[Line]:
     yield Line("digits", partial(raw, load_digits), 10, 2.5e-2, 20.0, 100)
     for d in (2, 3, 10):
         yield Line(f"10,000 × {d}", partial(separated, 10_000, d, 10, 10.0), 10, 1e-3, 30.0, 10)
+    yield Line("10⁵ × 1", partial(numbers, 100_000), 10, 1e-6, 30.0, search="global")
     yield Line("10⁶ × 2", partial(separated, 1_000_000, 2, 25, 12.0), 25, 5e-4, 30.0, 1)
     yield Line("10⁶ × 32", partial(separated, 1_000_000, 32, 10, 12.0), 10, 5e-2, 60.0, 1)
     yield Line(

@@ -70,12 +70,12 @@ WEIGHTS = (
 )
 
 
-def instances(seed, count):
+def instances(seed, count, columns=None):
     """Yield data sets, their weights, k, labels of a best clustering, and its inertia."""
     rng = np.random.default_rng(seed)
     made = number = 0
     while made < count:
-        n, d = int(rng.integers(3, 10)), int(rng.integers(1, 7))
+        n, d = int(rng.integers(3, 10)), columns or int(rng.integers(1, 7))
         kind, weigh = KINDS[number % len(KINDS)], WEIGHTS[rng.integers(len(WEIGHTS))]
         number += 1
         X, weights = kind(rng, (BATCH, n, d)), weigh(rng, (BATCH, n))

@@ -19,6 +19,7 @@ from cofactor.certificate.exact import Tree, exact_bounds
 from cofactor.certificate.points import points_of
 from cofactor.certificate.problem import Problem
 from cofactor.certificate.subproblem import partitions, root
+from cofactor.certificate.triangles import Triangles
 
 IRIS = load_iris().data
 CLOSE = 1e-9
@@ -52,6 +53,14 @@ def test_small_instances_are_solved(few, count, monkeypatch):
     """With all partitions of few groups compared, and down to single clusters."""
     monkeypatch.setattr(exact, "FEW", few)
     for instance in instances(7 + few, int(os.environ.get("COFACTOR_INSTANCES", count))):
+        check_solved(*instance)
+
+
+def test_small_instances_are_solved_by_cliques_alone(monkeypatch):
+    """Among groups of points, some of them apart, and down to single clusters."""
+    monkeypatch.setattr(exact, "FEW", 0)
+    monkeypatch.setattr(Triangles, "violated", lambda *_: np.empty((0, 3), np.int64))
+    for instance in instances(10, int(os.environ.get("COFACTOR_INSTANCES", 60))):
         check_solved(*instance)
 
 

@@ -13,11 +13,11 @@ from scipy.stats import binom
 from sklearn.datasets import load_iris
 from strategies import generators
 
-from cofactor.certificate import blocks
+from cofactor.certificate import blocks, location
 from cofactor.certificate.boxes import BoxSearch
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.heights import Cuts, first_heights
-from cofactor.certificate.location import Ledger
+from cofactor.certificate.location import Ledger, LevelClimb
 from cofactor.certificate.low_rank import factored
 from cofactor.certificate.points import points_of
 from cofactor.certificate.problem import Problem
@@ -135,6 +135,16 @@ def test_heights_and_cuts_agree_about_a_cluster(rng, k):
     assert worth >= weights[own] @ heights[own] - inertia - 1e-9
     ledger = Ledger(terrain, k)
     assert ledger.worth(ledger.ceiling(0.1)) == pytest.approx(0.1, abs=1e-9)
+
+
+@pytest.mark.parametrize(("seconds", "climbed"), [(0.0, 1), (99.0, 32)])
+def test_climbs_look_at_the_clock(monkeypatch, seconds, climbed):
+    monkeypatch.setattr(location, "LOOK", 1)
+    problem = problem_of(np.random.default_rng(0), 30, 2, 2)
+    climb = LevelClimb(problem, Clock(seconds))
+    terrain = Terrain(climb.points.values, climb.points.weights, first_heights(problem))
+    tops, values = climb._climbed(terrain)
+    assert (len(tops), len(values)) == (climbed, climbed)
 
 
 @some

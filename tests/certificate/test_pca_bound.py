@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import product
 
 import numpy as np
@@ -83,3 +84,24 @@ def test_position_sparsity_and_repetition_do_not_matter():
 def test_no_clusters_are_refused():
     with pytest.raises(InputError, match="n_clusters is 0"):
         pca_bound(load_iris().data, 0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_wide_sparse_data_are_bounded_as_dense_ones(weighted):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((300, 3000)) < 0.01, 1.0, 0.0)
+    X[:150, :20] = 1.0
+    weights = rng.uniform(0.5, 2.0, 300) if weighted else None
+    sparse, dense = (pca_bound(form, 3, sample_weight=weights) for form in (sp.csr_array(X), X))
+    assert sparse == pytest.approx(dense, rel=1e-9)
+    assert sparse > 0
+
+
+def test_wide_sparse_data_are_never_filled_up(monkeypatch):
+    """300 billion entries, most of them zeros; blocks lose little where rows are alike."""
+    monkeypatch.setattr(sys.modules["cofactor.certificate.pca_bound"], "MOST", 100)
+    rng = np.random.default_rng(1)
+    places = np.repeat(np.arange(300), 10), rng.integers(10**9, size=3000)
+    X = sp.csr_array((rng.random(3000), places), shape=(300, 10**9))
+    total = float(np.square(X.data).sum())
+    assert 0.5 * total < pca_bound(X, 3) < total

@@ -41,6 +41,19 @@ def test_programs_get_a_better_clustering() -> None:
     assert found["best_labels"] in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
+def test_people_are_told_of_a_better_clustering() -> None:
+    found = dict(certify([0, 1, 0, 1], [[0.0], [0.1], [5.0], [5.1]]).facts)
+    assert found["a better one"] == "of 0.01 was met"
+
+
+def test_a_probabilistic_proof_says_how_sure_it_is(run: Run, counts: Path) -> None:
+    fit(run, counts, "kmeans")
+    asked = ("--method", "sketch", "--confidence", 0.9, "--time-limit", 1)
+    outcome = run("certify", "out", counts, *asked)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "confidence 0.9" in outcome.out
+
+
 def test_weights_and_methods(run: Run, counts: Path) -> None:
     fit(run, counts, "kmeans")
     Path("weights.csv").write_text("\n".join(["weight", *["2"] * len(COUNTS)]))
@@ -56,6 +69,8 @@ def test_weights_and_methods(run: Run, counts: Path) -> None:
     ("model", "more", "fact"),
     [
         ("kmeans", ("--method", "magic"), "expected one of auto"),
+        ("kmeans", ("--method", "line"), "of which one column varies"),
+        ("kmeans", ("--confidence", 1.5), "confidence is 1.5; expected"),
         ("kmeans", ("--transpose",), "columns"),
     ],
 )

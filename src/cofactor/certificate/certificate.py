@@ -107,10 +107,13 @@ class Certificate:
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say, as pairs of a few words."""
         certainty = "certain" if self.kind == "rigorous" else f"confidence {self.confidence:g}"
+        best = self.best_inertia
+        met = [] if best is None else [("a better one", f"of {best:.10g} was met")]
         return [
             (self.loss, f"{self.upper:.10g}, {self.n_clusters:,} clusters"),
             ("best possible", f"at least {self.lower:.10g} ({certainty})"),
             ("could be saved", f"at most {percent(self.gap)}"),
+            *met,
             ("proved by", f"the {self.method} bound, {self.seconds:.3g} s"),
             ("ended because", REASONS[self.ending]),
         ]

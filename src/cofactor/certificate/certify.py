@@ -28,7 +28,7 @@ def certify(
     X: Any,
     *,
     sample_weight: Any = None,
-    time_limit: float = 10.0,
+    time_limit: float | None = 10.0,
     method: str = "auto",
     tol: float = 1e-6,
     n_clusters: int | None = None,
@@ -53,16 +53,17 @@ def certify(
         The data that ``model`` was fitted on, in the same order.
     sample_weight : array-like of shape (n,), optional
         Weights of the rows, at least 0; default 1.
-    time_limit : float, default 10
-        In seconds. When it is over, and when Ctrl-C is pressed, the best that was proved so far is
-        returned.
+    time_limit : float or None, default 10
+        In seconds; None for as long as it takes. When it is over, and when Ctrl-C is pressed, the
+        best that was proved so far is returned.
     method : str, default 'auto'
         'principal': principal components, at once. 'location': places where clusters could lie; it
         closes data of up to about four columns that matter. 'closed-form': multipliers of Peng and
         Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
         multipliers improved step by step, for up to 2,500 different rows of any dimension.
         'exact': the same with branch and bound, which goes on until the optimum is known; for some
-        hundred different rows.
+        hundred different rows. 'line': the optimum where one column varies, for any number of rows,
+        by dynamic programming; 'auto' and 'exact' take it first.
         'blocks': the same for blocks of more rows. 'auto': all of these, as far as time allows; the
         best bound is returned. 'sketch': samples of the rows; such a bound is "probabilistic", and
         'auto' does not take it.
@@ -89,13 +90,15 @@ def certify(
     ImpossibleCellError
         If nothing is known for such a model.
     InputError
-        If labels do not fit the data, or an argument makes no sense.
+        If labels do not fit the data, an argument makes no sense, or the method asked for has
+        nothing to say about such data.
     """
-    _check_arguments(time_limit, method, tol, confidence)
+    limit = np.inf if time_limit is None else time_limit
+    _check_arguments(limit, method, tol, confidence)
     own = getattr(model, "_certified", no_certificate)(X, sample_weight)
     if own is not None:
         return own
-    clock = Clock(time_limit)
+    clock = Clock(limit)
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     labels, k = _clustering(model, X.shape[0], n_clusters)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -141,6 +144,8 @@ def _clustering(model: Any, n_rows: int, n_clusters: int | None) -> tuple[Labels
     labels = checked_labels(getattr(model, "labels_", model), n_rows, np.iinfo(np.int32).max)
     least = int(labels.max()) + 1
     k = n_clusters if n_clusters is not None else getattr(model, "n_clusters", least)
+    if k != int(k):
+        raise InputError(f"n_clusters is {k}; expected a whole number.")
     if k < least:
         raise InputError(
             f"n_clusters is {k}, but labels go up to {least - 1}; expected at least {least}."

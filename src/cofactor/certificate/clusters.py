@@ -9,10 +9,10 @@ import numpy as np
 from cofactor.certificate.certificate import Certificate, Watcher
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.divergences import DIVERGENCES, Divergence
-from cofactor.certificate.incumbent import GAIN, labels_of_rows, with_better_clustering
+from cofactor.certificate.incumbent import GAIN, labels_of_rows
 from cofactor.certificate.points import Points, kinds_of, one_kind_each, points_of
 from cofactor.certificate.problem import Problem
-from cofactor.certificate.proof import SEARCHED, SMALL, Proof, stages_of
+from cofactor.certificate.proof import Proof, check_method
 from cofactor.certificate.rounding import UNIT
 from cofactor.data import open_rows
 from cofactor.data.base import Array, Floats, Labels
@@ -42,17 +42,12 @@ class Task:
             points, self.n_clusters, own, upper, self.tol, self.confidence, self.random_state
         )
 
-    def improved(self, given: Problem, labels: Labels) -> Problem:
-        """Return the problem with a better clustering, where looking for one takes no time."""
-        if self.method in SEARCHED and given.k < given.points.n <= SMALL:
-            return with_better_clustering(given, labels, self.clock)
-        return given
-
-    def proved(self, problem: Problem, given: Problem, labels: Labels) -> Certificate:
+    def proof(self, given: Problem, labels: Labels) -> Proof:
         """Prove as much as is asked for."""
-        proof = Proof(problem, given, labels, self.clock, self.callbacks)
-        proof.run(stages_of(self.method, problem))
-        return proof.certificate()
+        check_method(self.method, given)
+        proof = Proof(given, given, labels, self.clock, self.callbacks)
+        proof.run(self.method)
+        return proof
 
 
 def of_points(points: Points, labels: Labels, task: Task) -> Certificate:
@@ -68,7 +63,7 @@ def of_points(points: Points, labels: Labels, task: Task) -> Certificate:
     given = task.problem(points, labels)
     with BlasHold() as hold:
         hold()
-        return task.proved(task.improved(given, labels), given, labels)
+        return task.proof(given, labels).certificate()
 
 
 def divergence_of(noise: Noise, X: Array) -> Divergence:
@@ -118,8 +113,9 @@ def of_divergence(
         images = divergence.images(X, weights, own)
         settled = [_settled(task.problem(image.points(), own), own) for image in images]
         best = max(settled, key=lambda problem: problem.points.in_units(problem.upper, up=True))
-        problem = task.improved(best, own)
-        found = task.proved(problem, problem, own)
+        proof = task.proof(best, own)
+    problem = proof.problem
+    found = replace(proof, given=problem).certificate()
     other = labels.copy()
     other[held] = labels_of_rows(problem, problem.labels, own)
     total = _least_total(divergence, X, weights, other[held])

@@ -7,71 +7,76 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from cofactor.certificate.cliques import Cliques
+from cofactor.certificate.company import Company
+from cofactor.certificate.family import Family, Members
 from cofactor.certificate.rounding import growth
+from cofactor.certificate.triangles import Triangles
 from cofactor.data.base import Floats
-
-Triples = NDArray[np.int64]
-LEAST = 0.02  # of a violation, in the mean size of entries
 
 
 @dataclass
 class Inequalities:
-    """Pair and triangle inequalities, each with a multiplier.
-
-    With ``X_ij = P_ij/(s_i s_j)``: 1/n_c for points of one cluster c, 0 for others. So ``X_ij ≤
-    X_ii``, and ``X_ij + X_it ≤ X_ii + X_jt`` [Peng & Wei 2007].
+    """Inequalities ``⟨A, P⟩ + f ≤ 0``, each with a multiplier: pairs, triangles and cliques.
 
     Attributes
     ----------
-    triples : ndarray of shape (m, 3)
-        i, j, t; t = j for pairs.
+    families : tuple of Family
     multipliers : ndarray of shape (m,)
-        At least 0.
-    roots : ndarray of shape (n,)
-        ``s``.
+        At least 0, family after family.
+    company : Company
     """
 
-    triples: Triples
+    families: tuple[Family, ...]
     multipliers: Floats
-    roots: Floats
+    company: Company
 
     def __post_init__(self) -> None:
-        self._rows = self._matrix()
-        self.norm = self._norm() if len(self.triples) else 0.0
+        roots = self.company.roots
+        self._rows = sp.vstack([family.rows(roots) for family in self.families], format="csr")
+        self._floors = self._all_floors()
+        self.norm = self._norm() if len(self) else 0.0
 
     @classmethod
-    def none(cls, roots: Floats) -> Inequalities:
+    def none(cls, company: Company) -> Inequalities:
         """Return no inequalities."""
-        return cls(np.empty((0, 3), np.int64), np.empty(0), roots)
+        triangles = Triangles(np.empty((0, 3), np.int64))
+        cliques = Cliques(np.empty((0, company.k + 1), np.int64))
+        return cls((triangles, cliques), np.empty(0), company)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self.triples)
+        return len(self.multipliers)
 
     def values(self, matrix: Floats) -> Floats:
         """Return by how much each is violated by ``P``, shape (m,)."""
         found: Floats = self._rows @ matrix.ravel()
-        return found
+        return found + self._floors
 
     def pull(self) -> Floats:
         """Return ``Σ λ A``, shape (n, n)."""
-        n = len(self.roots)
+        n = len(self.company.roots)
         found: Floats = self._rows.T @ self.multipliers
         return found.reshape(n, n)
 
     def safe_pull(self) -> Floats:
         """Return no more than ``Σ λ A`` in any entry, rounding included."""
-        n = len(self.roots)
+        n = len(self.company.roots)
         sizes = (abs(self._rows).T @ self.multipliers).reshape(n, n)
         most = int(np.bincount(self._rows.indices, minlength=1).max()) if len(self) else 0
         return self.pull() - 2.0 * growth(most + 12) * sizes
 
+    def safe_gain(self) -> float:
+        """Return no more than ``Σ λ f``, which is added to what is left of the costs."""
+        return float(self.multipliers @ self._floors) * (1.0 - growth(len(self) + 8))
+
     def active(self) -> Inequalities:
         """Return those with a multiplier."""
-        used = self.multipliers > 0
-        return Inequalities(self.triples[used], self.multipliers[used], self.roots)
+        parts = zip(self.families, self._of_families(self.multipliers), strict=True)
+        families = tuple(family.taken(multipliers > 0) for family, multipliers in parts)
+        used = self.multipliers[self.multipliers > 0]
+        return Inequalities(families, used, self.company)
 
     def scaled(self, factor: float) -> Inequalities:
         """Return them with multipliers in another unit."""
@@ -79,24 +84,32 @@ class Inequalities:
         found.multipliers = factor * self.multipliers
         return found
 
-    def relabelled(self, place: Triples, roots: Floats) -> Inequalities:
+    def in_company(self, company: Company) -> Inequalities:
+        """Return them where more is known of how much clusters can weigh."""
+        found = copy(self)
+        found.company = company
+        found._floors = found._all_floors()
+        return found
+
+    def relabelled(self, place: Members, company: Company) -> Inequalities:
         """Return what they say of groups of points; of those that become alike, the first.
 
         Parameters
         ----------
         place : ndarray of shape (n,)
             The group of each point.
-        roots : ndarray of shape (m,)
+        company : Company
             Of the groups.
         """
-        i, j, t = place[self.triples].T
-        alike = (i == j) | (i == t)
-        triples = np.column_stack([i, np.minimum(j, t), np.maximum(j, t)])[~alike]
-        triples, first = np.unique(triples, axis=0, return_index=True)
-        return Inequalities(triples, self.multipliers[~alike][first], roots)
+        families, kept = zip(*(family.relabelled(place) for family in self.families), strict=True)
+        own = self._of_families(self.multipliers)
+        multipliers = [part[which] for part, which in zip(own, kept, strict=True)]
+        return Inequalities(families, np.concatenate(multipliers), company)
 
     def joined(self, matrix: Floats, most: int) -> Inequalities:
         """Return these and the most violated others, a bounded number for each point.
+
+        All are of the first family that has any.
 
         Parameters
         ----------
@@ -105,57 +118,27 @@ class Inequalities:
         most : int
             How many to add at most.
         """
-        found, violations = violated(matrix / np.outer(self.roots, self.roots), most)
-        fresh = ~np.isin(self._keys(found), self._keys(self.triples))
-        found = found[fresh][np.argsort(-violations[fresh], kind="stable")[:most]]
-        triples = np.concatenate([self.triples, found])
-        multipliers = np.append(self.multipliers, np.zeros(len(found)))
-        return Inequalities(triples, multipliers, self.roots)
+        X = matrix / np.outer(self.company.roots, self.company.roots)
+        families, multipliers, more = [], [], 0
+        for family, own in zip(self.families, self._of_families(self.multipliers), strict=True):
+            families.append(family if more else family.joined(X, self.company, most))
+            more += len(families[-1]) - len(family)
+            multipliers += [own, np.zeros(len(families[-1]) - len(family))]
+        return Inequalities(tuple(families), np.concatenate(multipliers), self.company)
 
-    def _keys(self, triples: Triples) -> Triples:
-        n = len(self.roots)
-        keys: Triples = (triples[:, 0] * n + triples[:, 1]) * n + triples[:, 2]
-        return keys
+    def _of_families(self, values: Floats) -> list[Floats]:
+        """Return values, one for each inequality, by family."""
+        ends = np.cumsum([len(family) for family in self.families])
+        return np.split(values, ends[:-1])
 
-    def _matrix(self) -> sp.csr_array:
-        """Return the inequalities as rows over the entries of ``P``; symmetric."""
-        i, j, t = self.triples.T
-        n, m = len(self.roots), len(self.triples)
-        pair = j == t
-        half, other = np.full(m, 0.5), np.where(pair, 0.0, 0.5)
-        entries = [(i, j, half), (j, i, half), (i, t, other), (t, i, other)]
-        entries += [(i, i, np.full(m, -1.0)), (j, t, -other), (t, j, -other)]
-        rows = np.tile(np.arange(m), len(entries))
-        a, b, signs = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-        values = signs / (self.roots[a] * self.roots[b])
-        matrix = sp.csr_array((values, (rows, a * n + b)), shape=(m, n * n))
-        matrix.eliminate_zeros()
-        return matrix
+    def _all_floors(self) -> Floats:
+        return np.concatenate([family.floors(self.company) for family in self.families])
 
     def _norm(self) -> float:
         """Return about the squared norm of the inequalities."""
-        vector = np.random.default_rng(0).normal(size=len(self.triples))
+        vector = np.random.default_rng(0).normal(size=len(self))
         size = 1.0
         for _ in range(20):
             vector = self._rows @ (self._rows.T @ (vector / np.linalg.norm(vector)))
             size = float(np.linalg.norm(vector))
         return 1.05 * size
-
-
-def violated(matrix: Floats, most: int) -> tuple[Triples, Floats]:
-    """Return inequalities that ``X`` violates, the worst of each point, and by how much."""
-    n = len(matrix)
-    each = max(6 * most // n, 2)
-    least = LEAST * float(np.abs(matrix).mean())
-    found, sizes = [], []
-    for i, row in enumerate(matrix):
-        near = np.flatnonzero(row > least)
-        near = near[near != i]
-        excess = row[near][:, None] + row[near] - row[i] - matrix[np.ix_(near, near)]
-        np.fill_diagonal(excess, row[near] - row[i])
-        a, b = np.nonzero(np.triu(excess) > least)
-        worst = np.argsort(-excess[a, b], kind="stable")[:each]
-        a, b = a[worst], b[worst]
-        found.append(np.column_stack([np.full(len(a), i), near[a], near[b]]))
-        sizes.append(excess[a, b])
-    return np.concatenate(found).astype(np.int64), np.concatenate(sizes)

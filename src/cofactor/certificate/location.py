@@ -20,11 +20,13 @@ from cofactor.lazy import lazy
 
 STARTS = 300  # most points to climb from, in each round
 WORK = 1 << 24  # points times columns that a step of all of them may look at
+LOOK = 1 << 22  # points times columns that climbs between two looks at the clock may step on
 KEPT = 100  # places to climb from again
 TINY = float(np.finfo(float).tiny)
 PATIENCE = 50  # places above the level that a search for more may find
 IDLE = 3  # rounds without a new cut or level, after which there will be none
 PROJECTION = 1 << 27  # points of all cuts that a projection may look at, all sweeps together
+RATE = 1e8  # of them in a second, at least
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class LevelClimb:
 
         The places that the level does not permit become cuts.
         """
-        places, values = ledger.terrain.ascend(np.concatenate([self._starts, self._kept]))
+        places, values = self._climbed(ledger.terrain)
         _, distinct = np.unique(
             np.round(values / max(float(values.max()), TINY), 11), return_index=True
         )
@@ -149,6 +151,18 @@ class LevelClimb:
         fresh = self._cuts.add(ledger.terrain.within(places[above]))
         return ledger.worth(float(values.max())), fresh
 
+    def _climbed(self, terrain: Terrain) -> tuple[Floats, Floats]:
+        """Return where places lead to, and the values; of the first places if time is over."""
+        places = np.concatenate([self._starts, self._kept])
+        step = max(LOOK // terrain.values.size // 2, 1)
+        climbed = []
+        for start in range(0, len(places), step):
+            climbed.append(terrain.ascend(places[start : start + step]))
+            if self._clock.over:
+                break
+        tops, values = zip(*climbed, strict=True)
+        return np.concatenate(tops), np.concatenate(values)
+
     def _is_promising(self, worth: float) -> bool:
         """Return whether a proof would raise what is proved by much of what is missing."""
         known = max(self._proved, 0.0)
@@ -156,7 +170,7 @@ class LevelClimb:
 
     def _prove(self, ledger: Ledger) -> Iterator[float]:
         """Bound what heights are worth; places better than those known become cuts."""
-        _, values = ledger.terrain.ascend(np.concatenate([self._starts, self._kept]))
+        _, values = self._climbed(ledger.terrain)
         found = float(values.max())
         missing = self._problem.upper - ledger.worth(found)
         margin = max(0.2 * self._slack, 0.1 * missing) / self._problem.k
@@ -180,5 +194,6 @@ class LevelClimb:
     def _moved(self, ledger: Ledger, level: float) -> Ledger | None:
         """Return the nearest heights that all cuts allow at a level, if they are found."""
         allowed = 1e-3 * max(level - self._tried, self._slack) / self._problem.k
-        heights = self._cuts.project(ledger.terrain.heights, level, allowed, PROJECTION)
+        work = int(min(PROJECTION, RATE * self._clock.left))
+        heights = self._cuts.project(ledger.terrain.heights, level, allowed, work)
         return None if heights is None else self._ledger(heights)

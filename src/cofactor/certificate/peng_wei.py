@@ -46,13 +46,15 @@ def peng_wei_bounds(problem: Problem, clock: Clock) -> Iterator[float]:
 def _ascend(problem: Problem, saddle: Saddle, best: float, clock: Clock) -> Iterator[float]:
     """Take steps, with inequalities once they alone gain little."""
     tight = problem.points.n**3 / problem.k**2 <= TRIANGLES
-    idle = 0
-    while idle < IDLE and not clock.over:
+    idle, taken = 0, 0.0  # by a bound, in seconds
+    while idle < IDLE and clock.left > taken:
         for _ in range(ROUND if len(saddle.inequalities) else PAUSE):
             saddle.step()
-            if clock.over:
+            if clock.left <= taken:
                 break
+        before = clock.seconds
         bound = saddle.bound()
+        taken = clock.seconds - before
         yield bound
         missing, gain = problem.upper - best, bound - best
         best = max(best, bound)

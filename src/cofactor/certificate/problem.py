@@ -31,6 +31,8 @@ class Problem:
         Of bounds that need not be certain.
     seed : int
         Of random choices.
+    optimum : float
+        What is known beforehand that no clustering is below, in the points' unit.
     """
 
     points: Points
@@ -40,6 +42,7 @@ class Problem:
     tolerance: float
     confidence: float = 0.99
     seed: int = 0
+    optimum: float = 0.0
 
     @property
     def target(self) -> float:

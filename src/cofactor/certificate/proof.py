@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,14 +10,17 @@ from cofactor.certificate.blocks import block_bounds, factored_block_bounds
 from cofactor.certificate.certificate import Bound, Certificate, Watcher
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.exact import exact_bounds
-from cofactor.certificate.incumbent import labels_of_rows
+from cofactor.certificate.incumbent import labels_of_rows, with_better_clustering
+from cofactor.certificate.line import is_line, line_bounds, with_optimum
 from cofactor.certificate.location import location_bounds
+from cofactor.certificate.low_rank import WIDEST, factor_width
 from cofactor.certificate.peng_wei import LARGEST, peng_wei_bounds
 from cofactor.certificate.points import Points
 from cofactor.certificate.principal import principal_bounds
 from cofactor.certificate.problem import Bounds, Problem
 from cofactor.certificate.sketch import sketch_bounds
 from cofactor.data.base import Labels
+from cofactor.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ METHODS: dict[str, Bounds] = {
     "location": location_bounds,
     "closed-form": factored_block_bounds,
     "peng-wei": peng_wei_bounds,
+    "line": line_bounds,
     "exact": exact_bounds,
     "blocks": block_bounds,
     "sketch": sketch_bounds,
 }
 PROBABILISTIC = {"sketch"}
 SEARCHED = {"auto", "exact"}
+SOLVED = {"auto", "exact", "line"}
 SMALL = 300  # points up to which branching is tried by itself
 PLACES = 3.5  # columns that matter up to which places are looked at early
 
@@ -62,8 +66,9 @@ class Proof:
     Attributes
     ----------
     problem : Problem
+        With a better clustering, once one is met.
     given : Problem
-        The same with the clustering that was given, which may be worse.
+        The same with the clustering that was given.
     row_labels : ndarray of shape (N,)
         That clustering.
     clock : Clock
@@ -79,11 +84,12 @@ class Proof:
     trace: list[Bound] = field(default_factory=list)
     ending: str = "exhausted"
 
-    def run(self, stages: Sequence[Stage]) -> None:
-        """Take method after method until there is a reason to end."""
+    def run(self, method: str) -> None:
+        """Look for a better clustering, then prove, until there is a reason to end."""
         try:
             self._take(0.0, "trivial")
-            for stage in stages:
+            self.problem = improved(method, self.problem, self.row_labels, self.clock)
+            for stage in stages_of(method, self.problem):
                 self._run(stage)
             self.ending = "time" if self.clock.over else "exhausted"
         except Ended as reason:
@@ -128,7 +134,8 @@ class Proof:
             n_clusters=self.problem.k,
             ending=self.ending,
         )
-        return found if self.problem is self.given else self._with_better(found)
+        same = self.problem.labels is self.given.labels
+        return found if same else self._with_better(found)
 
     def _with_better(self, found: Certificate) -> Certificate:
         """Return a certificate that names the better clustering."""
@@ -147,6 +154,8 @@ def stages_of(method: str, problem: Problem) -> list[Stage]:
     """Return the methods to take, in their order; none where every point may have a cluster."""
     if problem.points.n <= problem.k:
         return []
+    if problem.optimum > 0 and method == "exact":
+        return [Stage("line"), Stage("exact")]
     if method != "auto":
         return [Stage(method)]
     few, small = problem.points.n <= LARGEST, problem.points.n <= SMALL
@@ -154,8 +163,46 @@ def stages_of(method: str, problem: Problem) -> list[Stage]:
     closed = Stage("closed-form", 0.3 if few else 0.7)
     if _dimension(problem.points) > PLACES:
         return [Stage("principal"), closed, steps, Stage("location")]
+    first = "line" if problem.optimum > 0 else "principal"
     closed = Stage("closed-form", 0.3)
-    return [Stage("principal"), Stage("location", 0.6), closed, steps, Stage("location")]
+    return [Stage(first), Stage("location", 0.6), closed, steps, Stage("location")]
+
+
+def check_method(method: str, problem: Problem) -> None:
+    """Refuse data that a method has nothing to say about.
+
+    Raises
+    ------
+    InputError
+        Naming what the data are, what the method takes, and what to use instead.
+    """
+    points, width = problem.points, factor_width(problem)
+    if method == "line" and not is_line(points) and points.n > 1:
+        raise InputError(
+            "method is 'line', which takes data of which one column varies; these have "
+            f"{np.count_nonzero(points.values.any(axis=0))} such columns: use 'auto'."
+        )
+    if method in ("exact", "peng-wei") and points.n > LARGEST and not is_line(points):
+        raise InputError(
+            f"method is {method!r}, which takes up to {LARGEST:,} different rows; there are "
+            f"{points.n:,}: use 'blocks', or 'auto'."
+        )
+    if method == "closed-form" and width > WIDEST:
+        raise InputError(
+            f"method is 'closed-form', which takes up to {WIDEST:,} columns and ordered pairs of "
+            f"clusters together; there are {width:,}: use 'auto'."
+        )
+
+
+def improved(method: str, given: Problem, row_labels: Labels, clock: Clock) -> Problem:
+    """Return the problem with a better clustering, where looking for one takes little time."""
+    if given.points.n <= given.k:
+        return given
+    if method in SOLVED and is_line(given.points):
+        return with_optimum(given, row_labels, clock)
+    if method in SEARCHED and given.points.n <= SMALL:
+        return with_better_clustering(given, row_labels, clock)
+    return given
 
 
 def _dimension(points: Points) -> float:

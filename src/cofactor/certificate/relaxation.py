@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from cofactor.certificate.company import Company
 from cofactor.certificate.points import Points
 from cofactor.certificate.rounding import UNIT, growth
 from cofactor.certificate.spectral import least_eigenvalue_sum
@@ -44,8 +46,12 @@ class Relaxation:
         costs *= 0.5 * np.outer(roots, roots)
         return cls(costs, roots, k, growth(points.d + 16))
 
-    def bound(self, slack: Floats, guess: Floats | None = None) -> float:
-        """Return a lower bound on the inertia, given any symmetric ``S`` with ``⟨S, P⟩ ≤ ⟨C, P⟩``.
+    def company(self, apart: NDArray[np.bool_] | None = None) -> Company:
+        """Return how much clusters can weigh, given which points are apart."""
+        return Company.of(self.roots, self.k, apart)
+
+    def bound(self, slack: Floats, guess: Floats | None = None, gain: float = 0.0) -> float:
+        """Return a lower bound on the inertia: any ``S`` with ``⟨S, P⟩ + gain ≤ ⟨C, P⟩`` gives one.
 
         With any ``y``, ``⟨S, P⟩ = 2⟨y, s⟩ + ⟨S − ysᵀ − syᵀ, P⟩``, and the last is at least the sum
         of the k least eigenvalues. The ``y`` taken makes ``s`` the least eigenvector.
@@ -53,9 +59,11 @@ class Relaxation:
         Parameters
         ----------
         slack : ndarray of shape (n, n)
-            ``S = C − N + Σ λ A`` with ``N ≥ 0`` and cuts ``⟨A, P⟩ ≤ 0``.
+            ``S = C − N + Σ λ A``, symmetric, with ``N ≥ 0`` and inequalities ``⟨A, P⟩ + f ≤ 0``.
         guess : ndarray of shape (n, r), optional
             Vectors near whose span its least eigenvectors are.
+        gain : float
+            ``Σ λ f``, at least 0, rounded down.
         """
         s = self.roots
         mass = float(s @ s)
@@ -67,7 +75,7 @@ class Relaxation:
         error = 1.01 * growth(4) * (size + 2.0 * float(np.linalg.norm(y)) * np.sqrt(mass))
         known = 2.0 * float(y @ s) - 4.0 * growth(len(s) + 4) * float(np.abs(y) @ s)
         found = known + least_eigenvalue_sum(rest, self.k, error, guess)
-        found -= 4.0 * UNIT * (abs(known) + abs(found))
+        found += gain - 4.0 * UNIT * (abs(known) + abs(found) + 2.0 * gain)
         return found * (1.0 - self.precision) if found > 0 else 0.0
 
 

@@ -45,7 +45,7 @@ class Saddle:
         self.unit = float(np.linalg.norm(centred(relaxation.costs, relaxation.roots))) or 1.0
         self.costs = (relaxation.costs / self.unit).astype(kind)
         self.multipliers = (multipliers / self.unit).astype(kind)
-        self.inequalities = Inequalities.none(relaxation.roots)
+        self.inequalities = Inequalities.none(relaxation.company())
         self._along = np.outer(self._roots, self._roots) / (self._roots @ self._roots)
         self._vectors = self._first_vectors(labels)
         self.matrix = self._along + self._vectors[:, : self._k] @ self._vectors[:, : self._k].T
@@ -83,11 +83,12 @@ class Saddle:
 
     def bound(self) -> float:
         """Return the bound that the multipliers give."""
-        slack = self._relaxation.costs - self.multipliers.astype(float) * self.unit
+        slack, gain = self._relaxation.costs - self.multipliers.astype(float) * self.unit, 0.0
         if len(self.inequalities):
             pull = self.inequalities.safe_pull() * self.unit
             slack += pull - 8.0 * UNIT * (self._relaxation.costs + np.abs(slack) + np.abs(pull))
-        return self._relaxation.bound(np.minimum(slack, slack.T), self.vectors)
+            gain = self.inequalities.safe_gain() * self.unit
+        return self._relaxation.bound(np.minimum(slack, slack.T), self.vectors, gain)
 
     def tighten(self, most: int) -> int:
         """Drop inequalities without a multiplier, add violated ones; return how many there are."""

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from cofactor.certificate.company import Company
 from cofactor.certificate.inequalities import Inequalities
 from cofactor.certificate.multiplier import Multipliers
 from cofactor.certificate.problem import Problem
@@ -65,11 +66,16 @@ class Subproblem:
         """Number of clusters, at most."""
         return self.relaxation.k
 
+    @property
+    def company(self) -> Company:
+        """How much the clusters of groups can weigh."""
+        return self.relaxation.company(self.apart)
+
     def saddle(self) -> Saddle:
         """Return the steps that go on from here."""
         floor = np.where(self.apart, -np.inf, 0.0)
         found = Saddle(self.relaxation, self.multipliers, np.zeros(self.size, np.int32), floor)
-        found.resume(self.matrix, self.inequalities)
+        found.resume(self.matrix, self.inequalities.in_company(self.company))
         return found
 
     def improved(self, saddle: Saddle, bound: float) -> Subproblem:
@@ -86,7 +92,7 @@ class Subproblem:
         """Return which pairs make a clustering cost ``enough`` if they are in one cluster.
 
         ``⟨C, P⟩`` is at least the bound and ``2 N_gh P_gh``, and ``P_gh ≥ t_g t_h / W`` with W the
-        weight of all that may join the two.
+        most that a cluster with the two can weigh.
 
         Parameters
         ----------
@@ -97,8 +103,8 @@ class Subproblem:
         relaxation = self.relaxation
         sure = self.multipliers * (1.0 - 1e-9) - 8.0 * UNIT * relaxation.costs
         roots = np.outer(relaxation.roots, relaxation.roots)
-        company = np.where(self.apart, 0.0, np.square(relaxation.roots)).sum(axis=1)
-        least = bound + 2.0 * (1.0 - 1e-9) * sure * roots / np.minimum.outer(company, company)
+        most = self.company.most
+        least = bound + 2.0 * (1.0 - 1e-9) * sure * roots / np.minimum.outer(most, most)
         dear: Flags = (np.minimum(least, least.T) >= enough) & ~self.apart
         np.fill_diagonal(dear, False)
         return dear
@@ -129,18 +135,19 @@ class Subproblem:
         apart = union.any_of(self.apart)
         multipliers = union.sums(self.multipliers)
         multipliers[first, first] = 0.0
+        relaxation = replace(
+            self.relaxation,
+            costs=union.sums(self.relaxation.costs),
+            roots=union.roots,
+            precision=self.relaxation.precision + growth(MERGED),
+        )
         return replace(
             self,
-            relaxation=replace(
-                self.relaxation,
-                costs=union.sums(self.relaxation.costs),
-                roots=union.roots,
-                precision=self.relaxation.precision + growth(MERGED),
-            ),
+            relaxation=relaxation,
             groups=union.places[self.groups],
             apart=apart,
             multipliers=np.where(apart, multipliers, np.maximum(multipliers, 0.0)),
-            inequalities=self.inequalities.relabelled(union.places, union.roots),
+            inequalities=self.inequalities.relabelled(union.places, relaxation.company(apart)),
             matrix=union.sums(self.matrix),
         )
 
@@ -254,7 +261,7 @@ def root(problem: Problem) -> Subproblem:
         apart=np.zeros((n, n), bool),
         bound=bounds[best],
         multipliers=tried[best],
-        inequalities=Inequalities.none(relaxation.roots),
+        inequalities=Inequalities.none(relaxation.company()),
         matrix=(codes / np.where(masses > 0, masses, 1.0)) @ codes.T,
     )
 

@@ -35,6 +35,8 @@ class Task:
         In seconds.
     gap : float
         The relative gap that suffices.
+    confidence : float
+        The least probability of a probabilistic bound.
     save : bool
         Whether to keep what is proved in the model's file.
     """
@@ -44,6 +46,7 @@ class Task:
     method: str
     time_limit: float
     gap: float
+    confidence: float = 0.99
     save: bool = False
 
 
@@ -88,6 +91,7 @@ def _proved(estimator: Any, task: Task, *, quiet: bool) -> Certificate:
             method=task.method,
             time_limit=task.time_limit,
             tol=task.gap,
+            confidence=task.confidence,
             callbacks=[tell],
         )
         return found

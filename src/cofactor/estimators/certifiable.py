@@ -27,9 +27,11 @@ class Certifiable:
         X: Any,
         *,
         sample_weight: Any = None,
-        time_limit: float = 10.0,
+        time_limit: float | None = 10.0,
         method: str = "auto",
         tol: float = 1e-6,
+        confidence: float = 0.99,
+        random_state: int = 0,
         callbacks: Sequence[Watcher] = (),
     ) -> Certificate:
         """Return how far this model can be from the best one; see :func:`cofactor.certify`.
@@ -40,7 +42,7 @@ class Certifiable:
             The data that this was fitted on.
         sample_weight : array-like of shape (n,), optional
             The weights that it was fitted with.
-        time_limit, method, tol, callbacks
+        time_limit, method, tol, confidence, random_state, callbacks
             See :func:`cofactor.certify`.
         """
         self.certificate_ = certify(
@@ -50,6 +52,8 @@ class Certifiable:
             time_limit=time_limit,
             method=method,
             tol=tol,
+            confidence=confidence,
+            random_state=random_state,
             callbacks=callbacks,
         )
         return self.certificate_

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
 Pair: TypeAlias = tuple[Floats, Floats]  # high and low part
+Sums: TypeAlias = tuple[Pair, Pair, Pair]
 
 SPLITTER = 134217729.0  # 2^27 + 1
 
@@ -59,19 +60,28 @@ def partition_line(
     return float(_costs(sums, edges[:-1], edges[1:]).sum())
 
 
-def _layer(sums: tuple[Pair, Pair, Pair], before: Floats, m: int) -> tuple[Floats, Whole]:
-    """Return the least costs of the first j points in m clusters, and where the last begins."""
+def _layer(sums: Sums, before: Floats, m: int) -> tuple[Floats, Whole]:
+    """Return the least costs of the first j points in m clusters, and where the last begins.
+
+    The best beginning does not fall as j grows, so that halving narrows the others down.
+    """
     n = len(before) - 1
     least, origin = np.full(n + 1, np.inf), np.full(n + 1, m - 1)
-    for j in range(m, n + 1):
-        begins = np.arange(origin[j - 1], j)  # the best beginning does not fall
+    ranges = [(m, n + 1, m - 1, n)]  # of j, and of beginnings
+    while ranges:
+        first, end, lowest, highest = ranges.pop()
+        if first == end:
+            continue
+        j = (first + end) // 2
+        begins = np.arange(lowest, min(highest, j - 1) + 1)
         total = before[begins] + _costs(sums, begins, np.full_like(begins, j))
         place = total.argmin()
         least[j], origin[j] = total[place], begins[place]
+        ranges += [(first, j, lowest, origin[j]), (j + 1, end, origin[j], highest)]
     return least, origin
 
 
-def _running_sums(values: Floats, weights: Floats) -> tuple[Pair, Pair, Pair]:
+def _running_sums(values: Floats, weights: Floats) -> Sums:
     """Return the sums of w, w x and w x² before each point."""
     moments = _product(weights, values)
     squares = _scaled(values, moments)
@@ -87,7 +97,7 @@ def _cumulated(terms: Pair) -> Pair:
     return totals[0], totals[1]
 
 
-def _costs(sums: tuple[Pair, Pair, Pair], begins: Whole, ends: Whole) -> Floats:
+def _costs(sums: Sums, begins: Whole, ends: Whole) -> Floats:
     """Return the weighted squared distances of the points of each interval from their mean."""
     weight, first, second = (
         _plus((high[ends], low[ends]), (-high[begins], -low[begins])) for high, low in sums

@@ -18,6 +18,7 @@ def certify(
     method: options.Method = "auto",
     time_limit: options.ProofTime = 10.0,
     gap: options.Gap = 1e-6,
+    confidence: options.Confidence = 0.99,
     save: options.Save = False,
     weights: options.Weights = None,
     layer: options.Layer = None,
@@ -30,7 +31,7 @@ def certify(
     from cofactor.cli.source import Source
 
     task = certification.Task(
-        Source(data, layer, transpose), weights, method, time_limit, gap, save
+        Source(data, layer, transpose), weights, method, time_limit, gap, confidence, save
     )
     with console.spoken_warnings():
         found = certification.certified(model, task, quiet=quiet or as_json)

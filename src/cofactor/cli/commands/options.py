@@ -95,8 +95,16 @@ Method: TypeAlias = Annotated[
     _of_run(
         metavar="NAME",
         show_default=True,
-        help="How to prove it: auto, principal, location, closed-form, peng-wei, blocks, or "
-        "sketch, which proves it with a confidence of 99 %.",
+        help="How to prove it: auto, principal, location, closed-form, peng-wei, exact, line, "
+        "blocks, or sketch, whose proof is probabilistic.",
+    ),
+]
+Confidence: TypeAlias = Annotated[
+    float,
+    _of_run(
+        metavar="SHARE",
+        show_default=True,
+        help="With what probability a probabilistic proof holds, at least.",
     ),
 ]
 ProofTime: TypeAlias = Annotated[
