@@ -13,20 +13,42 @@ namespace cofactor::COFACTOR_ISA {
 // Components t that the Hessian's rows are made for at once: as many as leave registers free.
 constexpr size_t most_curved = vector_bytes == 64 ? 24 : 8;
 
-// Sum of bends[p] h_t h_u over a row: `tile` components t from `first` on, and one vector of u.
+// Component t of every column: where that of the first one is, and how far it is to the next.
+template <class T>
+struct Strand {
+    const T* first;
+    size_t width;
+
+    COFACTOR_INLINE const T* of(Place place) const { return at_place(first, place, width); }
+};
+
+template <class T>
+Strand<T> strand(const PoissonModel<T>& model, size_t t) {
+    const size_t whole = model.columns.columns;
+    if (t < whole) return {model.columns.data + t, whole};
+    return {model.rest.data + t - whole, component_rest};
+}
+
+// A vector of a column's components, or what is left of the rest.
+template <class T, bool rest>
+COFACTOR_INLINE Vec<T> load_part(const T* at) {
+    if constexpr (rest && lanes<T> > component_rest) return gathered<T>(load_quad(at));
+    return load(at);
+}
+
+// Sum of bends[p] h_t h_u over a row: `tile` components t on the left, one vector of u on the right.
 // Few components are added up in several chains, so that no sum waits for the one before.
-template <class T, size_t tile>
-[[gnu::noinline]] void curve(Matrix<const T> components, CountRow<T> row, const T* bends,
-                             size_t first, size_t at, T* out) {
+template <class T, size_t tile, bool rest>
+[[gnu::noinline]] void curve(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends,
+                             T* out, size_t width) {
     constexpr size_t chains = tile * 4 <= most_curved ? 4 : tile * 2 <= most_curved ? 2 : 1;
-    const T *const left = components.data + first, *const right = components.data + at;
     Vec<T> sums[chains][tile] = {};
     for (size_t p = 0; p < row.size; p += chains) {
 #pragma GCC unroll 4
         for (size_t c = 0; c < chains; ++c) {
-            const size_t start = static_cast<size_t>(row.columns[p + c]) * components.columns;
-            const Vec<T> bent = bends[p + c] * load(right + start);
-            const T* const h = left + start;
+            const Place place = row.places[p + c];
+            const Vec<T> bent = bends[p + c] * load_part<T, rest>(right.of(place));
+            const T* const h = left.of(place);
 #pragma GCC unroll 24
             for (size_t t = 0; t < tile; ++t) sums[c][t] += h[t] * bent;
         }
@@ -34,29 +56,37 @@ template <class T, size_t tile>
     for (size_t t = 0; t < tile; ++t) {
         Vec<T> total = sums[0][t];
         for (size_t c = 1; c < chains; ++c) total += sums[c][t];
-        store<T>(out + (first + t) * components.columns + at, total);
+        store<T>(out + t * width, total);
     }
 }
 
 // Curve the first components of `size`, a multiple of four, and return how many.
-template <class T, size_t tile = most_curved>
-size_t curve_some(Matrix<const T> components, CountRow<T> row, const T* bends, size_t first,
-                  size_t size, size_t at, T* out) {
+template <class T, bool rest, size_t tile = most_curved>
+size_t curve_some(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends, size_t size,
+                  T* out, size_t width) {
     if (size < tile) {
         if constexpr (tile > 4)
-            return curve_some<T, tile - 4>(components, row, bends, first, size, at, out);
+            return curve_some<T, rest, tile - 4>(left, right, row, bends, size, out, width);
     }
-    curve<T, tile>(components, row, bends, first, at, out);
+    curve<T, tile, rest>(left, right, row, bends, out, width);
     return tile;
 }
 
 // The Hessian of a row: entries (t, u) with u <= t, in the rows of a square.
 template <class T>
-void hessian(Matrix<const T> components, size_t k, CountRow<T> row, const T* bends, T* square) {
-    const size_t end = round_up(k, 4);
-    for (size_t at = 0; at < k; at += lanes<T>)
-        for (size_t t = at / 4 * 4; t < end;)
-            t += curve_some<T>(components, row, bends, t, end - t, at, square);
+void hessian(const PoissonModel<T>& model, CountRow<T> row, const T* bends, T* square) {
+    const size_t whole = model.columns.columns, width = padded_width(model);
+    const size_t end = round_up(model.k, component_rest);
+    for (size_t at = 0; at < model.k; at += lanes<T>) {
+        const Strand<T> right = strand(model, at);
+        for (size_t t = at / component_rest * component_rest; t < end;) {
+            const size_t size = (t < whole ? smaller(whole, end) : end) - t;
+            T* const out = square + t * width + at;
+            t += at < whole
+                     ? curve_some<T, false>(strand(model, t), right, row, bends, size, out, width)
+                     : curve_some<T, true>(strand(model, t), right, row, bends, size, out, width);
+        }
+    }
 }
 
 // A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
@@ -70,10 +100,11 @@ public:
           model_(model),
           newton_(newton),
           out_(out),
-          width_(model.columns.columns),
+          width_(padded_width(model)),
           shelf_(X, newton_rows),
           bends_(shelf_.size()),
           square_(width_ * width_),
+          space_(width_),
           starts_(newton_rows * width_),
           explained_(newton_rows * width_),
           solved_(newton_rows * width_),
@@ -114,31 +145,32 @@ private:
                 open_ |= 1u << l;
                 explain_row(l);
             } else {
+                __builtin_memset(begun(l), 0, model_.k * sizeof(T));
+                if (out_.before) out_.before[first_ + l] = 0;
                 settle(l, start(l), 0);
             }
         }
     }
 
     void explain_row(size_t l) {
-        __builtin_memcpy(start(l), codes(l), model_.k * sizeof(T));
-        const Passed<T> found{explained(l), bent_[l]};
-        before_[l] = lifted(model_, start(l), [&] {
-            return out_.loss ? explain(model_, first_ + l, rows_[l], start(l), found)
-                             : explain_alone(model_, rows_[l], start(l), found);
+        before_[l] = lifted(model_, begun(l), start(l), [&] {
+            return found(model_, first_ + l, rows_[l], start(l), {explained(l), bent_[l]},
+                         out_.before || out_.loss);
         });
+        if (out_.before) out_.before[first_ + l] = before_[l];
         if (model_.totals.rows > 1) price(l, first_ + l);
     }
 
     void price(size_t l, size_t n) {
-        const double* const totals = totals_of(model_, n);
+        space_.price(model_, n);
         for (size_t t = 0; t < model_.k; ++t)
-            programs_.price[t * newton_rows + l] = static_cast<T>(totals[t] + model_.l1);
+            programs_.price[t * newton_rows + l] = space_.prices[t];
     }
 
     void renew(unsigned rows) {
         for (size_t l = 0; l < size_; ++l) {
             if (!(rows >> l & 1)) continue;
-            hessian<T>(model_.columns, model_.k, rows_[l], bent_[l], square_);
+            hessian<T>(model_, rows_[l], bent_[l], square_);
             T* to = hessians_ + l;
             for (size_t t = 0; t < model_.k; ++t)
                 for (size_t u = 0; u <= t; ++u, to += newton_rows) *to = square_[t * width_ + u];
@@ -171,10 +203,12 @@ private:
     // A multiplicative step; where rounding makes even that a rise, none.
     void retreat(size_t l) {
         __builtin_memcpy(solved(l), start(l), width_ * sizeof(T));
-        multiply(model_, first_ + l, explained(l), solved(l));
+        if (model_.totals.rows > 1) space_.price(model_, first_ + l);
+        multiply(space_, explained(l), static_cast<T>(model_.l2), solved(l));
         if (!taken(l, solved(l))) settle(l, start(l), before_[l]);
     }
 
+    T* begun(size_t l) const { return out_.start + (first_ + l) * model_.k; }
     T* codes(size_t l) const { return out_.codes + (first_ + l) * model_.k; }
     T* start(size_t l) const { return starts_ + l * width_; }
     T* explained(size_t l) const { return explained_ + l * width_; }
@@ -187,6 +221,7 @@ private:
     const size_t width_;  // of a row's components, padded
     CountShelf<T> shelf_;
     const Scratch<T> bends_, square_;
+    const RowSpace<T> space_;
     const Scratch<T> starts_, explained_, solved_;
     NewtonPrograms<T> programs_;
     CountRow<T> rows_[newton_rows];

@@ -134,7 +134,8 @@ def fit(
         if reason is not None or any(asked) or iteration == stop.max_iter:
             break
         before, (here, steps) = here.params.components, steps(here)
-        shift = float(np.square(here.params.components - before).sum())
+        change = (here.params.components - before).ravel(order="K")
+        shift = float(change @ change)
     converged = reason is not None and reason.converged
     return Fit(model, here.params, here.rows, here.statistics, trace, converged)
 

@@ -106,7 +106,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
     def hasty_codes(
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
-        """Take a cheaper step, which may raise losses unless the factor is to be judged."""
+        """Take a cheaper step, which may raise losses unless they are judged after it."""
         return best_step(block, factor, codes, memory, HASTY)
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
