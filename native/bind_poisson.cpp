@@ -54,9 +54,9 @@ const T* offsets_of(const Array1<const T>& offsets, size_t stored) {
 
 template <class T>
 PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
-                           double tolerance) {
+                           double tolerance, double trust) {
     expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
-    return {hessians.data(), sweeps, tolerance};
+    return {hessians.data(), sweeps, tolerance, trust};
 }
 
 template <class T, class I>
@@ -97,16 +97,16 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
                    typename Of::Columns rest, typename Of::Totals totals, typename Of::Weights weights,
                    typename Of::Codes start, typename Of::Codes codes, const Array3<T>& hessians, size_t sweeps,
-                   double tolerance, double l1, double l2, double floor, typename Of::Loss before, typename Of::Loss loss) {
+                   double tolerance, double trust, double l1, double l2, double floor, typename Of::Loss before, typename Of::Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const Of task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, floor, before, loss);
             kernels.poisson_newton(
-                X, task.model, newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance),
+                X, task.model, newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance, trust),
                 task.out);
         },
         named("indptr"), named("indices"), named("data"), named("columns"), named("rest"), named("totals"),
         named("weights"), named("start"), named("codes"), named("hessians"), nb::arg("sweeps"),
-        nb::arg("tolerance"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"), named("loss"),
+        nb::arg("tolerance"), nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"), named("loss"),
         Unlocked());
 }
 
@@ -141,16 +141,16 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
         "poisson_newton",
         [&kernels](Values X, typename Of::Columns columns, typename Of::Columns rest, typename Of::Totals totals,
                    typename Of::Weights weights, typename Of::Codes start, typename Of::Codes codes,
-                   const Array3<T>& hessians, size_t sweeps, double tolerance, double l1,
+                   const Array3<T>& hessians, size_t sweeps, double tolerance, double trust, double l1,
                    double l2, double floor, typename Of::Loss before, typename Of::Loss loss) {
             const Of task(X.shape(0), X.shape(1), columns, rest, totals, weights, start, codes, l1, l2, floor, before,
                           loss);
             kernels.newton(matrix(X), task.model,
-                           newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance),
+                           newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance, trust),
                            task.out);
         },
         named("X"), named("columns"), named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
-        named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("l1"),
+        named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("trust"), nb::arg("l1"),
         nb::arg("l2"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
 }
 

@@ -100,12 +100,14 @@ struct PoissonCodes {
     double* loss;
 };
 
-// Newton steps: Hessians in blocks of 16 rows, and how far they may be off.
+// Newton steps: Hessians in blocks of 16 rows, how far they may be off, and what part of its mean an
+// old one may move a row by unseen.
 template <class T>
 struct PoissonNewton {
     T* hessians;
     size_t sweeps;
     double tolerance;
+    double trust;
 };
 
 template <class T>

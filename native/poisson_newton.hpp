@@ -72,9 +72,41 @@ size_t curve_some(Strand<T> left, Strand<T> right, CountRow<T> row, const T* ben
     return tile;
 }
 
+// The same of one group, which is one vector, and a rest: in one go, since that fits in registers.
+template <class T>
+[[gnu::noinline]] void curve_all(const PoissonModel<T>& model, CountRow<T> row, const T* bends,
+                                 T* out) {
+    constexpr size_t width = 2 * component_group;
+    Vec<T> group[component_group] = {}, below[component_rest] = {};
+    Four<T> corner[component_rest] = {};
+    for (size_t p = 0; p < row.size; ++p) {
+        const T* const h = at_place(model.columns.data, row.places[p], component_group);
+        const T* const rest = at_place(model.rest.data, row.places[p], component_rest);
+        const Vec<T> bend = splat(bends[p]), bent = bend * load(h);
+        const Four<T> bent_rest = four_of<T>(bend) * load_quad(rest);
+#pragma GCC unroll 16
+        for (size_t t = 0; t < component_group; ++t) group[t] += h[t] * bent;
+#pragma GCC unroll 4
+        for (size_t t = 0; t < component_rest; ++t) {
+            const Vec<T> own = splat(rest[t]);
+            below[t] += own * bent;
+            corner[t] += four_of<T>(own) * bent_rest;
+        }
+    }
+    for (size_t t = 0; t < component_group; ++t) store<T>(out + t * width, group[t]);
+    for (size_t t = 0; t < component_rest; ++t) {
+        T* const to = out + (component_group + t) * width;
+        store<T>(to, below[t]);
+        store_quad(to + component_group, corner[t]);
+    }
+}
+
 // The Hessian of a row: entries (t, u) with u <= t, in the rows of a square.
 template <class T>
 void hessian(const PoissonModel<T>& model, CountRow<T> row, const T* bends, T* square) {
+    if constexpr (lanes<T> == component_group)
+        if (model.columns.columns == component_group && model.rest.columns)
+            return curve_all(model, row, bends, square);
     const size_t whole = model.columns.columns, width = padded_width(model);
     const size_t end = round_up(model.k, component_rest);
     for (size_t at = 0; at < model.k; at += lanes<T>) {
@@ -90,7 +122,8 @@ void hessian(const PoissonModel<T>& model, CountRow<T> row, const T* bends, T* s
 }
 
 // A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
-// asks for losses, nobody looks at them: whatever the programs say is taken.
+// asks for losses of what is found, whatever the programs say is taken, but for rows whose losses
+// before are known and that old Hessians move far: those are looked at.
 template <class T, class Counts>
 class NewtonBlock {
 public:
@@ -183,14 +216,28 @@ private:
         programs_.close(solved_, width_);
         unsigned failed = 0;
         for (size_t l = 0; l < size_; ++l)
-            if (rows >> l & 1 && !taken(l, solved(l))) failed |= 1u << l;
+            if (rows >> l & 1 && !taken(l, solved(l), out_.loss || doubted(l, fresh >> l & 1)))
+                failed |= 1u << l;
         return failed;
     }
 
+    // Whether a row moves too far for what is known of it.
+    bool doubted(size_t l, bool fresh) const {
+        if (fresh || !out_.before) return false;
+        const T *const from = start(l), *const to = solved(l), *const own = explained(l);
+        double moved = 0, whole = 0;
+        for (size_t t = 0; t < model_.k; ++t) {
+            const double change = static_cast<double>(to[t]) - static_cast<double>(from[t]);
+            moved += (change < 0 ? -change : change) * static_cast<double>(own[t]);
+            whole += static_cast<double>(from[t]) * static_cast<double>(own[t]);
+        }
+        return moved > newton_.trust * whole;
+    }
+
     // Take codes, unless they are looked at and lose more than those before.
-    bool taken(size_t l, const T* z) {
-        const double after = out_.loss ? row_loss(model_, first_ + l, rows_[l], z) : 0;
-        if (out_.loss && !(after <= before_[l])) return false;
+    bool taken(size_t l, const T* z, bool looking) {
+        const double after = looking ? row_loss(model_, first_ + l, rows_[l], z) : 0;
+        if (looking && !(after <= before_[l])) return false;
         settle(l, z, after);
         return true;
     }
@@ -205,7 +252,7 @@ private:
         __builtin_memcpy(solved(l), start(l), width_ * sizeof(T));
         if (model_.totals.rows > 1) space_.price(model_, first_ + l);
         multiply(space_, explained(l), static_cast<T>(model_.l2), solved(l));
-        if (!taken(l, solved(l))) settle(l, start(l), before_[l]);
+        if (!taken(l, solved(l), true)) settle(l, start(l), before_[l]);
     }
 
     T* begun(size_t l) const { return out_.start + (first_ + l) * model_.k; }

@@ -20,8 +20,8 @@ quick = settings(max_examples=30)
 STEPS = {
     "multiplicative": lambda rows: (),
     "coordinate": lambda rows: (3,),
-    "newton": lambda rows: (rows.hessians, 10, 0.05),
-    "newton, all new": lambda rows: (rows.hessians, 30, -1.0),
+    "newton": lambda rows: (rows.hessians, 10, 0.05, 0.1),
+    "newton, all new": lambda rows: (rows.hessians, 30, -1.0, 0.1),
 }
 every_step = st.sampled_from(sorted(STEPS))
 
@@ -249,12 +249,14 @@ def test_losses_need_not_be_asked_for(name, step):
 
 @every
 @quick
-@given(seeds, storages, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70))
-def test_blind_steps_match_reference(name, seed, storage, n, m, k):
+@given(seeds, storages, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70), st.booleans())
+def test_blind_steps_match_reference(name, seed, storage, n, m, k, doubting):
     got, expected = (
         PoissonRows(np.random.default_rng(seed), np.float64, storage, n, m, k) for _ in range(2)
     )
     got.loss = expected.loss = np.zeros(0)
+    if not doubting:
+        got.before = expected.before = np.zeros(0)
     for _ in range(3):
         codes, _ = got.take("newton", kernels.load(name))
         other_codes, _ = expected.take("newton", reference)
@@ -269,12 +271,12 @@ def test_blind_steps_differ_only_where_they_rise(name):
     risen = 0
     for seed in range(20):
         seeing, blind = (PoissonRows(np.random.default_rng(seed), n=64) for _ in range(2))
-        blind.loss = np.zeros(0)
+        blind.before = blind.loss = np.zeros(0)
         before = blind.exact_loss()
         taken = []
         for problem in (seeing, blind):
             problem.hessians[:] = 1.0  # of other data, and never renewed at first
-            settings = problem.hessians, 5, 100.0
+            settings = problem.hessians, 5, 100.0, 0.0
             taken.append(problem.take("newton", kernels.load(name), *settings)[0])
         expected, codes = taken
         rose = blind.exact_loss() > before + 1e-9 * np.abs(before)
@@ -282,3 +284,17 @@ def test_blind_steps_differ_only_where_they_rise(name):
         assert (codes[rose] != expected[rose]).any(axis=1).all()
         risen += rose.sum()
     assert risen > 0
+
+
+@every
+def test_rows_that_an_old_hessian_moves_far_are_looked_at(name):
+    """Where their losses before are known: what rises is moved by a new Hessian instead."""
+    risen = {0.0: 0, 1e9: 0}
+    for seed in range(20):
+        for trust in risen:
+            problem = PoissonRows(np.random.default_rng(seed), n=64)
+            problem.loss, problem.hessians[:] = np.zeros(0), 1.0
+            before = problem.exact_loss()
+            problem.take("newton", kernels.load(name), problem.hessians, 5, 100.0, trust)
+            risen[trust] += (problem.exact_loss() > before + 1e-9 * np.abs(before)).sum()
+    assert risen[0.0] < 0.2 * risen[1e9]

@@ -117,7 +117,8 @@ def fit(
     """
     trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
     trace.started = trace.started if started is None else started
-    here, steps = model.arrived(params, rows), model.steps()
+    steps = model.steps()
+    here = steps.begin(params, rows)
     for iteration in range(stop.max_iter + 1):
         moved, evaluations = (
             getattr(here.statistics, name, None) for name in ("moved", "evaluations")

@@ -12,6 +12,7 @@ from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.codes.steps import Point, arrived
 from cofactor.data import Rows
 from cofactor.data.base import Floats
+from cofactor.noise.base import Params
 from cofactor.noise.linear import LinearNoise
 
 LONGEST = 0.9  # stride, of the last change of the codes
@@ -49,6 +50,10 @@ class Striding:
     careful: LinearCodes[Any]
     behind: Sequence[Floats] = ()
     taken: int = 0
+
+    def begin(self, params: Params, rows: Rows[LinearState]) -> Point:
+        """See :class:`~cofactor.codes.steps.Steps`: boldly, as there is nothing to fall behind."""
+        return arrived(self.bold, self.noise, params, rows)
 
     def __call__(self, here: Point) -> tuple[Point, Striding]:
         """See :class:`~cofactor.codes.steps.Steps`."""

@@ -130,6 +130,7 @@ def poisson_newton_csr(
     hessians: Data,
     sweeps: int,
     tolerance: float,
+    trust: float,
     l1: float,
     l2: float,
     floor: float,
@@ -145,8 +146,9 @@ def poisson_newton_csr(
     else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
     ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
     more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`; but
-    where ``loss`` is empty, the first solution is taken blindly. There are no offsets, with which
-    ``a = A z`` would not hold.
+    where ``loss`` is empty, only rows that an old Hessian moves by more than ``trust`` of their
+    mean, ``sum_k a_k |d_k| > trust sum_k a_k z_k``, are looked at, and none if ``before`` is empty,
+    too. There are no offsets, with which ``a = A z`` would not hold.
 
     Parameters
     ----------
@@ -155,6 +157,7 @@ def poisson_newton_csr(
     sweeps : int
     tolerance : float
         Negative to renew all Hessians.
+    trust : float
 
     Other parameters as in `poisson_multiplicative_csr`.
     """
@@ -170,7 +173,9 @@ def poisson_newton_csr(
         kept[renewed], fresh = exact[renewed], fresh | renewed
         program = _Program(kept, fresh, z, explained, rows.price, l2, height, floor)
         solved = program.solved(sweeps).astype(codes.dtype).astype(np.float64)
-        better = pending & (rows.loss(solved) <= height) if loss.size else pending
+        moved = (explained * np.abs(solved - z)).sum(axis=1)
+        doubted = ~fresh & (moved > trust * (explained * z).sum(axis=1)) & (before.size > 0)
+        better = pending & (~(doubted | (loss.size > 0)) | (rows.loss(solved) <= height))
         new = np.where(better[:, None], solved, new)
         pending = pending & ~better
     _pack(kept, hessians)
@@ -257,6 +262,7 @@ def poisson_newton(
     hessians: Data,
     sweeps: int,
     tolerance: float,
+    trust: float,
     l1: float,
     l2: float,
     floor: float,
@@ -275,6 +281,7 @@ def poisson_newton(
         hessians,
         sweeps,
         tolerance,
+        trust,
         l1,
         l2,
         floor,

@@ -49,19 +49,23 @@ class Pace:
         fewer; beyond, in proportion, since new ones cost ``k²`` where passes cost ``k``.
     blind : bool
         Whether new codes are taken without a look at their loss, unless that is asked for.
+    trust : float
+        The part of its mean that an old Hessian may move a row by before it is looked at all the
+        same, where its loss before is known.
     """
 
     sweeps: int
     tolerance: float
     blind: bool
+    trust: float
 
     def tolerated(self, k: int) -> float:
         """Return the tolerance for ``k`` components."""
         return self.tolerance * max(1.0, k / 20.0)
 
 
-CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False)
-HASTY = Pace(sweeps=7, tolerance=0.1, blind=True)
+CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False, trust=0.0)
+HASTY = Pace(sweeps=7, tolerance=0.1, blind=True, trust=0.1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def newton(
     memory.visits[0] += 1
     if memory.visits[0] <= FIRST_STEPS:
         return multiplicative(block, factor, codes)
-    settings = (memory.hessians, pace.sweeps, pace.tolerated(codes.shape[1]))
+    settings = memory.hessians, pace.sweeps, pace.tolerated(codes.shape[1]), pace.trust
     looking = factor.judged is Judged.AFTER or not pace.blind
     return _encode(NEWTON, block, factor, codes, settings, looking)
 
