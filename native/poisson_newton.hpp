@@ -149,7 +149,9 @@ public:
     void improve(size_t block) {
         first_ = block * newton_rows;
         size_ = smaller(newton_rows, X_.rows() - first_);
-        hessians_ = newton_.hessians + block * packed_size(model_.k) * newton_rows;
+        const size_t packed = packed_size(model_.k) * newton_rows;
+        hessians_ = newton_.hessians + block * packed;
+        fetch(hessians_, packed * sizeof(T));
         pass();
         programs_.open(starts_, explained_, width_);
         const unsigned fresh = programs_.stale(hessians_, newton_.tolerance) & open_;
