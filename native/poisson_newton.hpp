@@ -136,7 +136,7 @@ public:
           width_(padded_width(model)),
           shelf_(X, newton_rows),
           bends_(shelf_.size()),
-          square_(width_ * width_),
+          squares_(4 * width_ * width_),
           space_(width_),
           starts_(newton_rows * width_),
           explained_(newton_rows * width_),
@@ -202,14 +202,35 @@ private:
             programs_.price[t * newton_rows + l] = space_.prices[t];
     }
 
+    // Make new Hessians; those of four rows are packed together, in a quarter of the stores.
     void renew(unsigned rows) {
-        for (size_t l = 0; l < size_; ++l) {
-            if (!(rows >> l & 1)) continue;
-            hessian<T>(model_, rows_[l], bent_[l], square_);
-            T* to = hessians_ + l;
-            for (size_t t = 0; t < model_.k; ++t)
-                for (size_t u = 0; u <= t; ++u, to += newton_rows) *to = square_[t * width_ + u];
+        for (size_t l = 0; l < size_; l += 4) {
+            if ((rows >> l & 15) == 15) {
+                for (size_t j = 0; j < 4; ++j) square(l + j, squares_ + j * width_ * width_);
+                each_row(l, [this](size_t t, T* to) COFACTOR_INLINED {
+                    const StackedRows<T> four{squares_ + t * width_, width_ * width_};
+                    transpose_four(four, t + 1, to, newton_rows);
+                });
+            } else {
+                for_each_bit(rows >> l & 15, [this, l](size_t j) { renew_one(l + j); });
+            }
         }
+    }
+
+    void renew_one(size_t l) {
+        square(l, squares_);
+        each_row(l, [this](size_t t, T* to) COFACTOR_INLINED {
+            for (size_t u = 0; u <= t; ++u) to[u * newton_rows] = squares_[t * width_ + u];
+        });
+    }
+
+    void square(size_t l, T* to) { hessian<T>(model_, rows_[l], bent_[l], to); }
+
+    // Call write(t, to) for every row of packed Hessians, from that of row l on.
+    template <class Write>
+    COFACTOR_INLINE void each_row(size_t l, Write write) {
+        for (size_t t = 0; t < model_.k; ++t)
+            write(t, hessians_ + packed_size(t) * newton_rows + l);
     }
 
     // Solve the programs, and take the solutions of `rows`; return those that would lose more.
@@ -269,7 +290,7 @@ private:
     const PoissonCodes<T> out_;
     const size_t width_;  // of a row's components, padded
     CountShelf<T> shelf_;
-    const Scratch<T> bends_, square_;
+    const Scratch<T> bends_, squares_;
     const RowSpace<T> space_;
     const Scratch<T> starts_, explained_, solved_;
     NewtonPrograms<T> programs_;
