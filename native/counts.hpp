@@ -9,8 +9,8 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr size_t count_step = lanes<T> < 4 ? 4 : lanes<T>;
 
-// Where a column's numbers are, in bytes, if there are four for each column: multiples of it lead to
-// matrices of more, so that processors need no products to find them.
+// Where a column's numbers are, in bytes, if there are four for each column. Multiples of it lead to
+// matrices of more, so that finding them takes no products.
 using Place = std::uint32_t;
 
 template <class T>
@@ -129,7 +129,8 @@ public:
     COFACTOR_INLINE CountRow<T> take(const Counts& X, const T* weights, size_t n, size_t place) {
         const CountRow<T> row = X.take(n, {places_ + place, counts_ + place, offsets_ + place, 0});
         if (weights)
-            for (size_t p = 0; p < row.size; ++p) row.counts[p] *= weights[row.places[p] / place_step<T>];
+            for (size_t p = 0; p < row.size; ++p)
+                row.counts[p] *= weights[row.places[p] / place_step<T>];
         return row;
     }
 

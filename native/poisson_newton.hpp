@@ -36,7 +36,7 @@ COFACTOR_INLINE Vec<T> load_part(const T* at) {
     return load(at);
 }
 
-// Sum of bends[p] h_t h_u over a row: `tile` components t on the left, one vector of u on the right.
+// Sum of bends[p] h_t h_u over a row: `tile` components t on the left, a vector of u on the right.
 // Few components are added up in several chains, so that no sum waits for the one before.
 template <class T, size_t tile, bool rest>
 [[gnu::noinline]] void curve(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends,

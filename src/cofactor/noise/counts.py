@@ -84,7 +84,8 @@ class NewtonMemory:
 
     def renew(self) -> None:
         """Empty the Hessians: the next step, of codes that are about right, makes all of them."""
-        self.hessians[:] = 0
+        if self.visits[0] > FIRST_STEPS:  # else there are none, and no memory was touched
+            self.hessians[:] = 0
         self.visits[:] = FIRST_STEPS
 
 
