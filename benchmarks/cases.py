@@ -185,6 +185,25 @@ POISSON_FACTORS = Task(
     tolerance=1e-3,
     start="factors",
 )
+POISSON_STEPS = Task(
+    "poisson-multiplicative",
+    "poisson_steps",
+    partial(PerIteration, 1, 21),
+    ("scikit-learn",),
+    judges.divergence,
+    tolerance=1e-3,
+    same=True,
+    start="factors",
+)
+POISSON_REACH = Task(
+    "poisson-reach",
+    "poisson_reach",
+    PerCall,
+    ("scikit-learn",),
+    judges.divergence,
+    tolerance=1e-4,  # rounding: the goal is what the peer comes to
+    start="multiplied",
+)
 POISSON_DESCENT = Task(
     "poisson-descent",
     "poisson_descent",
@@ -245,6 +264,9 @@ CASES = [
     _mixture("diag", k=5, quick=True),
     Case(POISSON_FACTORS, "syn-small", quick=True),
     *(Case(POISSON_FACTORS, name) for name in ("reuters", "pbmc", "syn", "dense-counts")),
+    Case(POISSON_STEPS, "syn-small", quick=True),
+    *(Case(POISSON_STEPS, name) for name in ("reuters", "pbmc", "syn", "dense-counts")),
+    *(Case(POISSON_REACH, name) for name in ("pbmc", "syn")),
     *(
         Case(POISSON_DESCENT, name, f"{k}-{percent}%", k, choices={"excess": percent / 100})
         for name, k in (("pbmc", 20), ("syn", 20), ("syn", 50), ("reuters", 20), ("text", 20))

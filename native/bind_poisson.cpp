@@ -4,6 +4,13 @@
 namespace cofactor {
 namespace {
 
+constexpr size_t most_columns = size_t{1} << 27;  // whose places are 32 bits
+
+// Four components beside the groups, or none; up to three groups may have a rest.
+size_t expected_rest(size_t width, size_t rest) {
+    return rest && 16 <= width && width <= 48 ? 4 : 0;
+}
+
 // The arguments that all kernels share, checked.
 template <class T>
 struct Task {
@@ -13,17 +20,25 @@ struct Task {
     using Codes = const Array2<T>&;
     using Loss = const Array1<double>&;
 
-    Task(size_t rows, size_t n_columns, Columns columns, Totals totals, Weights weights,
-         Codes codes, double l1, double l2, double floor, Loss loss)
-        : model{matrix(columns), codes.shape(1), matrix(totals),
+    Task(size_t rows, size_t n_columns, Columns columns, Columns rest, Totals totals,
+         Weights weights, Codes start, Codes codes, double l1, double l2, double floor,
+         Loss before, Loss loss)
+        : model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
                 weights.size() ? weights.data() : nullptr, l1, l2, floor},
-          out{codes.data(), loss.size() ? loss.data() : nullptr} {
+          out{start.data(), codes.data(), before.size() ? before.data() : nullptr,
+              loss.size() ? loss.data() : nullptr} {
         expect_whole_groups(columns.shape(1));
+        if (columns.shape(0) >= most_columns)
+            throw nb::value_error("counts have 134,217,728 columns or more");
         if (n_columns) expect("columns", columns, {n_columns, columns.shape(1)});
-        if (columns.shape(1) < model.k) throw nb::value_error("columns hold fewer than k components");
+        expect("rest", rest, {columns.shape(0), expected_rest(columns.shape(1), rest.shape(1))});
+        if (columns.shape(1) + rest.shape(1) < model.k)
+            throw nb::value_error("columns hold fewer than k components");
         expect("totals", totals, {totals.shape(0) == 1 ? 1 : rows, model.k});
         if (model.weights) expect("weights", weights, {columns.shape(0)});
+        expect("start", start, {rows, model.k});
         expect("codes", codes, {rows, model.k});
+        if (out.before) expect("before", before, {rows});
         if (out.loss) expect("loss", loss, {rows});
     }
 
@@ -41,104 +56,116 @@ const T* offsets_of(const Array1<const T>& offsets, size_t stored) {
 
 template <class T>
 PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
-                           double tolerance) {
+                           double tolerance, double trust) {
     expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
-    return {hessians.data(), sweeps, tolerance};
+    return {hessians.data(), sweeps, tolerance, trust};
 }
 
 template <class T, class I>
 void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Pointers = const Array1<const I>&;
     using Values = const Array1<const T>&;
-    using Of = Task<T>;
+    using Columns = typename Task<T>::Columns;
+    using Totals = typename Task<T>::Totals;
+    using Weights = typename Task<T>::Weights;
+    using Codes = typename Task<T>::Codes;
+    using Loss = typename Task<T>::Loss;
     module.def(
         "poisson_multiplicative_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets,
-                   typename Of::Columns columns, typename Of::Totals totals,
-                   typename Of::Weights weights, typename Of::Codes codes, double l1, double l2, double floor,
-                   typename Of::Loss loss) {
+        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
+                   Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
+                   double l1, double l2, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+                               floor, before, loss);
             kernels.poisson_multiplicative(X, offsets_of<T>(offsets, data.size()), task.model,
                                            task.out);
         },
         named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
-        named("totals"), named("weights"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
-        named("loss"), Unlocked());
+        named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
+        nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_coordinate_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets,
-                   typename Of::Columns columns, typename Of::Totals totals,
-                   typename Of::Weights weights, typename Of::Codes codes, size_t sweeps, double l1, double l2, double floor,
-                   typename Of::Loss loss) {
+        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
+                   Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
+                   size_t sweeps, double l1, double l2, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+                               floor, before, loss);
             kernels.poisson_coordinate(X, offsets_of<T>(offsets, data.size()), task.model, sweeps,
                                        task.out);
         },
         named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
-        named("totals"), named("weights"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("floor"), named("loss"), Unlocked());
+        named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
+        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"),
+        named("loss"), Unlocked());
     module.def(
         "poisson_newton_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, typename Of::Columns columns,
-                   typename Of::Totals totals, typename Of::Weights weights,
-                   typename Of::Codes codes, const Array3<T>& hessians, size_t sweeps,
-                   double tolerance, double l1, double l2, double floor, typename Of::Loss loss) {
+        [&kernels](Pointers indptr, Pointers indices, Values data, Columns columns, Columns rest,
+                   Totals totals, Weights weights, Codes start, Codes codes,
+                   const Array3<T>& hessians, size_t sweeps, double tolerance, double trust,
+                   double l1, double l2, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Of task(X.rows, 0, columns, totals, weights, codes, l1, l2, floor, loss);
-            kernels.poisson_newton(
-                X, task.model, newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance),
-                task.out);
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+                               floor, before, loss);
+            const PoissonNewton<T> newton =
+                newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance, trust);
+            kernels.poisson_newton(X, task.model, newton, task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("columns"), named("totals"),
-        named("weights"), named("codes"), named("hessians"), nb::arg("sweeps"),
-        nb::arg("tolerance"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"),
-        Unlocked());
+        named("indptr"), named("indices"), named("data"), named("columns"), named("rest"),
+        named("totals"), named("weights"), named("start"), named("codes"), named("hessians"),
+        nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("trust"), nb::arg("l1"), nb::arg("l2"),
+        nb::arg("floor"), named("before"), named("loss"), Unlocked());
 }
 
 template <class T>
 void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
     using Values = const Array2<const T>&;
-    using Of = Task<T>;
+    using Columns = typename Task<T>::Columns;
+    using Totals = typename Task<T>::Totals;
+    using Weights = typename Task<T>::Weights;
+    using Codes = typename Task<T>::Codes;
+    using Loss = typename Task<T>::Loss;
     module.def(
         "poisson_multiplicative",
-        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
-                   typename Of::Weights weights, typename Of::Codes codes, double l1, double l2,
-                   double floor, typename Of::Loss loss) {
-            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
-                          loss);
+        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Codes start, Codes codes, double l1, double l2, double floor, Loss before,
+                   Loss loss) {
+            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
+                               codes, l1, l2, floor, before, loss);
             kernels.multiplicative(matrix(X), task.model, task.out);
         },
-        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
-        nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"), Unlocked());
+        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
+        named("start"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
+        named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_coordinate",
-        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
-                   typename Of::Weights weights, typename Of::Codes codes, size_t sweeps,
-                   double l1, double l2, double floor, typename Of::Loss loss) {
-            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
-                          loss);
+        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Codes start, Codes codes, size_t sweeps, double l1, double l2, double floor,
+                   Loss before, Loss loss) {
+            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
+                               codes, l1, l2, floor, before, loss);
             kernels.coordinate(matrix(X), task.model, sweeps, task.out);
         },
-        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
-        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("loss"),
-        Unlocked());
+        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
+        named("start"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
+        nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_newton",
-        [&kernels](Values X, typename Of::Columns columns, typename Of::Totals totals,
-                   typename Of::Weights weights, typename Of::Codes codes,
-                   const Array3<T>& hessians, size_t sweeps, double tolerance, double l1,
-                   double l2, double floor, typename Of::Loss loss) {
-            const Of task(X.shape(0), X.shape(1), columns, totals, weights, codes, l1, l2, floor,
-                          loss);
-            kernels.newton(matrix(X), task.model,
-                           newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance),
-                           task.out);
+        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Codes start, Codes codes, const Array3<T>& hessians, size_t sweeps,
+                   double tolerance, double trust, double l1, double l2, double floor, Loss before,
+                   Loss loss) {
+            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
+                               codes, l1, l2, floor, before, loss);
+            const PoissonNewton<T> newton =
+                newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance, trust);
+            kernels.newton(matrix(X), task.model, newton, task.out);
         },
-        named("X"), named("columns"), named("totals"), named("weights"), named("codes"),
-        named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("l1"),
-        nb::arg("l2"), nb::arg("floor"), named("loss"), Unlocked());
+        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
+        named("start"), named("codes"), named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"),
+        nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"),
+        named("loss"), Unlocked());
 }
 
 }  // namespace

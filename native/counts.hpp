@@ -9,21 +9,47 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 constexpr size_t count_step = lanes<T> < 4 ? 4 : lanes<T>;
 
-// The counts of a row, their columns, and what their fitted values are beside the codes' share.
+// Where a column's numbers are, in bytes, if there are four for each column. Multiples of it lead to
+// matrices of more, so that finding them takes no products.
+using Place = std::uint32_t;
+
+template <class T>
+constexpr Place place_step = 4 * sizeof(T);
+
+// The row of a matrix, of a multiple of four numbers a row, that belongs to a column.
+template <class T, class Width>
+COFACTOR_INLINE const T* at_place(const T* first, Place place, Width width) {
+    return reinterpret_cast<const T*>(reinterpret_cast<const char*>(first) +
+                                      static_cast<size_t>(place) * (width / 4));
+}
+
+// The counts of a row, the places of their columns, and what their fitted values are beside the
+// codes' share.
 template <class T>
 struct CountRow {
-    Label* columns;
+    Place* places;
     T* counts;
     T* offsets;
     size_t size;
 };
 
-// A row of `size` counts whose last vector is filled up; offsets beyond it may be anything.
+// Fill up a row that has `size` counts: its last vector, and offsets beyond it may be anything.
 template <class T>
 COFACTOR_INLINE CountRow<T> filled_up(CountRow<T> row, size_t size) {
     row.size = round_up(size, count_step<T>);
-    for (size_t p = size; p < row.size; ++p) row.columns[p] = 0, row.counts[p] = 0;
+    for (size_t p = size; p < row.size; ++p) row.places[p] = 0, row.counts[p] = 0;
     return row;
+}
+
+// Places of some columns; through a copy, from which compilers see that nothing overlaps.
+template <class T, class I>
+COFACTOR_INLINE void store_places(const I* columns, Place* to) {
+    I some[count_step<T>];
+    __builtin_memcpy(some, columns, sizeof some);
+    Place places[count_step<T>];
+    for (size_t i = 0; i < count_step<T>; ++i)
+        places[i] = static_cast<Place>(some[i]) * place_step<T>;
+    __builtin_memcpy(to, places, sizeof places);
 }
 
 // Offsets are stored like the counts; null where all are zero.
@@ -44,8 +70,20 @@ struct SparseCounts {
     CountRow<T> take(size_t n, CountRow<T> to) const {
         const size_t begin = static_cast<size_t>(X.indptr[n]);
         const size_t size = static_cast<size_t>(X.indptr[n + 1]) - begin;
-        for (size_t p = 0; p < size; ++p) to.columns[p] = static_cast<Label>(X.indices[begin + p]);
-        __builtin_memcpy(to.counts, X.data + begin, size * sizeof(T));
+        const I* const columns = X.indices + begin;
+        const T* const counts = X.data + begin;
+        constexpr size_t ahead = 512;  // of counts, in rows that follow
+        size_t p = 0;
+        for (; p + count_step<T> <= size; p += count_step<T>) {
+            __builtin_prefetch(columns + p + ahead);
+            __builtin_prefetch(counts + p + ahead);
+            store_places<T>(columns + p, to.places + p);
+            __builtin_memcpy(to.counts + p, counts + p, count_step<T> * sizeof(T));
+        }
+        for (; p < size; ++p) {
+            to.places[p] = static_cast<Place>(columns[p]) * place_step<T>;
+            to.counts[p] = counts[p];
+        }
         if (offsets) __builtin_memcpy(to.offsets, offsets + begin, size * sizeof(T));
         return filled_up(to, size);
     }
@@ -63,7 +101,7 @@ struct DenseCounts {
         const T* const x = X.data + n * X.columns;
         size_t size = 0;
         for (size_t j = 0; j < X.columns; ++j) {
-            to.columns[size] = static_cast<Label>(j);
+            to.places[size] = static_cast<Place>(j) * place_step<T>;
             to.counts[size] = x[j];
             size += x[j] > 0;
         }
@@ -78,7 +116,7 @@ public:
     template <class Counts>
     CountShelf(const Counts& X, size_t rows)
         : size_(rows * round_up(X.longest() + 1, count_step<T>)),
-          columns_(size_),
+          places_(size_),
           counts_(size_),
           offsets_(size_) {
         __builtin_memset(offsets_, 0, size_ * sizeof(T));
@@ -89,15 +127,16 @@ public:
     // Take row n to a place; weights of columns, unless null, multiply their counts.
     template <class Counts>
     COFACTOR_INLINE CountRow<T> take(const Counts& X, const T* weights, size_t n, size_t place) {
-        const CountRow<T> row = X.take(n, {columns_ + place, counts_ + place, offsets_ + place, 0});
+        const CountRow<T> row = X.take(n, {places_ + place, counts_ + place, offsets_ + place, 0});
         if (weights)
-            for (size_t p = 0; p < row.size; ++p) row.counts[p] *= weights[row.columns[p]];
+            for (size_t p = 0; p < row.size; ++p)
+                row.counts[p] *= weights[row.places[p] / place_step<T>];
         return row;
     }
 
 private:
     const size_t size_;
-    const Scratch<Label> columns_;
+    const Scratch<Place> places_;
     const Scratch<T> counts_, offsets_;
 };
 

@@ -1,4 +1,4 @@
-// exp and log of whole vectors.
+// exp, log and roots of whole vectors.
 #pragma once
 
 #include "simd.hpp"
@@ -75,6 +75,18 @@ COFACTOR_INLINE Vec<T> log_positive(Vec<T> x) {
         series = series * square + B::atanh[i];
     const Vec<T> natural = s * T{2} + s * square * series;
     return exponent * static_cast<T>(0.693147180559945309417) + natural;
+}
+
+COFACTOR_INLINE float root(float x) { return __builtin_sqrtf(x); }
+COFACTOR_INLINE double root(double x) { return __builtin_sqrt(x); }
+
+// Square roots of a vector; through memory, where compilers see that lanes are alike.
+template <class T>
+COFACTOR_INLINE Vec<T> roots(Vec<T> values) {
+    alignas(64) T each[lanes<T>];
+    store<T>(each, values);
+    for (size_t i = 0; i < lanes<T>; ++i) each[i] = root(each[i]);
+    return load(each);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -75,11 +75,13 @@ struct Moments {
     size_t second_size;
 };
 
-// What Poisson rows are fitted with; columns[j] holds the k component values of column j, padded
-// with zeros. One row of totals is that of all rows; weights of columns may be null.
+// What Poisson rows are fitted with; columns[j] and then rest[j], of four or none, hold the k
+// component values of column j, padded with zeros. One row of totals is that of all rows; weights of
+// columns may be null.
 template <class T>
 struct PoissonModel {
     Matrix<const T> columns;
+    Matrix<const T> rest;
     size_t k;
     Matrix<const double> totals;
     const T* weights;
@@ -88,19 +90,24 @@ struct PoissonModel {
     double floor;
 };
 
-// Codes to improve, and where their losses go, unless null.
+// Codes to start from, which may be lifted, and those found; where losses at the start and at the
+// end go, unless null.
 template <class T>
 struct PoissonCodes {
+    T* start;
     T* codes;
+    double* before;
     double* loss;
 };
 
-// Newton steps: Hessians in blocks of 16 rows, and how far they may be off.
+// Newton steps: Hessians in blocks of 16 rows, how far they may be off, and what part of its mean an
+// old one may move a row by unseen.
 template <class T>
 struct PoissonNewton {
     T* hessians;
     size_t sweeps;
     double tolerance;
+    double trust;
 };
 
 template <class T>

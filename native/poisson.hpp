@@ -73,15 +73,20 @@ private:
     const T* component(size_t c) const { return panel_ + c * stride_; }
 
     void gather() {
+        const size_t whole = model_.columns.columns;
         for (size_t p = 0; p < row_.size; p += 4) {
-            const Label* const j = row_.columns + p;
-            const T* const four[] = {column(j[0]), column(j[1]), column(j[2]), column(j[3])};
-            transpose_four(ShiftedRows<T>{four, zeros_}, k_, panel_ + p, stride_);
+            gather(model_.columns, p, smaller(k_, whole), panel_ + p);
+            if (k_ > whole) gather(model_.rest, p, k_ - whole, panel_ + whole * stride_ + p);
         }
     }
 
-    COFACTOR_INLINE const T* column(Label j) const {
-        return model_.columns.data + static_cast<size_t>(j) * model_.columns.columns;
+    // The first numbers of four rows, as columns of the panel.
+    COFACTOR_INLINE void gather(Matrix<const T> components, size_t p, size_t count, T* to) {
+        const Place* const places = row_.places + p;
+        const T* four[4];
+        for (size_t i = 0; i < 4; ++i)
+            four[i] = at_place(components.data, places[i], components.columns);
+        transpose_four(ShiftedRows<T>{four, zeros_}, count, to, stride_);
     }
 
     void fit(const T* z) {
@@ -148,20 +153,26 @@ private:
     size_t stride_ = 0;
 };
 
-// Give every row that has counts to `update(n, row, codes)`, which returns the loss.
+// Losses of a row at its start and at the codes found.
+struct RowLosses {
+    double before, after;
+};
+
+// Give every row that has counts to `update(n, row, start, codes)`, which returns its losses.
 template <class T, class Counts, class Update>
 COFACTOR_INLINE void update_rows(const Counts& X, const PoissonModel<T>& model,
                                  PoissonCodes<T> out, Update update) {
     CountShelf<T> shelf(X, 1);
     for (size_t n = 0; n < X.rows(); ++n) {
-        T* const z = out.codes + n * model.k;
+        T *const start = out.start + n * model.k, *const z = out.codes + n * model.k;
         const CountRow<T> row = shelf.take(X, model.weights, n, 0);
-        double loss = 0;
+        RowLosses losses{0, 0};
         if (counted(row))
-            loss = update(n, row, z);
+            losses = update(n, row, start, z);
         else
-            __builtin_memset(z, 0, model.k * sizeof(T));
-        if (out.loss) out.loss[n] = loss;
+            for (size_t c = 0; c < model.k; ++c) start[c] = z[c] = 0;
+        if (out.before) out.before[n] = losses.before;
+        if (out.loss) out.loss[n] = losses.after;
     }
 }
 
@@ -169,50 +180,75 @@ template <class T, class Counts>
 void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweeps,
                      PoissonCodes<T> out) {
     PoissonPanel<T> panel(model, X.longest());
-    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* z) {
+    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
         panel.open(n, row);
-        return panel.descend(z, sweeps, panel.lift(z));
+        const double before = panel.lift(start);
+        __builtin_memcpy(z, start, model.k * sizeof(T));
+        return RowLosses{before, panel.descend(z, sweeps, before)};
     });
 }
 
-// Codes of one row, padded with zeros, and what a pass finds.
+// Codes of one row, padded with zeros, what a pass finds, and what a unit of each code costs.
 template <class T>
 struct RowSpace {
-    explicit RowSpace(size_t width) : width(width), codes(width), explained(width) {
-        __builtin_memset(codes, 0, width * sizeof(T));
+    explicit RowSpace(size_t width)
+        : width(width), codes(width), explained(width), prices(width) {
+        for (size_t c = 0; c < width; ++c) codes[c] = explained[c] = 0, prices[c] = 1;
     }
+
+    COFACTOR_INLINE void price(const PoissonModel<T>& model, size_t n) const {
+        const double* const totals = totals_of(model, n);
+        for (size_t c = 0; c < model.k; ++c) prices[c] = static_cast<T>(totals[c] + model.l1);
+    }
+
     const size_t width;
-    const Scratch<T> codes, explained;
+    const Scratch<T> codes, explained, prices;
 };
 
-// Pass over a row at its codes; those that cannot explain a count are lifted and passed again.
+// Pass over a row at its codes, padded copies of `start`; both are lifted where they cannot explain
+// a count, and passed again.
 template <class T, class Pass>
-COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* z, Pass pass) {
+COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, T* z, Pass pass) {
+    for (size_t c = 0; c < model.k; ++c) z[c] = start[c];
     const double loss = pass();
     if (loss < infinity<double>) return loss;
-    for (size_t c = 0; c < model.k; ++c) z[c] = larger(z[c], static_cast<T>(model.floor));
+    for (size_t c = 0; c < model.k; ++c)
+        start[c] = z[c] = larger(z[c], static_cast<T>(model.floor));
     return pass();
 }
 
+// What a pass at codes finds, and the loss there if it is asked for.
 template <class T>
-COFACTOR_INLINE void multiply(const PoissonModel<T>& model, size_t n, const T* explained, T* z) {
-    const double* const totals = totals_of(model, n);
-    for (size_t c = 0; c < model.k; ++c)
-        z[c] = static_cast<T>(majorizer_minimum(static_cast<double>(z[c]) * explained[c],
-                                                totals[c] + model.l1, model.l2));
+COFACTOR_INLINE double found(const PoissonModel<T>& model, size_t n, CountRow<T> row, const T* z,
+                             Passed<T> out, bool asked) {
+    return asked ? explain(model, n, row, z, out) : explain_alone(model, row, z, out);
+}
+
+// The minimum of the majorizer: with penalties the root of l2 u^2 + price u = z explained.
+template <class T>
+COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T l2, T* z) {
+    for (size_t c = 0; c < space.width; c += lanes<T>) {
+        const Vec<T> own = load(explained + c), code = load(z + c);
+        Vec<T> price = load(space.prices + c);
+        if (l2 > 0) price = (price + roots<T>(price * price + 4 * l2 * (code * own))) / T{2};
+        store<T>(z + c, code * (own / positive<T>(price)));
+    }
 }
 
 template <class T, class Counts>
 void multiplicative_rows(const Counts& X, const PoissonModel<T>& model, PoissonCodes<T> out) {
-    const RowSpace<T> space(model.columns.columns);
-    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* z) {
-        __builtin_memcpy(space.codes, z, model.k * sizeof(T));
-        lifted(model, +space.codes, [&] {
-            return explain_alone(model, row, +space.codes, {space.explained, nullptr});
+    const RowSpace<T> space(padded_width(model));
+    const bool alike = model.totals.rows == 1;
+    if (X.rows()) space.price(model, 0);
+    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
+        if (!alike) space.price(model, n);
+        T *const code = space.codes, *const explained = space.explained;
+        const double before = lifted(model, start, code, [&] {
+            return found(model, n, row, code, {explained, nullptr}, out.before);
         });
-        multiply(model, n, +space.explained, +space.codes);
-        __builtin_memcpy(z, space.codes, model.k * sizeof(T));
-        return out.loss ? row_loss(model, n, row, +space.codes) : 0.0;
+        multiply(space, explained, static_cast<T>(model.l2), code);
+        for (size_t c = 0; c < model.k; ++c) z[c] = code[c];
+        return RowLosses{before, out.loss ? row_loss(model, n, row, code) : 0.0};
     });
 }
 

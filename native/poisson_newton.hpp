@@ -13,20 +13,42 @@ namespace cofactor::COFACTOR_ISA {
 // Components t that the Hessian's rows are made for at once: as many as leave registers free.
 constexpr size_t most_curved = vector_bytes == 64 ? 24 : 8;
 
-// Sum of bends[p] h_t h_u over a row: `tile` components t from `first` on, and one vector of u.
+// Component t of every column: where that of the first one is, and how far it is to the next.
+template <class T>
+struct Strand {
+    const T* first;
+    size_t width;
+
+    COFACTOR_INLINE const T* of(Place place) const { return at_place(first, place, width); }
+};
+
+template <class T>
+Strand<T> strand(const PoissonModel<T>& model, size_t t) {
+    const size_t whole = model.columns.columns;
+    if (t < whole) return {model.columns.data + t, whole};
+    return {model.rest.data + t - whole, component_rest};
+}
+
+// A vector of a column's components, or what is left of the rest.
+template <class T, bool rest>
+COFACTOR_INLINE Vec<T> load_part(const T* at) {
+    if constexpr (rest && lanes<T> > component_rest) return gathered<T>(load_quad(at));
+    return load(at);
+}
+
+// Sum of bends[p] h_t h_u over a row: `tile` components t on the left, a vector of u on the right.
 // Few components are added up in several chains, so that no sum waits for the one before.
-template <class T, size_t tile>
-[[gnu::noinline]] void curve(Matrix<const T> components, CountRow<T> row, const T* bends,
-                             size_t first, size_t at, T* out) {
+template <class T, size_t tile, bool rest>
+[[gnu::noinline]] void curve(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends,
+                             T* out, size_t width) {
     constexpr size_t chains = tile * 4 <= most_curved ? 4 : tile * 2 <= most_curved ? 2 : 1;
-    const T *const left = components.data + first, *const right = components.data + at;
     Vec<T> sums[chains][tile] = {};
     for (size_t p = 0; p < row.size; p += chains) {
 #pragma GCC unroll 4
         for (size_t c = 0; c < chains; ++c) {
-            const size_t start = static_cast<size_t>(row.columns[p + c]) * components.columns;
-            const Vec<T> bent = bends[p + c] * load(right + start);
-            const T* const h = left + start;
+            const Place place = row.places[p + c];
+            const Vec<T> bent = bends[p + c] * load_part<T, rest>(right.of(place));
+            const T* const h = left.of(place);
 #pragma GCC unroll 24
             for (size_t t = 0; t < tile; ++t) sums[c][t] += h[t] * bent;
         }
@@ -34,33 +56,74 @@ template <class T, size_t tile>
     for (size_t t = 0; t < tile; ++t) {
         Vec<T> total = sums[0][t];
         for (size_t c = 1; c < chains; ++c) total += sums[c][t];
-        store<T>(out + (first + t) * components.columns + at, total);
+        store<T>(out + t * width, total);
     }
 }
 
 // Curve the first components of `size`, a multiple of four, and return how many.
-template <class T, size_t tile = most_curved>
-size_t curve_some(Matrix<const T> components, CountRow<T> row, const T* bends, size_t first,
-                  size_t size, size_t at, T* out) {
+template <class T, bool rest, size_t tile = most_curved>
+size_t curve_some(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends, size_t size,
+                  T* out, size_t width) {
     if (size < tile) {
         if constexpr (tile > 4)
-            return curve_some<T, tile - 4>(components, row, bends, first, size, at, out);
+            return curve_some<T, rest, tile - 4>(left, right, row, bends, size, out, width);
     }
-    curve<T, tile>(components, row, bends, first, at, out);
+    curve<T, tile, rest>(left, right, row, bends, out, width);
     return tile;
+}
+
+// The same of one group, which is one vector, and a rest: in one go, since that fits in registers.
+template <class T>
+[[gnu::noinline]] void curve_all(const PoissonModel<T>& model, CountRow<T> row, const T* bends,
+                                 T* out) {
+    constexpr size_t width = 2 * component_group;
+    Vec<T> group[component_group] = {}, below[component_rest] = {};
+    Four<T> corner[component_rest] = {};
+    for (size_t p = 0; p < row.size; ++p) {
+        const T* const h = at_place(model.columns.data, row.places[p], component_group);
+        const T* const rest = at_place(model.rest.data, row.places[p], component_rest);
+        const Vec<T> bend = splat(bends[p]), bent = bend * load(h);
+        const Four<T> bent_rest = four_of<T>(bend) * load_quad(rest);
+#pragma GCC unroll 16
+        for (size_t t = 0; t < component_group; ++t) group[t] += h[t] * bent;
+#pragma GCC unroll 4
+        for (size_t t = 0; t < component_rest; ++t) {
+            const Vec<T> own = splat(rest[t]);
+            below[t] += own * bent;
+            corner[t] += four_of<T>(own) * bent_rest;
+        }
+    }
+    for (size_t t = 0; t < component_group; ++t) store<T>(out + t * width, group[t]);
+    for (size_t t = 0; t < component_rest; ++t) {
+        T* const to = out + (component_group + t) * width;
+        store<T>(to, below[t]);
+        store_quad(to + component_group, corner[t]);
+    }
 }
 
 // The Hessian of a row: entries (t, u) with u <= t, in the rows of a square.
 template <class T>
-void hessian(Matrix<const T> components, size_t k, CountRow<T> row, const T* bends, T* square) {
-    const size_t end = round_up(k, 4);
-    for (size_t at = 0; at < k; at += lanes<T>)
-        for (size_t t = at / 4 * 4; t < end;)
-            t += curve_some<T>(components, row, bends, t, end - t, at, square);
+void hessian(const PoissonModel<T>& model, CountRow<T> row, const T* bends, T* square) {
+    if constexpr (lanes<T> == component_group)
+        if (model.columns.columns == component_group && model.rest.columns)
+            return curve_all(model, row, bends, square);
+    const size_t whole = model.columns.columns, width = padded_width(model);
+    const size_t end = round_up(model.k, component_rest);
+    for (size_t at = 0; at < model.k; at += lanes<T>) {
+        const Strand<T> right = strand(model, at);
+        for (size_t t = at / component_rest * component_rest; t < end;) {
+            const size_t size = (t < whole ? smaller(whole, end) : end) - t;
+            T* const out = square + t * width + at;
+            t += at < whole
+                     ? curve_some<T, false>(strand(model, t), right, row, bends, size, out, width)
+                     : curve_some<T, true>(strand(model, t), right, row, bends, size, out, width);
+        }
+    }
 }
 
 // A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
-// asks for losses, nobody looks at them: whatever the programs say is taken.
+// asks for losses of what is found, whatever the programs say is taken, but for rows whose losses
+// before are known and that old Hessians move far: those are looked at.
 template <class T, class Counts>
 class NewtonBlock {
 public:
@@ -70,10 +133,11 @@ public:
           model_(model),
           newton_(newton),
           out_(out),
-          width_(model.columns.columns),
+          width_(padded_width(model)),
           shelf_(X, newton_rows),
           bends_(shelf_.size()),
-          square_(width_ * width_),
+          squares_(4 * width_ * width_),
+          space_(width_),
           starts_(newton_rows * width_),
           explained_(newton_rows * width_),
           solved_(newton_rows * width_),
@@ -85,7 +149,9 @@ public:
     void improve(size_t block) {
         first_ = block * newton_rows;
         size_ = smaller(newton_rows, X_.rows() - first_);
-        hessians_ = newton_.hessians + block * packed_size(model_.k) * newton_rows;
+        const size_t packed = packed_size(model_.k) * newton_rows;
+        hessians_ = newton_.hessians + block * packed;
+        fetch(hessians_, packed * sizeof(T));
         pass();
         programs_.open(starts_, explained_, width_);
         const unsigned fresh = programs_.stale(hessians_, newton_.tolerance) & open_;
@@ -114,35 +180,57 @@ private:
                 open_ |= 1u << l;
                 explain_row(l);
             } else {
+                __builtin_memset(begun(l), 0, model_.k * sizeof(T));
+                if (out_.before) out_.before[first_ + l] = 0;
                 settle(l, start(l), 0);
             }
         }
     }
 
     void explain_row(size_t l) {
-        __builtin_memcpy(start(l), codes(l), model_.k * sizeof(T));
-        const Passed<T> found{explained(l), bent_[l]};
-        before_[l] = lifted(model_, start(l), [&] {
-            return out_.loss ? explain(model_, first_ + l, rows_[l], start(l), found)
-                             : explain_alone(model_, rows_[l], start(l), found);
+        before_[l] = lifted(model_, begun(l), start(l), [&] {
+            return found(model_, first_ + l, rows_[l], start(l), {explained(l), bent_[l]},
+                         out_.before || out_.loss);
         });
+        if (out_.before) out_.before[first_ + l] = before_[l];
         if (model_.totals.rows > 1) price(l, first_ + l);
     }
 
     void price(size_t l, size_t n) {
-        const double* const totals = totals_of(model_, n);
+        space_.price(model_, n);
         for (size_t t = 0; t < model_.k; ++t)
-            programs_.price[t * newton_rows + l] = static_cast<T>(totals[t] + model_.l1);
+            programs_.price[t * newton_rows + l] = space_.prices[t];
     }
 
+    // Make new Hessians; those of four rows are packed together, in a quarter of the stores.
     void renew(unsigned rows) {
-        for (size_t l = 0; l < size_; ++l) {
-            if (!(rows >> l & 1)) continue;
-            hessian<T>(model_.columns, model_.k, rows_[l], bent_[l], square_);
-            T* to = hessians_ + l;
-            for (size_t t = 0; t < model_.k; ++t)
-                for (size_t u = 0; u <= t; ++u, to += newton_rows) *to = square_[t * width_ + u];
+        for (size_t l = 0; l < size_; l += 4) {
+            if ((rows >> l & 15) == 15) {
+                for (size_t j = 0; j < 4; ++j) square(l + j, squares_ + j * width_ * width_);
+                each_row(l, [this](size_t t, T* to) COFACTOR_INLINED {
+                    const StackedRows<T> four{squares_ + t * width_, width_ * width_};
+                    transpose_four(four, t + 1, to, newton_rows);
+                });
+            } else {
+                for_each_bit(rows >> l & 15, [this, l](size_t j) { renew_one(l + j); });
+            }
         }
+    }
+
+    void renew_one(size_t l) {
+        square(l, squares_);
+        each_row(l, [this](size_t t, T* to) COFACTOR_INLINED {
+            for (size_t u = 0; u <= t; ++u) to[u * newton_rows] = squares_[t * width_ + u];
+        });
+    }
+
+    void square(size_t l, T* to) { hessian<T>(model_, rows_[l], bent_[l], to); }
+
+    // Call write(t, to) for every row of packed Hessians, from that of row l on.
+    template <class Write>
+    COFACTOR_INLINE void each_row(size_t l, Write write) {
+        for (size_t t = 0; t < model_.k; ++t)
+            write(t, hessians_ + packed_size(t) * newton_rows + l);
     }
 
     // Solve the programs, and take the solutions of `rows`; return those that would lose more.
@@ -151,14 +239,28 @@ private:
         programs_.close(solved_, width_);
         unsigned failed = 0;
         for (size_t l = 0; l < size_; ++l)
-            if (rows >> l & 1 && !taken(l, solved(l))) failed |= 1u << l;
+            if (rows >> l & 1 && !taken(l, solved(l), out_.loss || doubted(l, fresh >> l & 1)))
+                failed |= 1u << l;
         return failed;
     }
 
+    // Whether a row moves too far for what is known of it.
+    bool doubted(size_t l, bool fresh) const {
+        if (fresh || !out_.before) return false;
+        const T *const from = start(l), *const to = solved(l), *const own = explained(l);
+        double moved = 0, whole = 0;
+        for (size_t t = 0; t < model_.k; ++t) {
+            const double change = static_cast<double>(to[t]) - static_cast<double>(from[t]);
+            moved += (change < 0 ? -change : change) * static_cast<double>(own[t]);
+            whole += static_cast<double>(from[t]) * static_cast<double>(own[t]);
+        }
+        return moved > newton_.trust * whole;
+    }
+
     // Take codes, unless they are looked at and lose more than those before.
-    bool taken(size_t l, const T* z) {
-        const double after = out_.loss ? row_loss(model_, first_ + l, rows_[l], z) : 0;
-        if (out_.loss && !(after <= before_[l])) return false;
+    bool taken(size_t l, const T* z, bool looking) {
+        const double after = looking ? row_loss(model_, first_ + l, rows_[l], z) : 0;
+        if (looking && !(after <= before_[l])) return false;
         settle(l, z, after);
         return true;
     }
@@ -171,10 +273,12 @@ private:
     // A multiplicative step; where rounding makes even that a rise, none.
     void retreat(size_t l) {
         __builtin_memcpy(solved(l), start(l), width_ * sizeof(T));
-        multiply(model_, first_ + l, explained(l), solved(l));
-        if (!taken(l, solved(l))) settle(l, start(l), before_[l]);
+        if (model_.totals.rows > 1) space_.price(model_, first_ + l);
+        multiply(space_, explained(l), static_cast<T>(model_.l2), solved(l));
+        if (!taken(l, solved(l), true)) settle(l, start(l), before_[l]);
     }
 
+    T* begun(size_t l) const { return out_.start + (first_ + l) * model_.k; }
     T* codes(size_t l) const { return out_.codes + (first_ + l) * model_.k; }
     T* start(size_t l) const { return starts_ + l * width_; }
     T* explained(size_t l) const { return explained_ + l * width_; }
@@ -186,7 +290,8 @@ private:
     const PoissonCodes<T> out_;
     const size_t width_;  // of a row's components, padded
     CountShelf<T> shelf_;
-    const Scratch<T> bends_, square_;
+    const Scratch<T> bends_, squares_;
+    const RowSpace<T> space_;
     const Scratch<T> starts_, explained_, solved_;
     NewtonPrograms<T> programs_;
     CountRow<T> rows_[newton_rows];

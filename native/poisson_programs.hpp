@@ -16,18 +16,6 @@ constexpr double newton_part = 0.05;
 
 constexpr size_t packed_size(size_t k) { return k * (k + 1) / 2; }
 
-COFACTOR_INLINE float root(float x) { return __builtin_sqrtf(x); }
-COFACTOR_INLINE double root(double x) { return __builtin_sqrt(x); }
-
-// Square roots of a vector; through memory, where compilers see that lanes are alike.
-template <class T>
-COFACTOR_INLINE Vec<T> roots(Vec<T> values) {
-    alignas(64) T each[lanes<T>];
-    store<T>(each, values);
-    for (size_t i = 0; i < lanes<T>; ++i) each[i] = root(each[i]);
-    return load(each);
-}
-
 // Rows of numbers, one after the other.
 template <class T>
 struct StackedRows {

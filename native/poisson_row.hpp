@@ -1,12 +1,11 @@
 // One Poisson row under fixed components: what it loses, and the derivatives by its codes.
 //
-// The components under a nonzero are one row of a matrix, so lanes are components. The products of
-// as many nonzeros as there are lanes are added up at once, and from there on lanes are nonzeros.
+// The products of as many nonzeros as there are lanes are added up at once, and from there on lanes
+// are nonzeros.
 #pragma once
 
-#include "across.hpp"
-#include "counts.hpp"
 #include "elementary.hpp"
+#include "poisson_columns.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -85,47 +84,6 @@ private:
     Int<T> unexplained_{};
 };
 
-// Components are padded to whole groups of this many.
-constexpr size_t component_group = 16;
-
-template <size_t value>
-struct Constant {
-    COFACTOR_INLINE constexpr operator size_t() const { return value; }
-};
-
-// Some vectors of every column's components: a tile that is as wide as registers allow.
-template <class T, size_t vectors, class Width>
-struct ColumnTile {
-    const T* components;
-    Width width;  // of a column: a number, or a constant
-
-    COFACTOR_INLINE const T* column(Label j) const {
-        return components + static_cast<size_t>(j) * width;
-    }
-
-    // products[s] += <z, column of nonzero s> over the tile.
-    COFACTOR_INLINE void multiply(const Label* columns, const Vec<T> (&z)[vectors],
-                                  Vec<T> (&products)[lanes<T>]) const {
-#pragma GCC unroll 16
-        for (size_t s = 0; s < lanes<T>; ++s) {
-            const T* const h = column(columns[s]);
-            for (size_t v = 0; v < vectors; ++v) products[s] += z[v] * load(h + v * lanes<T>);
-        }
-    }
-
-    // sums += rates[s] * column of nonzero s, in several chains that do not wait for each other.
-    template <size_t chains>
-    COFACTOR_INLINE void add(const Label* columns, const T* rates,
-                             Vec<T> (&sums)[chains][vectors]) const {
-#pragma GCC unroll 16
-        for (size_t s = 0; s < lanes<T>; ++s) {
-            const T* const h = column(columns[s]);
-            for (size_t v = 0; v < vectors; ++v)
-                sums[s % chains][v] += rates[s] * load(h + v * lanes<T>);
-        }
-    }
-};
-
 // What passes over a row find: rates x / fitted, and their quotients by the fitted values.
 template <class T>
 struct Passed {
@@ -135,125 +93,135 @@ struct Passed {
 
 // Counts that nothing explains say nothing: every component is zero there.
 template <class T>
-COFACTOR_INLINE void divide(Vec<T> x, Vec<T> fitted, T* rates, T* bends) {
+COFACTOR_INLINE Vec<T> divide(Vec<T> x, Vec<T> fitted, T* bends) {
     const Vec<T> inverse = fitted < least_fitted<T> ? Vec<T>{} : T{1} / positive<T>(fitted);
     const Vec<T> rate = x * inverse;
-    store<T>(rates, rate);
     if (bends) store<T>(bends, rate * inverse);
+    return rate;
 }
 
-// All components in one tile of `groups` groups; none where they are too many for that.
-template <class T, size_t groups>
+// All components in one tile of `groups` groups and a rest; no group where they are too many.
+template <class T, size_t groups, bool rest>
 struct RowPasses {
     static constexpr size_t vectors = groups * component_group / lanes<T>;
-    static constexpr size_t chains = vectors <= 2 ? 4 : vectors <= 4 ? 2 : 1;
-    using Whole = ColumnTile<T, vectors, Constant<groups * component_group>>;
+    static constexpr size_t chains = vectors <= 4 ? 2 : 1;
+    using Tile = ColumnTile<T, vectors, rest, Constant<groups * component_group>>;
 
-    static void load_codes(const T* z, Vec<T> (&code)[vectors]) {
-        for (size_t v = 0; v < vectors; ++v) code[v] = load(z + v * lanes<T>);
+    static Tile tile_of(const PoissonModel<T>& model) {
+        return {model.columns.data, {}, model.rest.data};
     }
 
+    COFACTOR_INLINE static Vec<T> fit(const Tile& tile, CountRow<T> row, size_t p,
+                                      const typename Tile::Row& code) {
+        Vec<T> products[lanes<T>] = {};
+        tile.multiply(row.places + p, code, products);
+        return sums_across<T>(products) + load(row.offsets + p);
+    }
+
+    // Rates are added up a vector late, when they are known: nothing waits for them.
     template <class Likelihood>
-    [[gnu::noinline]] static double explain(Matrix<const T> components, CountRow<T> row,
+    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, CountRow<T> row,
                                             const T* z, Passed<T> out) {
-        const Whole tile{components.data, {}};
-        Vec<T> code[vectors], sums[chains][vectors] = {};
-        load_codes(z, code);
+        const Tile tile = tile_of(model);
+        const typename Tile::Row code = Tile::load_row(z);
+        typename Tile::Row sums[chains] = {};
         Likelihood likelihood;
-        alignas(64) T rates[lanes<T>];
-        for (size_t p = 0; p < row.size; p += lanes<T>) {
-            Vec<T> products[lanes<T>] = {};
-            tile.multiply(row.columns + p, code, products);
-            const Vec<T> fitted = sums_across<T>(products) + load(row.offsets + p);
-            const Vec<T> x = load(row.counts + p);
+        const auto rated = [&](size_t p) COFACTOR_INLINED {
+            const Vec<T> fitted = fit(tile, row, p, code), x = load(row.counts + p);
             likelihood.add(x, fitted);
-            divide<T>(x, fitted, rates, out.bends ? out.bends + p : nullptr);
-            tile.template add<chains>(row.columns + p, rates, sums);
+            return divide<T>(x, fitted, out.bends ? out.bends + p : nullptr);
+        };
+        Vec<T> rates = rated(0);
+        for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
+            const Vec<T> next = rated(p);
+            tile.add(row.places + p - lanes<T>, rates, sums);
+            rates = next;
         }
-        for (size_t v = 0; v < vectors; ++v) {
-            Vec<T> total = sums[0][v];
-            for (size_t c = 1; c < chains; ++c) total += sums[c][v];
-            store<T>(out.explained + v * lanes<T>, total);
+        tile.add(row.places + row.size - lanes<T>, rates, sums);
+        for (size_t c = 1; c < chains; ++c) {
+            for (size_t v = 0; v < vectors; ++v) sums[0].whole[v] += sums[c].whole[v];
+            sums[0].rest += sums[c].rest;
         }
+        Tile::store_row(out.explained, sums[0]);
         return likelihood.value();
     }
 
-    [[gnu::noinline]] static double log_likelihood(Matrix<const T> components, CountRow<T> row,
+    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, CountRow<T> row,
                                                    const T* z) {
-        const Whole tile{components.data, {}};
-        Vec<T> code[vectors];
-        load_codes(z, code);
+        const Tile tile = tile_of(model);
+        const typename Tile::Row code = Tile::load_row(z);
         LogLikelihood<T> likelihood;
-        for (size_t p = 0; p < row.size; p += lanes<T>) {
-            Vec<T> products[lanes<T>] = {};
-            tile.multiply(row.columns + p, code, products);
-            const Vec<T> fitted = sums_across<T>(products) + load(row.offsets + p);
-            likelihood.add(load(row.counts + p), fitted);
-        }
+        for (size_t p = 0; p < row.size; p += lanes<T>)
+            likelihood.add(load(row.counts + p), fit(tile, row, p, code));
         return likelihood.value();
     }
 };
 
-// ColumnTile after tile of one group each.
+// Tile after tile of one group each.
 template <class T>
-struct RowPasses<T, 0> {
+struct RowPasses<T, 0, false> {
     static constexpr size_t vectors = component_group / lanes<T>;
-    using Group = ColumnTile<T, vectors, size_t>;
+    using Tile = ColumnTile<T, vectors, false, size_t>;
+
+    COFACTOR_INLINE static Tile tile_of(const PoissonModel<T>& model, size_t c) {
+        return {model.columns.data + c, model.columns.columns, nullptr};
+    }
 
     // Fitted values of the nonzeros from place p on.
-    COFACTOR_INLINE static Vec<T> fit(Matrix<const T> components, CountRow<T> row, size_t p,
+    COFACTOR_INLINE static Vec<T> fit(const PoissonModel<T>& model, CountRow<T> row, size_t p,
                                       const T* z) {
         Vec<T> products[lanes<T>] = {};
-        for (size_t c = 0; c < components.columns; c += component_group) {
-            Vec<T> code[vectors];
-            for (size_t v = 0; v < vectors; ++v) code[v] = load(z + c + v * lanes<T>);
-            Group{components.data + c, components.columns}.multiply(row.columns + p, code, products);
-        }
+        for (size_t c = 0; c < model.columns.columns; c += component_group)
+            tile_of(model, c).multiply(row.places + p, Tile::load_row(z + c), products);
         return sums_across<T>(products) + load(row.offsets + p);
     }
 
     template <class Likelihood>
-    [[gnu::noinline]] static double explain(Matrix<const T> components, CountRow<T> row,
+    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, CountRow<T> row,
                                             const T* z, Passed<T> out) {
         Likelihood likelihood;
-        alignas(64) T rates[lanes<T>];
-        __builtin_memset(out.explained, 0, components.columns * sizeof(T));
+        __builtin_memset(out.explained, 0, model.columns.columns * sizeof(T));
         for (size_t p = 0; p < row.size; p += lanes<T>) {
-            const Vec<T> fitted = fit(components, row, p, z), x = load(row.counts + p);
+            const Vec<T> fitted = fit(model, row, p, z), x = load(row.counts + p);
             likelihood.add(x, fitted);
-            divide<T>(x, fitted, rates, out.bends ? out.bends + p : nullptr);
-            for (size_t c = 0; c < components.columns; c += component_group) {
-                Vec<T> sums[1][vectors];
-                for (size_t v = 0; v < vectors; ++v)
-                    sums[0][v] = load(out.explained + c + v * lanes<T>);
-                const Group tile{components.data + c, components.columns};
-                tile.template add<1>(row.columns + p, rates, sums);
-                for (size_t v = 0; v < vectors; ++v)
-                    store<T>(out.explained + c + v * lanes<T>, sums[0][v]);
+            const Vec<T> rates = divide<T>(x, fitted, out.bends ? out.bends + p : nullptr);
+            for (size_t c = 0; c < model.columns.columns; c += component_group) {
+                typename Tile::Row sums[1] = {Tile::load_row(out.explained + c)};
+                tile_of(model, c).add(row.places + p, rates, sums);
+                Tile::store_row(out.explained + c, sums[0]);
             }
         }
         return likelihood.value();
     }
 
-    [[gnu::noinline]] static double log_likelihood(Matrix<const T> components, CountRow<T> row,
+    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, CountRow<T> row,
                                                    const T* z) {
         LogLikelihood<T> likelihood;
         for (size_t p = 0; p < row.size; p += lanes<T>)
-            likelihood.add(load(row.counts + p), fit(components, row, p, z));
+            likelihood.add(load(row.counts + p), fit(model, row, p, z));
         return likelihood.value();
     }
 };
 
-// Choose the passes by the number of components, which is a multiple of 16.
+// Choose the passes by the groups of components; only up to three have a rest.
 template <class T, class Use>
-COFACTOR_INLINE auto with_passes(size_t width, Use use) {
-    switch (width / component_group) {
-        case 1: return use(RowPasses<T, 1>{});
-        case 2: return use(RowPasses<T, 2>{});
-        case 3: return use(RowPasses<T, 3>{});
-        case 4: return use(RowPasses<T, 4>{});
-        default: return use(RowPasses<T, 0>{});
+COFACTOR_INLINE auto with_passes(const PoissonModel<T>& model, Use use) {
+    switch (model.columns.columns / component_group * 2 + (model.rest.columns != 0)) {
+        case 2: return use(RowPasses<T, 1, false>{});
+        case 3: return use(RowPasses<T, 1, true>{});
+        case 4: return use(RowPasses<T, 2, false>{});
+        case 5: return use(RowPasses<T, 2, true>{});
+        case 6: return use(RowPasses<T, 3, false>{});
+        case 7: return use(RowPasses<T, 3, true>{});
+        case 8: return use(RowPasses<T, 4, false>{});
+        default: return use(RowPasses<T, 0, false>{});
     }
+}
+
+// What a row of components takes where it is padded to whole groups.
+template <class T>
+COFACTOR_INLINE size_t padded_width(const PoissonModel<T>& model) {
+    return round_up(model.columns.columns + model.rest.columns, component_group);
 }
 
 template <class T>
@@ -277,8 +245,8 @@ double priced(const PoissonModel<T>& model, size_t n, const T* z) {
 template <class T>
 COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, CountRow<T> row, const T* z,
                                Passed<T> out) {
-    const double nats = with_passes<T>(model.columns.columns, [&](auto passes) {
-        return passes.template explain<LogLikelihood<T>>(model.columns, row, z, out);
+    const double nats = with_passes(model, [&](auto passes) {
+        return passes.template explain<LogLikelihood<T>>(model, row, z, out);
     });
     return priced(model, n, z) - nats;
 }
@@ -287,17 +255,16 @@ COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, CountRow<
 template <class T>
 COFACTOR_INLINE double explain_alone(const PoissonModel<T>& model, CountRow<T> row, const T* z,
                                      Passed<T> out) {
-    return -with_passes<T>(model.columns.columns, [&](auto passes) {
-        return passes.template explain<NoLikelihood<T>>(model.columns, row, z, out);
+    return -with_passes(model, [&](auto passes) {
+        return passes.template explain<NoLikelihood<T>>(model, row, z, out);
     });
 }
 
 template <class T>
 COFACTOR_INLINE double row_loss(const PoissonModel<T>& model, size_t n, CountRow<T> row,
                                 const T* z) {
-    const double nats = with_passes<T>(model.columns.columns, [&](auto passes) {
-        return passes.log_likelihood(model.columns, row, z);
-    });
+    const double nats =
+        with_passes(model, [&](auto passes) { return passes.log_likelihood(model, row, z); });
     return priced(model, n, z) - nats;
 }
 

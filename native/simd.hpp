@@ -19,6 +19,7 @@ constexpr size_t vector_bytes = 16;
 #endif
 
 #define COFACTOR_INLINE [[gnu::always_inline]] inline
+#define COFACTOR_INLINED __attribute__((always_inline))  // of a lambda
 
 template <class T>
 struct Simd;
@@ -195,6 +196,11 @@ COFACTOR_INLINE double sum_of(size_t n, Term term) {
 COFACTOR_INLINE constexpr size_t round_up(size_t n, size_t step) {
     return (n + step - 1) / step * step;
 }
+
+template <size_t value>
+struct Constant {
+    COFACTOR_INLINE constexpr operator size_t() const { return value; }
+};
 
 template <class N>
 COFACTOR_INLINE constexpr N smaller(N a, N b) {

@@ -114,7 +114,7 @@ struct RowsInTurn {
     }
     // Those of rows j, j + 4, ..., side by side.
     COFACTOR_INLINE Vec<float> quads(size_t j, size_t l) const {
-        return side_by_side([=, this](size_t i) { return load_quad(x + (j + 4 * i) * d + l); });
+        return side_by_side([this, j, l](size_t i) { return four(j + 4 * i, l); });
     }
 };
 

@@ -10,6 +10,7 @@ from scipy import sparse, special
 from strategies import generators, seeds
 
 from cofactor import kernels
+from cofactor.data.aligned import in_groups_and_rest
 from cofactor.kernels import reference
 
 every = pytest.mark.parametrize("name", kernels.available())
@@ -19,8 +20,8 @@ quick = settings(max_examples=30)
 STEPS = {
     "multiplicative": lambda rows: (),
     "coordinate": lambda rows: (3,),
-    "newton": lambda rows: (rows.hessians, 10, 0.05),
-    "newton, all new": lambda rows: (rows.hessians, 30, -1.0),
+    "newton": lambda rows: (rows.hessians, 10, 0.05, 0.1),
+    "newton, all new": lambda rows: (rows.hessians, 30, -1.0, 0.1),
 }
 every_step = st.sampled_from(sorted(STEPS))
 
@@ -32,8 +33,7 @@ class PoissonRows:
         self.dense = (rng.poisson(0.7, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
         self.storage = storage
         self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
-        self.columns = np.zeros((m, -(-k // 16) * 16), dtype)
-        self.columns[:, :k] = self.parts
+        self.columns, self.rest = in_groups_and_rest(self.parts, dtype)
         self.column_weights = rng.choice([0.5, 2.0], m if rng.random() < 0.5 else 0).astype(dtype)
         rows = rng.choice([1, n])  # entries of their own observed, or all
         self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
@@ -41,7 +41,7 @@ class PoissonRows:
         self.l1, self.l2, self.floor = rng.choice([0.0, 0.5]), rng.choice([0.0, 0.5]), 1e-9
         self.offsets = np.zeros((n, m), dtype)
         self.hessians = np.zeros((-(-n // 16), k * (k + 1) // 2, 16), dtype)
-        self.loss = np.empty(n)
+        self.before, self.loss = np.empty(n), np.empty(n)
 
     def set_off(self, rng):
         """Give the entries offsets, some of them zero."""
@@ -50,25 +50,29 @@ class PoissonRows:
 
     def take(self, step, implementation, *settings):
         settings = settings or STEPS[step](self)
+        self.start = self.codes.copy()
         kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
         getattr(implementation, kernel)(
             *self._stored,
             *self._stored_offsets(step),
             self.columns,
+            self.rest,
             self.totals,
             self.column_weights,
+            self.start,
             self.codes,
             *settings,
             self.l1,
             self.l2,
             self.floor,
+            self.before,
             self.loss,
         )
         return self.codes.copy(), self.loss.copy()
 
-    def exact_loss(self):
+    def exact_loss(self, codes=None):
         """The loss of the codes in float64; `inf` where a count cannot be explained."""
-        z = self.codes.astype(float)
+        z = (self.codes if codes is None else codes).astype(float)
         nats = special.xlogy(self.weighted, z @ self.parts.T.astype(float) + self.offsets)
         prices = (z * (self.totals + self.l1)).sum(axis=1) + 0.5 * self.l2 * (z**2).sum(axis=1)
         return np.where(self.counted, prices - nats.sum(axis=1), 0.0)
@@ -108,6 +112,8 @@ def test_kernels_match_reference(name, seed, storage, step, n, m, k):
         other_codes, other_loss = expected.take(step, reference)
         np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(loss, other_loss, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(got.start, expected.start, rtol=1e-12)
+        np.testing.assert_allclose(got.before, expected.before, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(got.hessians, expected.hessians, rtol=1e-6, atol=1e-9)
         got.codes, got.hessians = other_codes.copy(), expected.hessians.copy()
 
@@ -122,6 +128,8 @@ def test_no_step_raises_the_loss(name, rng, storage, step):
         _, loss = problem.take(step, kernels.load(name))
         after = problem.exact_loss()
         np.testing.assert_allclose(loss, after, rtol=1e-12, atol=1e-12)
+        begun = problem.exact_loss(problem.start)
+        np.testing.assert_allclose(problem.before, begun, rtol=1e-12, atol=1e-12)
         assert (after <= before + 1e-12 * np.abs(after)).all()
 
 
@@ -182,6 +190,7 @@ def test_rows_do_not_depend_on_those_beside_them(name, seed, storage, step, bloc
         part = PoissonRows(np.random.default_rng(seed), np.float32, storage, n)
         part.dense, part.offsets = part.dense[rows], part.offsets[rows]
         part.codes, part.loss = part.codes[rows], part.loss[rows]
+        part.before = part.before[rows]
         part.totals = part.totals[rows] if len(part.totals) == n else part.totals
         part.hessians = part.hessians[: -(-len(part.codes) // 16)].copy()
         return part
@@ -223,7 +232,7 @@ def test_a_zero_code_can_leave_zero(name, step):
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_an_unreachable_count_has_infinite_loss(name, step):
     problem = PoissonRows(np.random.default_rng(3))
-    problem.columns[:] = 0.0
+    problem.columns[:], problem.rest[:] = 0.0, 0.0
     _, loss = problem.take(step, kernels.load(name))
     np.testing.assert_array_equal(loss, np.where(problem.counted, np.inf, 0.0))
 
@@ -232,7 +241,7 @@ def test_an_unreachable_count_has_infinite_loss(name, step):
 @pytest.mark.parametrize("step", ["multiplicative", "coordinate"])
 def test_losses_need_not_be_asked_for(name, step):
     asked, unasked = (PoissonRows(np.random.default_rng(4)) for _ in range(2))
-    unasked.loss = np.zeros(0)
+    unasked.before = unasked.loss = np.zeros(0)
     expected, _ = asked.take(step, kernels.load(name))
     codes, _ = unasked.take(step, kernels.load(name))
     np.testing.assert_array_equal(codes, expected)
@@ -240,12 +249,14 @@ def test_losses_need_not_be_asked_for(name, step):
 
 @every
 @quick
-@given(seeds, storages, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70))
-def test_blind_steps_match_reference(name, seed, storage, n, m, k):
+@given(seeds, storages, st.integers(1, 40), st.integers(1, 30), st.integers(1, 70), st.booleans())
+def test_blind_steps_match_reference(name, seed, storage, n, m, k, doubting):
     got, expected = (
         PoissonRows(np.random.default_rng(seed), np.float64, storage, n, m, k) for _ in range(2)
     )
     got.loss = expected.loss = np.zeros(0)
+    if not doubting:
+        got.before = expected.before = np.zeros(0)
     for _ in range(3):
         codes, _ = got.take("newton", kernels.load(name))
         other_codes, _ = expected.take("newton", reference)
@@ -260,12 +271,12 @@ def test_blind_steps_differ_only_where_they_rise(name):
     risen = 0
     for seed in range(20):
         seeing, blind = (PoissonRows(np.random.default_rng(seed), n=64) for _ in range(2))
-        blind.loss = np.zeros(0)
+        blind.before = blind.loss = np.zeros(0)
         before = blind.exact_loss()
         taken = []
         for problem in (seeing, blind):
             problem.hessians[:] = 1.0  # of other data, and never renewed at first
-            settings = problem.hessians, 5, 100.0
+            settings = problem.hessians, 5, 100.0, 0.0
             taken.append(problem.take("newton", kernels.load(name), *settings)[0])
         expected, codes = taken
         rose = blind.exact_loss() > before + 1e-9 * np.abs(before)
@@ -273,3 +284,17 @@ def test_blind_steps_differ_only_where_they_rise(name):
         assert (codes[rose] != expected[rose]).any(axis=1).all()
         risen += rose.sum()
     assert risen > 0
+
+
+@every
+def test_rows_that_an_old_hessian_moves_far_are_looked_at(name):
+    """Where their losses before are known: what rises is moved by a new Hessian instead."""
+    risen = {0.0: 0, 1e9: 0}
+    for seed in range(20):
+        for trust in risen:
+            problem = PoissonRows(np.random.default_rng(seed), n=64)
+            problem.loss, problem.hessians[:] = np.zeros(0), 1.0
+            before = problem.exact_loss()
+            problem.take("newton", kernels.load(name), problem.hessians, 5, 100.0, trust)
+            risen[trust] += (problem.exact_loss() > before + 1e-9 * np.abs(before)).sum()
+    assert risen[0.0] < 0.2 * risen[1e9]

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.judges import divergence
 from benchmarks.problem import LONG, Factors, Mixture, Problem
 from benchmarks.workloads import Array
-from cofactor.codes import Nonnegative
+from cofactor.codes import MultiplicativeNonnegative, Nonnegative
 from cofactor.data import DenseRows, RowBlock, open_blocks, open_columns
 from cofactor.engine import engine_for
 from cofactor.estimators import GaussianMixture, KMeans, MiniBatchKMeans
@@ -23,7 +24,7 @@ from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import from_means
 from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
-from cofactor.stop import Stop, TimeLimit
+from cofactor.stop import Rule, Stop, TimeLimit
 from cofactor.trace import Trace
 
 SOME = 10_000  # rows to fit quickly
@@ -118,25 +119,35 @@ class Cofactor:
         return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
 
     def poisson_factors(self, n_iter: int) -> Factors:
-        return self._factored(Poisson(), Stop(n_iter), coarsely=False)
+        return self._factored(Model(Poisson(), Nonnegative()), Stop(n_iter))
+
+    def poisson_steps(self, n_iter: int) -> Factors:
+        return self._factored(Model(Poisson(), MultiplicativeNonnegative()), Stop(n_iter))
 
     def poisson_descent(self) -> Factors:
         """Stop at the goal; the steps that find it are those of NMF with this start."""
-        stop = Stop(LONG, (AtObjective(self.rate_objective),))
-        return self._factored(Poisson(), stop, worth_coarsening(self.X, self.problem.k))
+        return self._fitted_counts(AtObjective(self.rate_objective))
+
+    def poisson_reach(self) -> Factors:
+        """Stop at the divergence of scikit-learn's steps."""
+        return self._fitted_counts(AtObjective(self.reached_objective))
 
     def poisson_depth(self) -> Factors:
         """Go on until the time is up."""
-        stop = Stop(LONG, (TimeLimit(self.problem.seconds),))
-        return self._factored(Poisson(), stop, worth_coarsening(self.X, self.problem.k))
+        return self._fitted_counts(TimeLimit(self.problem.seconds))
 
     def frobenius_descent(self) -> Factors:
         """Stop at the residual of scikit-learn's steps."""
         stop = Stop(LONG, (AtObjective(self.residual_objective),))
-        return self._factored(Gaussian(sweeps=SWEEPS), stop, coarsely=False)
+        return self._factored(Model(Gaussian(sweeps=SWEEPS), Nonnegative()), stop)
 
-    def _factored(self, noise: NonnegativeNoise, stop: Stop, coarsely: bool) -> Factors:
-        p, model, started = self.problem, Model(noise, Nonnegative()), perf_counter()
+    def _fitted_counts(self, rule: Rule) -> Factors:
+        """Begin with some of the rows where they are many, as NMF does."""
+        coarsely = worth_coarsening(self.X, self.problem.k)
+        return self._factored(Model(Poisson(), Nonnegative()), Stop(LONG, (rule,)), coarsely)
+
+    def _factored(self, model: Model, stop: Stop, coarsely: bool = False) -> Factors:
+        p, started = self.problem, perf_counter()
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
             if coarsely:
@@ -154,6 +165,11 @@ class Cofactor:
     def rate_objective(self) -> float:
         """The objective at the divergence that is to be reached."""
         return self._objective(Poisson(), self.problem.rate_goal)
+
+    @cached_property
+    def reached_objective(self) -> float:
+        """The objective at the divergence that scikit-learn's steps come to."""
+        return self._objective(Poisson(), divergence(self.problem, self.problem.multiplied))
 
     @cached_property
     def residual_objective(self) -> float:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
-from sklearn.decomposition import NMF
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.problem import LONG, Factors, Mixture, Problem, coordinate_descent
+from benchmarks.problem import (
+    LONG,
+    STEPS,
+    Factors,
+    Mixture,
+    Problem,
+    coordinate_descent,
+    multiplicative_steps,
+)
 from benchmarks.workloads import Array
 
 
@@ -67,12 +74,12 @@ class ScikitLearn:
         return Mixture(model.weights_, model.means_, model.precisions_cholesky_)
 
     def poisson_factors(self, n_iter: int) -> Factors:
-        p = self.problem
-        model = NMF(
-            p.k, init="custom", solver="mu", beta_loss="kullback-leibler", tol=0.0, max_iter=n_iter
-        )
-        codes = model.fit_transform(p.X, W=p.factors.codes.copy(), H=p.factors.components.copy())
-        return Factors(codes, model.components_)
+        return multiplicative_steps(self.problem, n_iter)
+
+    poisson_steps = poisson_factors  # there are no others
+
+    def poisson_reach(self) -> Factors:
+        return multiplicative_steps(self.problem, STEPS)
 
     def frobenius_descent(self) -> Factors:
         return coordinate_descent(self.problem)

@@ -117,7 +117,8 @@ def fit(
     """
     trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
     trace.started = trace.started if started is None else started
-    here, steps = model.arrived(params, rows), model.steps()
+    steps = model.steps()
+    here = steps.begin(params, rows)
     for iteration in range(stop.max_iter + 1):
         moved, evaluations = (
             getattr(here.statistics, name, None) for name in ("moved", "evaluations")
@@ -134,7 +135,8 @@ def fit(
         if reason is not None or any(asked) or iteration == stop.max_iter:
             break
         before, (here, steps) = here.params.components, steps(here)
-        shift = float(np.square(here.params.components - before).sum())
+        change = (here.params.components - before).ravel(order="K")
+        shift = float(change @ change)
     converged = reason is not None and reason.converged
     return Fit(model, here.params, here.rows, here.statistics, trace, converged)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cofactor.codes import EVERY_CODES
 from cofactor.codes.base import Codes, Step
-from cofactor.codes.steps import Point, Steps, arrived
+from cofactor.codes.steps import Steps
 from cofactor.data import RowBlock, Rows
 from cofactor.errors import ImpossibleCellError
 from cofactor.noise.base import Noise, Params
@@ -54,10 +54,6 @@ class Model:
     def m_step(self, statistics: Any, params: Params, rows: Rows[Any]) -> Params:
         """Return better parameters, given the rows' codes."""
         return self.codes.m_step(self.noise, statistics, params, rows)
-
-    def arrived(self, params: Params, rows: Rows[Any]) -> Point:
-        """Return the point that an E-step under these parameters comes to."""
-        return arrived(self.codes, self.noise, params, rows)
 
     def steps(self) -> Steps:
         """Return how a fit goes on from a point."""

@@ -17,7 +17,8 @@ class Iteration(NamedTuple):
     number : int
         From 0.
     objective : float
-        Loss in nats after the sweep's E-step, under the parameters that it used.
+        Loss in nats under the sweep's parameters, after its E-step; of codes that are judged by
+        the step after them (see :class:`~cofactor.noise.linear.Judged`), before it.
     seconds : float
         Since the fit began.
     moved : int or None

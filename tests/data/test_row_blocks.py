@@ -23,10 +23,19 @@ from cofactor.data import (
     n_blocks,
     open_blocks,
     open_columns,
+    open_rows,
 )
 from cofactor.data.aligned import Columns
 from cofactor.data.base import Affine
-from cofactor.data.cut import MAX_BLOCKS, MIN_BLOCK_ROWS
+from cofactor.data.cut import (
+    ALIGNED_ROWS,
+    EVEN_BLOCKS,
+    EVEN_COST,
+    MAX_BLOCKS,
+    MIN_BLOCK_ROWS,
+    ROW_COST,
+    cut_evenly,
+)
 from cofactor.data.gaussians import Scaled, Whitened
 from cofactor.data.mask import DenseMask
 
@@ -233,6 +242,22 @@ def test_blocks_cover_all_rows_and_are_not_too_small(n_rows, row_entries):
     assert len(sizes) == n_blocks(rows) <= MAX_BLOCKS
     assert (sizes[:-1] >= MIN_BLOCK_ROWS).all()
     assert (sizes > 0).all() or n_rows == 0
+
+
+@given(rng=generators, n_rows=st.integers(1, 5000), exponent=st.floats(0.0, 2.0))
+def test_even_blocks_cover_all_rows_and_cost_alike(rng, n_rows, exponent):
+    sizes = np.minimum(4000.0 / np.arange(1.0, n_rows + 1) ** exponent, 4000).astype(int)
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    places = np.concatenate([np.arange(size) for size in sizes])
+    X = sp.csr_array((np.ones(len(places)), places, indptr), shape=(n_rows, 4000))
+    blocks = cut_evenly(open_rows(X))
+    assert len(blocks) <= EVEN_BLOCKS
+    assert sum(block.n_rows for block in blocks) == n_rows
+    assert all(block.n_rows % ALIGNED_ROWS == 0 for block in blocks[:-1])
+    np.testing.assert_array_equal(np.concatenate([b.stored for b in blocks]), X.data)
+    cost = np.array([block.stored.size + ROW_COST * block.n_rows for block in blocks])
+    most = (sizes.max() + ROW_COST) * ALIGNED_ROWS  # of rows that stay together
+    assert cost.max() <= max(cost.mean(), 2 * EVEN_COST) + 2 * most
 
 
 @given(rng=generators, n_rows=st.integers(1, 2000))

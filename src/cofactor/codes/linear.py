@@ -11,7 +11,7 @@ from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.engine import Additive
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, FixedFactor, LinearNoise, Penalty
+from cofactor.noise.linear import Encoded, FixedFactor, Judged, LinearNoise, Penalty
 
 L = TypeVar("L", bound=LinearNoise)
 
@@ -23,18 +23,27 @@ class LinearState:
     Attributes
     ----------
     codes : ndarray of shape (n, k)
+        Those that the statistics belong to.
     row_constant : ndarray of shape (n,)
         The part of each row's divergence that its codes cannot change.
     constants : ndarray
         The block's share of the likelihood's constants.
     memory : object
         What the noise keeps beside the rows; written to by every step.
+    ahead : ndarray of shape (n, k), optional
+        Newer codes, whose loss nobody has looked at yet: the next step goes on from these.
     """
 
     codes: Floats
     row_constant: Floats
     constants: Floats
     memory: Any = None
+    ahead: Floats | None = None
+
+    @property
+    def latest(self) -> Floats:
+        """The newest codes, shape (n, k)."""
+        return self.codes if self.ahead is None else self.ahead
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,19 @@ class LinearStatistics(Additive):
 
 
 class LinearCodes(Codes[L], Generic[L]):
-    """Codes with mean ``z_n W``: each sweep improves the codes, each M-step the components."""
+    """Codes with mean ``z_n W``: each sweep improves the codes, each M-step the components.
+
+    Attributes
+    ----------
+    penalty : Penalty
+    judged : Judged
+        Where sweeps measure losses. Before a step, the pass that finds it finds them, too; the step
+        itself is looked at by the next sweep.
+    """
 
     tag: ClassVar[str] = "conditional"
     penalty: ClassVar[Penalty] = Penalty()
+    judged: ClassVar[Judged] = Judged.AFTER
 
     @abstractmethod
     def encode(
@@ -74,7 +92,7 @@ class LinearCodes(Codes[L], Generic[L]):
 
     def factor(self, components: Floats) -> FixedFactor:
         """Return components (k, d), prepared to encode many blocks under them."""
-        return FixedFactor(components.T, self.penalty)
+        return FixedFactor(components.T, self.penalty, judged=self.judged)
 
     def memory(self, noise: L, block: RowBlock, k: int, warm: bool = False) -> Any:
         """Return what is kept beside the rows of a block; nothing unless overridden.
@@ -110,11 +128,11 @@ class LinearCodes(Codes[L], Generic[L]):
         factor = self.factor(params.components)
 
         def step(block: RowBlock, state: LinearState) -> tuple[LinearStatistics, LinearState]:
-            encoded = self.encode(noise, block, factor, state.codes, state.memory)
+            encoded = self.encode(noise, block, factor, state.latest, state.memory)
             divergence = block.weights @ (encoded.loss + state.row_constant)
-            penalty = block.weights @ self.penalty.of(encoded.codes)
+            penalty = block.weights @ self.penalty.of(encoded.at)
             statistics = LinearStatistics(float(divergence), float(penalty), state.constants)
-            return statistics, replace(state, codes=encoded.codes)
+            return statistics, replace(state, codes=encoded.at, ahead=encoded.ahead)
 
         return step
 

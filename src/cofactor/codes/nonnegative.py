@@ -12,7 +12,14 @@ from cofactor.codes.striding import Striding
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, FixedFactor, NonnegativeNoise, Penalty, transposed_step
+from cofactor.noise.linear import (
+    Encoded,
+    FixedFactor,
+    Judged,
+    NonnegativeNoise,
+    Penalty,
+    transposed_step,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class HastyNonnegative(Nonnegative):
     """Nonnegative codes by steps that may raise the loss, for fits that have a way back."""
 
     requires: ClassVar[tuple[str, ...]] = ("hasty_codes", "nats")
+    judged: ClassVar[Judged] = Judged.BEFORE
 
     def encode(
         self,
@@ -104,6 +112,7 @@ class MultiplicativeNonnegative(Nonnegative):
 
     name: ClassVar[str] = "nonnegative, multiplicative"
     requires: ClassVar[tuple[str, ...]] = ("multiplicative_codes", "nats")
+    judged: ClassVar[Judged] = Judged.BEFORE
 
     def encode(
         self,

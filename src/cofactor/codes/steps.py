@@ -36,6 +36,10 @@ class Point:
 class Steps(Protocol):
     """A way to go on, which may remember the points behind it."""
 
+    def begin(self, params: Params, rows: Rows[Any]) -> Point:
+        """Return the point that the first E-step comes to."""
+        ...
+
     def __call__(self, here: Point) -> tuple[Point, Steps]:
         """Return the next point, no higher than ``here``, and how to go on from it."""
         ...
@@ -53,6 +57,10 @@ class Steady:
 
     codes: Codes[Any]
     noise: Noise
+
+    def begin(self, params: Params, rows: Rows[Any]) -> Point:
+        """See :class:`Steps`."""
+        return arrived(self.codes, self.noise, params, rows)
 
     def __call__(self, here: Point) -> tuple[Point, Self]:
         """See :class:`Steps`."""

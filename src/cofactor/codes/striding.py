@@ -12,6 +12,7 @@ from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.codes.steps import Point, arrived
 from cofactor.data import Rows
 from cofactor.data.base import Floats
+from cofactor.noise.base import Params
 from cofactor.noise.linear import LinearNoise
 
 LONGEST = 0.9  # stride, of the last change of the codes
@@ -50,16 +51,22 @@ class Striding:
     behind: Sequence[Floats] = ()
     taken: int = 0
 
+    def begin(self, params: Params, rows: Rows[LinearState]) -> Point:
+        """See :class:`~cofactor.codes.steps.Steps`: boldly, as there is nothing to fall behind."""
+        return arrived(self.bold, self.noise, params, rows)
+
     def __call__(self, here: Point) -> tuple[Point, Striding]:
         """See :class:`~cofactor.codes.steps.Steps`."""
         there = self._onward(self.bold, here, self._ahead(here.rows))
         if there.objective <= here.objective:
-            behind = [state.codes for state in here.rows.states]
+            behind = [state.latest for state in here.rows.states]
             return there, replace(self, behind=behind, taken=self.taken + 1)
         return self._instead(here), replace(self, behind=(), taken=0)
 
     def _instead(self, here: Point) -> Point:
-        """Return where a careful step leads."""
+        """Return where a careful step leads, from the codes whose loss is known."""
+        known = [replace(state, ahead=None) for state in here.rows.states]
+        here = replace(here, rows=replace(here.rows, states=known))
         self.careful.renew(here.rows)
         there = self._onward(self.careful, here, here.rows)
         return there if there.objective <= here.objective else here
@@ -73,7 +80,7 @@ class Striding:
         """Return rows whose codes are a stride ahead."""
         length = stride_length(self.taken)
         states = [
-            replace(state, codes=strode(state.codes, before, length))
+            replace(state, ahead=strode(state.latest, before, length))
             for state, before in zip(rows.states, self.behind, strict=False)
         ]
         return replace(rows, states=states) if states else rows

@@ -10,6 +10,8 @@ from cofactor.data.base import GROUP_SIZE, Array, Floats
 
 LINE = 64  # bytes
 STRIP = 128  # rows
+REST_SIZE = 4  # columns beside whole groups
+MOST_GROUPS = 3  # that are worth a rest
 
 
 class Columns:
@@ -48,6 +50,21 @@ def in_groups(matrix: Floats, dtype: Any) -> Array:
     padded = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
     padded[:, :k] = matrix
     return padded
+
+
+def in_groups_and_rest(matrix: Floats, dtype: Any) -> tuple[Array, Array]:
+    """Return a matrix (d, k) in this precision, cut as the kernels of Poisson rows take it.
+
+    The first array has whole groups of columns. Up to four columns that follow up to three groups
+    are all of the second; else it has none.
+    """
+    groups, rest = divmod(matrix.shape[1], GROUP_SIZE)
+    if not (1 <= groups <= MOST_GROUPS and 1 <= rest <= REST_SIZE):
+        return in_groups(matrix, dtype), np.zeros((len(matrix), 0), dtype)
+    end = groups * GROUP_SIZE
+    four = aligned_zeros((len(matrix), REST_SIZE), dtype)
+    four[:, :rest] = matrix[:, end:]
+    return in_groups(matrix[:, :end], dtype), four
 
 
 def transposed(matrix: Array) -> Array:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from cofactor.data.aligned import transposed
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.data.baseline import Baseline
-from cofactor.data.cut import cut
+from cofactor.data.cut import cut, cut_evenly
 from cofactor.data.dense import DenseRows
 from cofactor.data.mask import DenseMask, Mask, as_mask
 from cofactor.data.masked import MaskedRows, MaskedSparseRows
@@ -83,13 +83,13 @@ def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
 
 
 def open_columns(X: Any, observed: Any = None, baseline: Baseline | None = None) -> list[RowBlock]:
-    """Cut the columns of data into blocks: the blocks of ``Xᵀ``; see :func:`open_blocks`."""
-    columns = sp.csr_array(X.T) if sp.issparse(X) else transposed(X)
-    return open_blocks(
-        columns,
+    """Cut the columns of data into even blocks: of ``Xᵀ``; see :func:`cut_evenly`."""
+    columns = open_rows(
+        sp.csr_array(X.T) if sp.issparse(X) else transposed(X),
         observed=None if observed is None else as_mask(observed).transposed,
         baseline=None if baseline is None else baseline.transposed,
     )
+    return cut_evenly(columns)
 
 
 def mean_row(blocks: Sequence[RowBlock], engine: Engine = SERIAL) -> Floats:

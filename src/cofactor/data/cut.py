@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
+import scipy.sparse as sp
 
-from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.base import Array, Floats, Labels, RowBlock
 
 MIN_BLOCK_ROWS = 256
 MIN_BLOCK_ENTRIES = 1 << 17
 MAX_BLOCKS = 64
+EVEN_BLOCKS = 24  # which 2, 3, 4, 6, 8 and 12 threads share evenly
+EVEN_COST = 1 << 16  # entries of an even block, at least
+ROW_COST = 64  # entries that take as long as what a row costs besides
+ALIGNED_ROWS = 16  # that kernels keep together
 CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
 LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
 
@@ -33,6 +39,29 @@ def cut(rows: RowBlock, least: int = MIN_BLOCK_ROWS) -> list[RowBlock]:
     if step >= rows.n_rows:
         return [rows]
     return [rows.take(slice(start, start + step)) for start in range(0, rows.n_rows, step)]
+
+
+def cut_evenly(rows: RowBlock) -> list[RowBlock]:
+    """Cut rows into blocks that take about as long as each other, however many rows that are.
+
+    For work that is not added up, so that finer blocks cost nothing but calls: some rows (words of
+    texts, or their columns) may have a thousand times the stored entries of others.
+    """
+    cost = _stored_before(rows) + ROW_COST * np.arange(rows.n_rows + 1.0)
+    n_blocks = int(np.clip(cost[-1] // EVEN_COST, 1, EVEN_BLOCKS))
+    inner = np.searchsorted(cost, cost[-1] * np.arange(1, n_blocks) / n_blocks)
+    edges = np.unique([0, *(inner // ALIGNED_ROWS * ALIGNED_ROWS), rows.n_rows])
+    if len(edges) < 3:
+        return [rows]
+    return [rows.take(slice(first, last)) for first, last in pairwise(edges.tolist())]
+
+
+def _stored_before(rows: RowBlock) -> Array:
+    """Return the number of stored entries before each row, and of all, shape (n + 1,)."""
+    entries = rows.entries
+    if sp.issparse(entries):
+        return np.asarray(entries.indptr)
+    return np.arange(rows.n_rows + 1) * rows.n_columns
 
 
 def posterior_chunks(n_rows: int, n_components: int) -> Iterator[slice]:

@@ -30,4 +30,4 @@ def applied(function: Callable[[Array], Array], values: Array) -> Array:
         return function(values.astype(np.float64, copy=False))
     with np.errstate(all="ignore"):  # of numbers that do not occur
         table = function(np.arange(values.max() + 1.0))
-    return np.asarray(table[whole])
+    return np.asarray(table.take(whole))

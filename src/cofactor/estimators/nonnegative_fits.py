@@ -58,7 +58,8 @@ def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
     factor = codes.factor(found.params.components)
 
     def settle(block: RowBlock, state: LinearState) -> LinearState:
-        return replace(state, codes=fold_in(codes, noise, block, factor, state.codes).codes)
+        best = fold_in(codes, noise, block, factor, state.latest)
+        return replace(state, codes=best.codes, ahead=None)
 
     rows = replace(found.rows, states=found.rows.gather(settle))
     return rows.sweep(codes.e_step(noise, found.params))

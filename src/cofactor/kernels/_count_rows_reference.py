@@ -24,6 +24,7 @@ class CountRows:
         indices: Indices,
         data: Data,
         columns: Data,
+        rest: Data,
         totals: Floats,
         weights: Data,
         codes: Data,
@@ -35,16 +36,17 @@ class CountRows:
         self.row = np.repeat(np.arange(self.n), np.diff(indptr))
         self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
         self.offsets = 0.0 if offsets is None or not offsets.size else offsets.astype(np.float64)
-        self.panel = columns[indices, :k].astype(np.float64)  # (nnz, k)
+        self.panel = np.hstack([columns, rest])[indices, :k].astype(np.float64)  # (nnz, k)
         self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
         self.l2 = l2
         self.counted = self._by_row(self.x) > 0
 
-    def lifted(self, codes: Data, floor: float) -> tuple[Floats, Floats]:
-        """Codes from which every reachable count can be explained, and their loss."""
-        z = codes.astype(np.float64)
-        unreached = np.isposinf(self.loss(z))
-        z[unreached] = np.maximum(z[unreached], floor)
+    def begun(self, start: Data, floor: float, before: Floats) -> tuple[Floats, Floats]:
+        """Lift a start until it explains every reachable count; return it, and its loss."""
+        unreached = np.isposinf(self.loss(start.astype(np.float64)))
+        start[unreached] = np.maximum(start[unreached], floor)
+        self.finish(start, before)
+        z = start.astype(np.float64)
         return z, self.loss(z)
 
     def sweep(self, z: Floats, floor: float) -> None:

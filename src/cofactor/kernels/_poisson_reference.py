@@ -20,12 +20,15 @@ def poisson_multiplicative_csr(
     data: Data,
     offsets: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Lower the Poisson loss of every CSR row by one majorize-minimize (EM) step.
@@ -37,9 +40,9 @@ def poisson_multiplicative_csr(
     where ``y_j = <z, h_j> + o_j`` is the fitted value, with the entry's offset ``o_j``.
     With ``a_k = sum_j x_j h_jk / y_j`` and ``s = totals + l1`` the step is
     ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
-    ``l2`` (Lee & Seung 1999); it never raises ``f``. A row in which a positive count has fitted
-    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``; one without
-    positive counts gets codes and loss exactly zero.
+    ``l2`` (Lee & Seung 1999); it never raises ``f``. A start in which a positive count has fitted
+    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``, in place; one of a
+    row without positive counts becomes zero, like its codes and its losses.
 
     Parameters
     ----------
@@ -48,25 +51,32 @@ def poisson_multiplicative_csr(
     offsets : array of shape (nnz,) or (0,)
         Nonnegative offsets of the stored entries; empty for 0.
     columns : array of shape (m, w)
-        Nonnegative component values h, one row for each column of the data; ``w`` is k rounded up
-        to a multiple of 16, and what is beyond k zero.
+        Nonnegative component values h, one row for each column of the data; ``w`` is a multiple
+        of 16.
+    rest : array of shape (m, 4) or (m, 0)
+        Those that follow, where ``w`` is at most 48 and they are no more than four. What is beyond
+        k is zero.
     totals : float64 array of shape (1, k) or (n, k)
         What a unit of each code costs: the sums of ``columns`` over the columns observed.
     weights : array of shape (m,) or (0,)
         Weights of the columns' counts; empty for 1.
+    start : array of shape (n, k)
+        Nonnegative codes z; changed only as said above.
     codes : array of shape (n, k)
-        Nonnegative codes z, updated in place.
+        Written: the codes found.
     l1, l2 : float
         Nonnegative penalties, in nats per unit code and per unit squared code.
     floor : float
         Nonnegative: what codes are lifted to.
+    before : float64 array of shape (n,) or (0,)
+        Written unless empty: ``f`` in nats at the start, which costs its logarithms; ``+inf`` where
+        a positive count cannot be reached by any component.
     loss : float64 array of shape (n,) or (0,)
-        Written unless empty: ``f`` in nats at the codes returned; ``+inf`` where a positive count
-        cannot be reached by any component.
+        Written unless empty: the same at the codes found, which takes another look at the counts.
     """
-    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2, offsets)
-    start, _ = rows.lifted(codes, floor)
-    codes[:] = rows.multiplicative(start)
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2, offsets)
+    z, _ = rows.begun(start, floor, before)
+    codes[:] = rows.multiplicative(z)
     rows.finish(codes, loss)
 
 
@@ -76,13 +86,16 @@ def poisson_coordinate_csr(
     data: Data,
     offsets: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     sweeps: int,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Lower the Poisson loss of every CSR row by cyclic coordinate-Newton sweeps.
@@ -93,14 +106,14 @@ def poisson_coordinate_csr(
     whose ``f`` did not fall takes the step of `poisson_multiplicative_csr` from its input instead,
     so that ``f`` never rises. A zero code can leave zero. Parameters as there.
     """
-    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2, offsets)
-    start, before = rows.lifted(codes, floor)
-    z = start.copy()
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2, offsets)
+    first, height = rows.begun(start, floor, before)
+    z = first.copy()
     for _ in range(sweeps):
         rows.sweep(z, floor)
     z = z.astype(codes.dtype).astype(np.float64)
-    kept = (rows.loss(z) < before)[:, None]
-    codes[:] = np.where(kept, z, rows.multiplicative(start))
+    kept = (rows.loss(z) < height)[:, None]
+    codes[:] = np.where(kept, z, rows.multiplicative(first))
     rows.finish(codes, loss)
 
 
@@ -109,15 +122,19 @@ def poisson_newton_csr(
     indices: Indices,
     data: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     hessians: Data,
     sweeps: int,
     tolerance: float,
+    trust: float,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Lower the Poisson loss of every CSR row by a nonnegative Newton step.
@@ -129,8 +146,9 @@ def poisson_newton_csr(
     else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
     ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
     more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`; but
-    where ``loss`` is empty, the first solution is taken blindly. There are no offsets, with which
-    ``a = A z`` would not hold.
+    where ``loss`` is empty, only rows that an old Hessian moves by more than ``trust`` of their
+    mean, ``sum_k a_k |d_k| > trust sum_k a_k z_k``, are looked at, and none if ``before`` is empty,
+    too. There are no offsets, with which ``a = A z`` would not hold.
 
     Parameters
     ----------
@@ -139,27 +157,30 @@ def poisson_newton_csr(
     sweeps : int
     tolerance : float
         Negative to renew all Hessians.
+    trust : float
 
     Other parameters as in `poisson_multiplicative_csr`.
     """
-    rows = CountRows(indptr, indices, data, columns, totals, weights, codes, l1, l2)
-    start, before = rows.lifted(codes, floor)
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2)
+    z, height = rows.begun(start, floor, before)
     kept = _unpacked(hessians, *codes.shape)
-    explained, fresh = rows.explained(start), np.zeros(rows.n, dtype=bool)
-    new, exact = start, rows.hessians(start)
-    stale = rows.counted & ~_explains(kept, start, explained, tolerance)
+    explained, fresh = rows.explained(z), np.zeros(rows.n, dtype=bool)
+    new, exact = z, rows.hessians(z)
+    stale = rows.counted & ~_explains(kept, z, explained, tolerance)
     pending = rows.counted
     for renewed in (stale, rows.counted):
         renewed = renewed & pending & ~fresh
         kept[renewed], fresh = exact[renewed], fresh | renewed
-        program = _Program(kept, fresh, start, explained, rows.price, l2, before, floor)
+        program = _Program(kept, fresh, z, explained, rows.price, l2, height, floor)
         solved = program.solved(sweeps).astype(codes.dtype).astype(np.float64)
-        better = pending & (rows.loss(solved) <= before) if loss.size else pending
+        moved = (explained * np.abs(solved - z)).sum(axis=1)
+        doubted = ~fresh & (moved > trust * (explained * z).sum(axis=1)) & (before.size > 0)
+        better = pending & (~(doubted | (loss.size > 0)) | (rows.loss(solved) <= height))
         new = np.where(better[:, None], solved, new)
         pending = pending & ~better
     _pack(kept, hessians)
-    fallback = rows.multiplicative(start).astype(codes.dtype).astype(np.float64)
-    fallback = np.where((rows.loss(fallback) <= before)[:, None], fallback, start)
+    fallback = rows.multiplicative(z).astype(codes.dtype).astype(np.float64)
+    fallback = np.where((rows.loss(fallback) <= height)[:, None], fallback, z)
     codes[:] = np.where(pending[:, None], fallback, new)
     rows.finish(codes, loss)
 
@@ -167,12 +188,15 @@ def poisson_newton_csr(
 def poisson_multiplicative(
     X: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Do as `poisson_multiplicative_csr` does, for dense rows (n, m) without offsets."""
@@ -180,12 +204,15 @@ def poisson_multiplicative(
         *_positive(X),
         _no_offsets(X),
         columns,
+        rest,
         totals,
         weights,
+        start,
         codes,
         l1,
         l2,
         floor,
+        before,
         loss,
     )
 
@@ -193,13 +220,16 @@ def poisson_multiplicative(
 def poisson_coordinate(
     X: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     sweeps: int,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Do as `poisson_coordinate_csr` does, for dense rows (n, m) without offsets."""
@@ -207,13 +237,16 @@ def poisson_coordinate(
         *_positive(X),
         _no_offsets(X),
         columns,
+        rest,
         totals,
         weights,
+        start,
         codes,
         sweeps,
         l1,
         l2,
         floor,
+        before,
         loss,
     )
 
@@ -221,30 +254,38 @@ def poisson_coordinate(
 def poisson_newton(
     X: Data,
     columns: Data,
+    rest: Data,
     totals: Floats,
     weights: Data,
+    start: Data,
     codes: Data,
     hessians: Data,
     sweeps: int,
     tolerance: float,
+    trust: float,
     l1: float,
     l2: float,
     floor: float,
+    before: Floats,
     loss: Floats,
 ) -> None:
     """Do as `poisson_newton_csr` does, for dense rows ``X`` of shape (n, m)."""
     poisson_newton_csr(
         *_positive(X),
         columns,
+        rest,
         totals,
         weights,
+        start,
         codes,
         hessians,
         sweeps,
         tolerance,
+        trust,
         l1,
         l2,
         floor,
+        before,
         loss,
     )
 

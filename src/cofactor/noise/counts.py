@@ -1,9 +1,9 @@
 """Steps of nonnegative codes of counts: rows by themselves, under components that do not change.
 
 Each lowers ``Σ_l u_l (a_l − x_l log a_l)`` plus the penalty of every row, with ``a = e zW + o``,
-over the entries observed. No step raises any row's loss, but hasty ones of rows whose loss nobody
-asks for. Exposures make codes dearer, by a factor
-of their own for every row, and divide the offsets: ``log a = log(zW + o/e) + log e``.
+over the entries observed. No step raises any row's loss, but hasty ones, which do not look at the
+codes that they find. Exposures make codes dearer, by a factor of their own for every row, and
+divide the offsets: ``log a = log(zW + o/e) + log e``.
 
 - A multiplicative step is the cheapest, and the smallest [Lee & Seung 2001].
 - Coordinate Newton sweeps visit the codes of a row one after the other [Hsieh & Dhillon 2011].
@@ -23,7 +23,7 @@ import numpy as np
 from cofactor import kernels
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Array, Floats, RowBlock, RowKernel
-from cofactor.noise.linear import TINY, Encoded, FixedFactor
+from cofactor.noise.linear import TINY, Encoded, FixedFactor, Judged
 
 CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
 INNER_SWEEPS = 4
@@ -48,20 +48,24 @@ class Pace:
         How much of the derivatives an old Hessian may leave unexplained, at 20 components or
         fewer; beyond, in proportion, since new ones cost ``k²`` where passes cost ``k``.
     blind : bool
-        Whether new codes are taken without a look at the loss where nobody asks for it.
+        Whether new codes are taken without a look at their loss, unless that is asked for.
+    trust : float
+        The part of its mean that an old Hessian may move a row by before it is looked at all the
+        same, where its loss before is known.
     """
 
     sweeps: int
     tolerance: float
     blind: bool
+    trust: float
 
     def tolerated(self, k: int) -> float:
         """Return the tolerance for ``k`` components."""
         return self.tolerance * max(1.0, k / 20.0)
 
 
-CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False)
-HASTY = Pace(sweeps=7, tolerance=0.1, blind=True)
+CAREFUL = Pace(sweeps=10, tolerance=0.05, blind=False, trust=0.0)
+HASTY = Pace(sweeps=7, tolerance=0.1, blind=True, trust=0.1)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class NewtonMemory:
 
     def renew(self) -> None:
         """Empty the Hessians: the next step, of codes that are about right, makes all of them."""
-        self.hessians[:] = 0
+        if self.visits[0] > FIRST_STEPS:  # else there are none, and no memory was touched
+            self.hessians[:] = 0
         self.visits[:] = FIRST_STEPS
 
 
@@ -95,14 +100,14 @@ def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
     """Take a multiplicative step."""
-    kernel = _with_offsets(MULTIPLICATIVE, block)
-    return _encode(kernel, block, factor, codes, (), looking=factor.judged)
+    looking = factor.judged is Judged.AFTER
+    return _encode(_with_offsets(MULTIPLICATIVE, block), block, factor, codes, (), looking)
 
 
 def coordinate(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
-    """Sweep over the coordinates of each row."""
+    """Sweep over the coordinates of each row, which looks at the codes found in any case."""
     kernel = _with_offsets(COORDINATE, block)
-    return _encode(kernel, block, factor, codes, (INNER_SWEEPS,), looking=factor.judged)
+    return _encode(kernel, block, factor, codes, (INNER_SWEEPS,), factor.is_judged)
 
 
 def best_step(
@@ -121,8 +126,8 @@ def newton(
     memory.visits[0] += 1
     if memory.visits[0] <= FIRST_STEPS:
         return multiplicative(block, factor, codes)
-    settings = (memory.hessians, pace.sweeps, pace.tolerated(codes.shape[1]))
-    looking = factor.judged or not pace.blind
+    settings = memory.hessians, pace.sweeps, pace.tolerated(codes.shape[1]), pace.trust
+    looking = factor.judged is Judged.AFTER or not pace.blind
     return _encode(NEWTON, block, factor, codes, settings, looking)
 
 
@@ -170,25 +175,34 @@ def _encode(
     settings: Sequence[Any],
     looking: bool,
 ) -> Encoded:
-    """Run a kernel, which leaves out what it would do only to know losses if not ``looking``."""
+    """Run a kernel, which looks at the losses of the codes found only if ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
-    columns, weights = factor.lanes(dtype)
-    new, loss = (
-        np.array(codes, dtype=dtype, order="C"),
-        np.empty(len(codes) if looking else 0),
+    columns, rest, weights = factor.lanes(dtype)
+    n, at_start = len(codes), factor.judged is Judged.BEFORE and not looking
+    start = np.array(codes, dtype=dtype, order="C")
+    new, before, loss = (
+        np.empty_like(start),
+        np.empty(n if at_start else 0),
+        np.empty(n if looking else 0),
     )
     rows = block if block.baseline.offset is None else block.as_sparse()
     rows.run(
         kernel,
         columns,
+        rest,
         prices(block, factor),
         weights,
+        start,
         new,
         *settings,
         penalty.l1,
         penalty.l2,
         CODE_FLOOR,
+        before,
         loss,
     )
     found = new.astype(float, copy=False)
+    if at_start:
+        begun = start.astype(float, copy=False)
+        return Encoded(found, before - penalty.of(begun), begun)
     return Encoded(found, loss - penalty.of(found) if looking else loss)

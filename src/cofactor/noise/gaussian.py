@@ -236,7 +236,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
             return super().nonnegative_codes(block, factor, codes)
         gram, products = factor.gram, block.times(factor.prepared)
         sweeps = self.sweeps if memory is None else memory
-        return coordinate_descent(codes, gram, products, factor.penalty, sweeps, factor.judged)
+        return coordinate_descent(codes, gram, products, factor.penalty, sweeps, factor.is_judged)
 
     def memory(self, block: RowBlock, k: int, warm: bool = False) -> int | None:
         """See :class:`NonnegativeNoise`: how many sweeps a step takes, where many are cheap."""
@@ -265,7 +265,9 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     ) -> Encoded:
         """Return better codes ``Z ≥ 0`` under components of any sign; see `Encoded`."""
         gram, products = factor.gram, block.times(factor.prepared)
-        return coordinate_descent(codes, gram, products, Penalty(), FOLDING_SWEEPS, factor.judged)
+        return coordinate_descent(
+            codes, gram, products, Penalty(), FOLDING_SWEEPS, factor.is_judged
+        )
 
     def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`SimplexNoise`: projected gradient steps."""

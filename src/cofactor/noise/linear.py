@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 
 from cofactor.data import Rows, split
-from cofactor.data.aligned import Columns, in_groups
+from cofactor.data.aligned import Columns, in_groups_and_rest
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
@@ -33,6 +34,18 @@ class Penalty:
         return self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
 
 
+class Judged(Enum):
+    """Where a half-step measures losses.
+
+    ``AFTER`` it, ``BEFORE`` it, which costs some noises less (others measure them after it all the
+    same), or ``NOWHERE``, as nobody asks for them: hasty steps then raise them.
+    """
+
+    AFTER = auto()
+    BEFORE = auto()
+    NOWHERE = auto()
+
+
 @dataclass(frozen=True)
 class FixedFactor:
     """The factor that a half-step holds fixed, prepared once for many blocks.
@@ -45,16 +58,22 @@ class FixedFactor:
         On the codes.
     column_weights : ndarray of shape (d,), optional
         Weight of each column's loss; None for 1.
-    judged : bool
-        Whether anybody asks for losses; steps that need none may leave them out, and hasty ones
-        then raise them.
+    judged : Judged
+        Where losses are asked for.
     """
 
     columns: Floats
     penalty: Penalty = field(default_factory=Penalty)
     column_weights: Floats | None = None
-    judged: bool = True
-    _lanes: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
+    judged: Judged = Judged.AFTER
+    _lanes: dict[Any, tuple[Array, Array, Array]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether losses are asked for anywhere."""
+        return self.judged is not Judged.NOWHERE
 
     @property
     def components(self) -> Floats:
@@ -83,15 +102,15 @@ class FixedFactor:
         """``Σ_l u_l W_cl``, shape (1, k)."""
         return self.weighted.sum(axis=0, keepdims=True)
 
-    def lanes(self, dtype: Any) -> tuple[Array, Array]:
-        """Return ``Wᵀ`` padded to a multiple of 16 components, and the column weights or none.
+    def lanes(self, dtype: Any) -> tuple[Array, Array, Array]:
+        """Return ``Wᵀ`` in groups of components and a rest, and the column weights or none.
 
         In this precision, as the kernels of Poisson rows take them; made once for each.
         """
         if dtype not in self._lanes:
-            columns = in_groups(self.columns, dtype)
             weights = np.zeros(0) if self.column_weights is None else self.column_weights
-            self._lanes[dtype] = columns, weights.astype(dtype)
+            parts = in_groups_and_rest(self.columns, dtype)
+            self._lanes[dtype] = *parts, weights.astype(dtype)
         return self._lanes[dtype]
 
     def reordered(self, order: Array) -> FixedFactor:
@@ -108,10 +127,23 @@ class Encoded:
     codes : ndarray of shape (n, k)
     loss : ndarray of shape (n,)
         Divergence of each row at these codes, less :meth:`LinearNoise.row_constant`.
+    before : ndarray of shape (n, k), optional
+        Where the loss is, if that is at the codes that the step began with; see :class:`Judged`.
     """
 
     codes: Floats
     loss: Floats
+    before: Floats | None = None
+
+    @property
+    def at(self) -> Floats:
+        """The codes that the loss belongs to."""
+        return self.codes if self.before is None else self.before
+
+    @property
+    def ahead(self) -> Floats | None:
+        """The new codes, if their loss is not known yet."""
+        return None if self.before is None else self.codes
 
 
 class LinearNoise(Noise):
@@ -247,7 +279,7 @@ def transposed_step(
     penalty : Penalty
         On the components.
     encode : callable
-        ``encode(columns, factor, start, memory)``, with the codes as the fixed factor and
+        ``encode(columns, factor, start, memory)``, with the latest codes as the fixed factor and
         ``start`` of shape (d', k).
 
     Returns
@@ -255,10 +287,10 @@ def transposed_step(
     ndarray of shape (k, d)
     """
     factor = FixedFactor(
-        rows.exposed([state.codes for state in rows.states]),
+        rows.exposed([state.latest for state in rows.states]),
         penalty,
         rows.uneven_weights,
-        judged=False,
+        judged=Judged.NOWHERE,
     )
     starts = split(components.T, rows.columns)
     memories = rows.column_states or [None] * len(rows.columns)

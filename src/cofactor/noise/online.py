@@ -12,7 +12,7 @@ from cofactor.data.base import Floats
 from cofactor.engine import Additive
 from cofactor.errors import InputError
 from cofactor.noise.least_squares import coordinate_descent, products_of_codes
-from cofactor.noise.linear import FixedFactor, NonnegativeNoise, Penalty
+from cofactor.noise.linear import FixedFactor, Judged, NonnegativeNoise, Penalty
 
 SWEEPS = 4  # over the components, whose products with the batches are known
 
@@ -36,8 +36,8 @@ class Shares(Additive):
     @classmethod
     def of(cls, noise: NonnegativeNoise, rows: Rows[Any], components: Floats) -> Self:
         """Return the sums over rows with codes and columns."""
-        codes = rows.exposed([state.codes for state in rows.states])
-        factor = FixedFactor(codes, Penalty(), rows.uneven_weights, judged=False)
+        codes = rows.exposed([state.latest for state in rows.states])
+        factor = FixedFactor(codes, Penalty(), rows.uneven_weights, judged=Judged.NOWHERE)
         parts = list(zip(rows.columns, split(components.T, rows.columns), strict=True))
         pulls = rows.engine.map(lambda part: noise.pulls(part[0], factor, part[1]), parts)
         down, up = (np.vstack(part).T for part in zip(*pulls, strict=True))

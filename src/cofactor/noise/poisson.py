@@ -81,9 +81,10 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
 
     def row_constant(self, block: RowBlock) -> Floats:
         """Return ``Σ_l (x log x − x + o) − t log e``, with the total ``t`` of the row."""
-        own = block.row_sums(lambda x: xlogy(x, x) - x)
-        totals = block.row_sums(lambda x: x)
-        return own + block.offset_sums() - block.baseline.log_exposures(totals)
+        own = block.row_sums(lambda x: xlogy(x, x) - x) + block.offset_sums()
+        if block.baseline.exposures is None:
+            return own
+        return own - block.baseline.log_exposures(block.row_sums(lambda x: x))
 
     def constants(self, block: RowBlock) -> Floats:
         """Return ``Σ_n w_n Σ_l (log x! + x − x log x)``."""
@@ -106,7 +107,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
     def hasty_codes(
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
-        """Take a cheaper step, which may raise losses unless the factor is to be judged."""
+        """Take a cheaper step, which may raise losses unless they are judged after it."""
         return best_step(block, factor, codes, memory, HASTY)
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:

@@ -63,7 +63,7 @@ def coarse_factors(
     blocks = open_blocks(part, weights[some])
     rows = first_rows(model, blocks, params, engine, codes[some], open_columns(part))
     found = fit(model, rows, params, stop or Stop(ITERATIONS))
-    settled = np.vstack([state.codes for state in found.rows.states])
+    settled = np.vstack([state.latest for state in found.rows.states])
     sums = np.asarray(X.sum(axis=1), dtype=float).ravel()
     profile = settled.sum(axis=0) / max(float(sums[some].sum()), TINY)
     everywhere = np.outer(sums, profile)

@@ -1,0 +1,131 @@
+// The components under the nonzeros of a row, as passes over rows gather them.
+//
+// Those of a column are one row of a matrix, in whole groups of sixteen: lanes are components. Up
+// to four that would be a group by themselves lie in a matrix of their own instead, which takes a
+// quarter of the cache.
+#pragma once
+
+#include "across.hpp"
+#include "counts.hpp"
+
+namespace cofactor::COFACTOR_ISA {
+
+constexpr size_t component_group = 16;
+constexpr size_t component_rest = 4;
+
+template <class T>
+using Four = typename Quad<T>::Vec;
+
+// A vector of the same sum as four numbers: them and zeros, or halves added up.
+template <class T>
+COFACTOR_INLINE Vec<T> gathered(Four<T> four) {
+    Vec<T> whole{};
+    if constexpr (sizeof(Four<T>) > sizeof whole) {
+        Vec<T> half[sizeof(Four<T>) / sizeof whole];
+        __builtin_memcpy(half, &four, sizeof four);
+        for (const Vec<T> part : half) whole += part;
+        return whole;
+    }
+#if !defined(__clang__)  // GCC would pass through memory
+#if defined(__AVX512F__)
+    if constexpr (sizeof four == 16)
+        return __builtin_ia32_insertf32x4_mask(Vec<float>{}, four, 0, Vec<float>{}, 0xffff);
+    else
+        return __builtin_ia32_insertf64x4_mask(Vec<double>{}, four, 0, Vec<double>{}, 0xff);
+#elif defined(__AVX2__)
+    if constexpr (sizeof four == 16)
+        return __builtin_ia32_vinsertf128_ps256(Vec<float>{}, four, 0);
+#endif
+#endif
+    __builtin_memcpy(&whole, &four, sizeof four < sizeof whole ? sizeof four : sizeof whole);
+    return whole;
+}
+
+// Four numbers of a vector whose lanes are all alike.
+template <class T>
+COFACTOR_INLINE Four<T> four_of(Vec<T> alike) {
+    Four<T> four;
+    constexpr size_t part = sizeof four < sizeof alike ? sizeof four : sizeof alike;
+    for (size_t i = 0; i < sizeof four; i += part)
+        __builtin_memcpy(reinterpret_cast<char*>(&four) + i, &alike, part);
+    return four;
+}
+
+// Lane s in every lane: by 16 bytes or 32 at first, then within them.
+template <class T, size_t s, size_t... i>
+COFACTOR_INLINE Vec<T> everywhere(Vec<T> value, std::index_sequence<i...>) {
+    const Vec<T> near = COFACTOR_SHUFFLE(Int<T>, value, value, (s / 4 * 4 + i % 4)...);
+    return COFACTOR_SHUFFLE(Int<T>, near, near, (i / 4 * 4 + s % 4)...);
+}
+
+template <class T, size_t vectors>
+struct Components {
+    Vec<T> whole[vectors];
+    Four<T> rest;
+};
+
+template <class T, size_t vectors>
+COFACTOR_INLINE Components<T, vectors> components_at(const T* at) {
+    Components<T, vectors> found{};
+    for (size_t v = 0; v < vectors; ++v) found.whole[v] = load(at + v * lanes<T>);
+    return found;
+}
+
+// Some vectors of every column's components: a tile that is as wide as registers allow.
+template <class T, size_t vectors, bool rest, class Width>
+struct ColumnTile {
+    using Row = Components<T, vectors>;
+
+    const T* whole;
+    Width width;  // of a column: a number, or a constant
+    const T* fours;
+
+    COFACTOR_INLINE static Row load_row(const T* at) {
+        Row row = components_at<T, vectors>(at);
+        if constexpr (rest) row.rest = load_quad(at + vectors * lanes<T>);
+        return row;
+    }
+
+    COFACTOR_INLINE static void store_row(T* at, const Row& row) {
+        for (size_t v = 0; v < vectors; ++v) store<T>(at + v * lanes<T>, row.whole[v]);
+        if constexpr (rest) store_quad(at + vectors * lanes<T>, row.rest);
+    }
+
+    // products[s] += <z, column of nonzero s> over the tile.
+    COFACTOR_INLINE void multiply(const Place* places, const Row& z,
+                                  Vec<T> (&products)[lanes<T>]) const {
+#pragma GCC unroll 16
+        for (size_t s = 0; s < lanes<T>; ++s) {
+            if constexpr (rest)
+                products[s] += gathered<T>(z.rest * load_quad(four(places[s])));
+            for (size_t v = 0; v < vectors; ++v)
+                products[s] += z.whole[v] * load(column(places[s]) + v * lanes<T>);
+        }
+    }
+
+    // sums += rates[s] * column of nonzero s, in several chains that do not wait for each other.
+    template <size_t chains>
+    COFACTOR_INLINE void add(const Place* places, Vec<T> rates, Row (&sums)[chains]) const {
+        add_each(places, rates, sums, std::make_index_sequence<lanes<T>>{});
+    }
+
+private:
+    template <size_t chains, size_t... s>
+    COFACTOR_INLINE void add_each(const Place* places, Vec<T> rates, Row (&sums)[chains],
+                                  std::index_sequence<s...> every) const {
+        (add_one(places[s], everywhere<T, s>(rates, every), sums[s % chains]), ...);
+    }
+
+    COFACTOR_INLINE void add_one(Place place, Vec<T> rate, Row& sum) const {
+        for (size_t v = 0; v < vectors; ++v)
+            sum.whole[v] += rate * load(column(place) + v * lanes<T>);
+        if constexpr (rest) sum.rest += four_of<T>(rate) * load_quad(four(place));
+    }
+
+    COFACTOR_INLINE const T* column(Place place) const { return at_place(whole, place, width); }
+    COFACTOR_INLINE const T* four(Place place) const {
+        return at_place(fours, place, component_rest);
+    }
+};
+
+}  // namespace cofactor::COFACTOR_ISA
