@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative
-from cofactor.codes.linear import LinearStatistics
 from cofactor.codes.shuffled import ShuffledNonnegative
 from cofactor.data.base import Array
 from cofactor.errors import InputError
@@ -25,6 +24,7 @@ from cofactor.estimators.nonnegative_fits import (
     judgement,
     opened,
     settled,
+    settled_objective,
     stationary_stop,
     warn_of_the_last_iteration,
 )
@@ -270,18 +270,19 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
             codes = self._penalised(float(data.weights.sum()), seen.X.shape[1])
             starts = self._starts.of(noise, data, seen, W, H)
             limits = runs(self.n_init, self.time_limit)
-            found = best(
-                self._run(Model(noise, codes), data, seen, start, limit)
+            fits = (
+                settled(self._run(Model(noise, codes), data, seen, start, limit))
                 for start, limit in zip(starts, limits, strict=False)
             )
-            statistics, rows = settled(found)
-            judged = judgement(found, statistics, rows)
+            found = best(fits, settled_objective)
+            judged = judgement(found)
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
-        self._remember(found, statistics, seen.X.dtype)
+        self._remember(found, seen.X.dtype)
         self._needs_offset, self._averages, self.n_batches_ = offset is not None, None, 0
         if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
             warn_of_the_last_iteration(self.max_iter)
-        return np.vstack([state.codes for state in rows.states]).astype(seen.X.dtype, copy=False)
+        best_codes = np.vstack([state.codes for state in found.rows.states])
+        return best_codes.astype(seen.X.dtype, copy=False)
 
     def transform(
         self, X: Any, *, mask: Any = None, exposure: Any = None, offset: Any = None
@@ -386,8 +387,8 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         stop = Stop(self.max_iter, (*rules, *still, limit))
         return fit(model, rows, params, stop, callbacks, started, residual)
 
-    def _remember(self, found: Fit, statistics: LinearStatistics, dtype: Any) -> None:
-        noise = cast(NonnegativeNoise, found.model.noise)
+    def _remember(self, found: Fit, dtype: Any) -> None:
+        noise, statistics = cast(NonnegativeNoise, found.model.noise), found.statistics
         dispersion = noise.linear_dispersion(statistics.divergence, statistics.constants)
         self.components_: Array = np.ascontiguousarray(found.params.components, dtype)
         self.n_components_: int = found.params.n_components

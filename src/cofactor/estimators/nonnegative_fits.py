@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cofactor.codes import Nonnegative
 from cofactor.codes.fixed import fold_in
-from cofactor.codes.linear import LinearState, LinearStatistics
+from cofactor.codes.linear import LinearState
 from cofactor.codes.stationarity import stationarity
 from cofactor.data import RowBlock, Rows, open_columns
 from cofactor.estimators.base import OpenData
@@ -51,8 +51,8 @@ def opened(
     return rows, params
 
 
-def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
-    """Return the rows with the best codes under the last components, and their statistics."""
+def settled(found: Fit) -> Fit:
+    """Return a fit with the best codes under its last components, and their statistics."""
     noise = cast(NonnegativeNoise, found.model.noise)
     codes = Nonnegative(cast(Nonnegative, found.model.codes).penalty)
     factor = codes.factor(found.params.components)
@@ -62,7 +62,13 @@ def settled(found: Fit) -> tuple[LinearStatistics, Rows[LinearState]]:
         return replace(state, codes=best.codes, ahead=None)
 
     rows = replace(found.rows, states=found.rows.gather(settle))
-    return rows.sweep(codes.e_step(noise, found.params))
+    statistics, rows = rows.sweep(codes.e_step(noise, found.params))
+    return replace(found, rows=rows, statistics=statistics)
+
+
+def settled_objective(found: Fit) -> float:
+    """Return what the loss of a settled fit is, in nats: less than its trace ends with."""
+    return found.model.objective(found.statistics, found.params)
 
 
 def stationary_stop(
@@ -91,13 +97,11 @@ def warn_of_the_last_iteration(max_iter: int) -> None:
     )
 
 
-def judgement(
-    found: Fit, statistics: LinearStatistics, rows: Rows[LinearState]
-) -> tuple[float, float, float]:
+def judgement(found: Fit) -> tuple[float, float, float]:
     """Return the residual of stationarity, the steepest way down, and the deviance explained."""
     noise, codes = cast(NonnegativeNoise, found.model.noise), cast(Nonnegative, found.model.codes)
-    left = stationarity(codes, noise, rows, found.params)
-    share = explained_deviance(noise, statistics.divergence, rows)
+    left = stationarity(codes, noise, found.rows, found.params)
+    share = explained_deviance(noise, found.statistics.divergence, found.rows)
     return left.residual, left.steepest, share
 
 
