@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -165,8 +167,50 @@ def test_sparse_data_give_what_dense_data_give():
     labels = fitted(X, 3).labels_
     dense, sparse = certify(labels, X), certify(labels, sp.csr_array(X))
     assert sparse.lower == pytest.approx(dense.lower, rel=1e-9)
-    with pytest.raises(InputError, match="expected at most"):
-        certify(labels, sp.csr_array((150, 10**9)))
+
+
+def wide(seed, n=60, d=40):
+    """Return sparse rows in three groups, their groups, and weights."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    X = (rng.random((n, d)) < 0.1) * rng.normal(size=(n, d))
+    X[np.arange(n), labels] += 4.0
+    return X, labels, rng.uniform(0.5, 2.0, n)
+
+
+@pytest.mark.parametrize("most", [10, 2500])
+@pytest.mark.parametrize("seed", range(5))
+def test_sparse_data_without_room_for_zeros_get_the_bound_of_components(monkeypatch, seed, most):
+    X, labels, weights = wide(seed)
+    dense = certify(labels, X, sample_weight=weights, method="principal")
+    monkeypatch.setattr(sys.modules["cofactor.certificate.certify"], "ROOM", 1)
+    monkeypatch.setattr(sys.modules["cofactor.certificate.sparse_rows"], "MOST", most)
+    found = certify(labels, sp.csr_array(X), sample_weight=weights)
+    assert found.upper == pytest.approx(dense.upper, rel=1e-9)
+    assert found.upper >= dense.upper * (1 - 1e-12)
+    assert 0 < found.lower <= dense.lower * (1 + 1e-9)
+    assert (found.method, found.kind, found.n_clusters) == ("principal", "rigorous", 3)
+    if most == 2500:
+        assert found.lower == pytest.approx(dense.lower, rel=1e-9)
+
+
+def test_a_bound_of_blocks_keeps_to_the_time_limit(monkeypatch):
+    X, labels, _ = wide(0)
+    monkeypatch.setattr(sys.modules["cofactor.certificate.certify"], "ROOM", 1)
+    monkeypatch.setattr(sys.modules["cofactor.certificate.sparse_rows"], "MOST", 10)
+    found = certify(labels, sp.csr_array(X), time_limit=1e-9)
+    assert found.ending == "time"
+    assert found.lower <= found.upper
+    stopped = certify(labels, sp.csr_array(X), callbacks=[lambda bound: bound.lower > 0])
+    assert stopped.ending == "stopped"
+    assert len(stopped.trace) == 2
+
+
+def test_methods_that_need_the_zeros_say_so():
+    wide_rows = sp.csr_array((150, 10**9))
+    for options in ({"method": "peng-wei"}, {"noise": "poisson"}):
+        with pytest.raises(InputError, match=r"expected at most .* method 'principal'"):
+            certify(np.zeros(150, int), wide_rows, **options)
 
 
 def test_what_it_says():

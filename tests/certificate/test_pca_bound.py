@@ -99,7 +99,7 @@ def test_wide_sparse_data_are_bounded_as_dense_ones(weighted):
 
 def test_wide_sparse_data_are_never_filled_up(monkeypatch):
     """300 billion entries, most of them zeros; blocks lose little where rows are alike."""
-    monkeypatch.setattr(sys.modules["cofactor.certificate.pca_bound"], "MOST", 100)
+    monkeypatch.setattr(sys.modules["cofactor.certificate.sparse_rows"], "MOST", 100)
     rng = np.random.default_rng(1)
     places = np.repeat(np.arange(300), 10), rng.integers(10**9, size=3000)
     X = sp.csr_array((rng.random(3000), places), shape=(300, 10**9))

@@ -64,7 +64,7 @@ def test_no_bound_of_raw_data_exceeds_the_optimum(form):
 @pytest.mark.parametrize("most", [9, 3, 1])
 def test_no_bound_of_wide_sparse_data_exceeds_the_optimum(monkeypatch, most):
     """Whole, and in blocks of three rows or two."""
-    monkeypatch.setattr(sys.modules["cofactor.certificate.pca_bound"], "MOST", most)
+    monkeypatch.setattr(sys.modules["cofactor.certificate.sparse_rows"], "MOST", most)
     close = 0
     for X, weights, k, _, optimum in instances(7 + most, count_of(1000)):
         wide = sp.csr_array(np.hstack([X, np.zeros((len(X), 10))]))

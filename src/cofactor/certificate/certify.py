@@ -12,7 +12,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.certificate.certificate import Certificate, Watcher
 from cofactor.certificate.clock import Clock
-from cofactor.certificate.clusters import Task, divergence_of, of_divergence, of_points
+from cofactor.certificate.clusters import (
+    Task,
+    divergence_of,
+    of_divergence,
+    of_points,
+    of_sparse_rows,
+)
 from cofactor.certificate.given import canonical, checked_labels
 from cofactor.certificate.points import points_of
 from cofactor.certificate.proof import METHODS
@@ -57,7 +63,8 @@ def certify(
         In seconds; None for as long as it takes. When it is over, and when Ctrl-C is pressed, the
         best that was proved so far is returned.
     method : str, default 'auto'
-        'principal': principal components, at once. 'location': places where clusters could lie; it
+        'principal': principal components, at once, or, of sparse data whose zeros no memory
+        could hold, block by block. 'location': places where clusters could lie; it
         closes data of up to about four columns that matter. 'closed-form': multipliers of Peng and
         Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
         multipliers improved step by step, for up to 2,500 different rows of any dimension.
@@ -104,7 +111,10 @@ def certify(
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     task = Task(k, method, tol, confidence, random_state, clock, tuple(callbacks))
     kind = noise_named(getattr(model, "noise", "gaussian") if noise is None else noise)
-    X = _dense(canonical(X))
+    X = canonical(X)
+    if _too_large(X) and kind.name == "gaussian" and method in ("auto", "principal"):
+        return of_sparse_rows(X, weights, labels, task)
+    X = _dense(X)
     if kind.name == "gaussian":
         return of_points(points_of(X, weights), labels, task)
     return of_divergence(divergence_of(kind, X), X, weights, labels, task)
@@ -118,12 +128,17 @@ def _dense(X: Any) -> Any:
     """Return sparse data with their zeros, if there is room for them."""
     if not sp.issparse(X):
         return X
-    if X.shape[0] * X.shape[1] > ROOM:
+    if _too_large(X):
         raise InputError(
             f"Sparse data of {X.shape[0]:,} × {X.shape[1]:,} entries; expected at most {ROOM:,}, "
-            "zeros included. cofactor.certificate.pca_bound takes more."
+            "zeros included: method 'principal', under Gaussian noise, takes more."
         )
     return X.toarray()
+
+
+def _too_large(X: Any) -> bool:
+    """Return whether there is no room for the zeros of sparse data."""
+    return sp.issparse(X) and X.shape[0] * X.shape[1] > ROOM
 
 
 def _check_arguments(time_limit: float, method: str, tol: float, confidence: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from cofactor.certificate.divergences import DIVERGENCES, Divergence
 from cofactor.certificate.incumbent import GAIN, labels_of_rows
 from cofactor.certificate.points import Points, kinds_of, one_kind_each, points_of
 from cofactor.certificate.problem import Problem
-from cofactor.certificate.proof import Proof, check_method
+from cofactor.certificate.proof import Proof, Stage, check_method
 from cofactor.certificate.rounding import UNIT
+from cofactor.certificate.sparse_rows import SparseRows, sparse_bounds
 from cofactor.data import open_rows
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.engine.blas import BlasHold
@@ -64,6 +66,27 @@ def of_points(points: Points, labels: Labels, task: Task) -> Certificate:
     with BlasHold() as hold:
         hold()
         return task.proof(given, labels).certificate()
+
+
+def of_sparse_rows(X: Any, weights: Floats, labels: Labels, task: Task) -> Certificate:
+    """Return how far a k-means clustering of sparse data can be from the best one.
+
+    By principal components alone, without the zeros.
+
+    Parameters
+    ----------
+    X : scipy.sparse CSR of shape (n, d)
+    weights : ndarray of shape (n,)
+        At least 0.
+    labels : ndarray of shape (n,), int32
+    task : Task
+    """
+    with BlasHold() as hold:
+        hold()
+        rows = SparseRows.of(X, weights, task.n_clusters).compared_with(labels, task.tol)
+        proof = Proof(rows, rows, labels, task.clock, task.callbacks)
+        proof.go_through([(Stage("principal"), sparse_bounds)])
+        return proof.certificate()
 
 
 def divergence_of(noise: Noise, X: Array) -> Divergence:

@@ -11,10 +11,10 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cofactor.certificate.clock import Clock
 from cofactor.certificate.points import points_of
-from cofactor.certificate.principal import MOST, principal_bounds
+from cofactor.certificate.principal import principal_bounds
 from cofactor.certificate.problem import Problem
-from cofactor.certificate.relaxation import centred
-from cofactor.certificate.rounding import LEAST, below, growth
+from cofactor.certificate.rounding import LEAST, growth
+from cofactor.certificate.sparse_rows import SparseRows, in_units, sparse_bounds
 from cofactor.certificate.spectral import least_eigenvalue_sum
 from cofactor.data.base import Floats
 from cofactor.data.csr import canonical_csr
@@ -53,10 +53,8 @@ def pca_bound(X: Any, n_clusters: int, *, sample_weight: Any = None) -> float:
         X = canonical_csr(X, "The sparse matrix")
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not sp.issparse(X):
-        return _of_dense(X, weights, n_clusters)
-    narrow = X.shape[1] <= MOST
-    return (_of_sparse if narrow else _of_wide)(X, weights, n_clusters)
+    bound = _of_sparse if sp.issparse(X) else _of_dense
+    return bound(X, weights, n_clusters)
 
 
 def _of_dense(X: Floats, weights: Floats, k: int) -> float:
@@ -69,60 +67,9 @@ def _of_dense(X: Floats, weights: Floats, k: int) -> float:
 
 
 def _of_sparse(X: Any, weights: Floats, k: int) -> float:
-    """Bound sparse rows without centring them, from the d × d matrix of their products.
-
-    Each of its entries is off by at most ``γ_{n+8}`` of the sizes that it adds up, and so is the
-    mean's part that is taken from it.
-    """
-    A, weights, unit = _in_own_units(X, weights)
-    mass, sums = float(weights.sum()), weights @ A
-    gram = ((A.T * weights) @ A).toarray()
-    size, mean = float(np.trace(gram)), float(sums @ sums) / mass
-    error = 1.1 * growth(A.shape[0] + 8) * (size + 4.0 * np.sqrt(mean * size) + mean)
-    top = least_eigenvalue_sum(np.outer(sums, sums) / mass - gram, min(k - 1, len(gram)), error)
-    return _in_units((size - mean + top - 4.0 * error) * (1.0 - 16.0 * growth(1)) - LEAST, unit)
-
-
-def _of_wide(X: Any, weights: Floats, k: int) -> float:
-    """Bound sparse rows block by block, from the products of a block's rows with each other.
-
-    ``J*(X) ≥ Σ_t J*(X_t)``. Products are centred afterwards, as in :meth:`Relaxation.bound`.
-    """
-    A, weights, unit = _in_own_units(X, weights)
-    held = np.flatnonzero(weights > 0)
-    count = -(-len(held) // MOST)
-    blocks = [held[number::count] for number in range(count)]  # rows may be sorted
-    total = sum(_of_products(_used(A[rows]), np.sqrt(weights[rows]), k) for rows in blocks)
-    return _in_units(total * (1.0 - growth(len(blocks) + 8)) - LEAST, unit)
-
-
-def _used(A: sp.csr_array) -> sp.csr_array:
-    """Return rows without the columns of zeros."""
-    used, places = np.unique(A.indices, return_inverse=True)
-    return sp.csr_array((A.data, places, A.indptr), shape=(A.shape[0], len(used)))
-
-
-def _of_products(A: sp.csr_array, roots: Floats, k: int) -> float:
-    products = (A @ A.T).toarray() * roots[:, None] * roots
-    size = float(np.trace(products))
-    inside = centred(products, roots)
-    error = 1.1 * growth(A.shape[1] + len(roots) + 32) * 8.0 * size
-    top = least_eigenvalue_sum(-inside, min(k - 1, len(roots)), error)
-    return max(float(np.trace(inside)) + top - 2.0 * np.sqrt(len(roots)) * error, 0.0)
-
-
-def _in_own_units(X: Any, weights: Floats) -> tuple[sp.csr_array, Floats, int]:
-    """Return rows with entries up to 1, weights up to 1, and the unit of their inertia."""
-    units = [int(np.frexp(np.abs(values).max(initial=0.0))[1]) for values in (X.data, weights)]
-    A = sp.csr_array(X, dtype=np.float64)
-    A.data = np.ldexp(A.data, -units[0])
-    return A, np.ldexp(weights, -units[1]), 2 * units[0] + units[1]
-
-
-def _in_units(bound: float, unit: int) -> float:
-    """Return a bound in the data's unit, rounded down."""
-    value = float(np.ldexp(max(bound, 0.0), unit))
-    return max(below(min(value, float(np.finfo(float).max))), 0.0)
+    rows = SparseRows.of(X, weights, k)
+    *_, bound = sparse_bounds(rows, Clock(np.inf))
+    return rows.in_units(bound, up=False)
 
 
 def rank_bound(X: Any, rank: int, *, sample_weight: Any = None) -> float:
@@ -161,7 +108,7 @@ def rank_bound(X: Any, rank: int, *, sample_weight: Any = None) -> float:
     size = float(np.trace(gram))
     error = 1.1 * growth(sum(X.shape) + 8) * size
     bound = size - 2.0 * error + least_eigenvalue_sum(-gram, rank, error)
-    return _in_units(bound - LEAST, 2 * exponent + shift)
+    return in_units(bound - LEAST, 2 * exponent + shift)
 
 
 def _scaled(A: Any) -> tuple[Any, int]:

@@ -49,6 +49,10 @@ class Problem:
         """A bound that suffices."""
         return self.upper * (1.0 - self.tolerance)
 
+    def in_units(self, inertia: float, *, up: bool) -> float:
+        """Return an inertia in the data's unit, rounded up or down."""
+        return self.points.in_units(inertia, up=up)
+
     @lazy
     def counts(self) -> Floats:
         """Weight of each cluster, shape (k,)."""

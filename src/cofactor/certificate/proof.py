@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +67,9 @@ class Proof:
 
     Attributes
     ----------
-    problem : Problem
+    problem : Problem or SparseRows
         With a better clustering, once one is met.
-    given : Problem
+    given : Problem or SparseRows
         The same with the clustering that was given.
     row_labels : ndarray of shape (N,)
         That clustering.
@@ -75,8 +77,8 @@ class Proof:
     callbacks : tuple of callable
     """
 
-    problem: Problem
-    given: Problem
+    problem: Any
+    given: Any
     row_labels: Labels
     clock: Clock
     callbacks: tuple[Watcher, ...]
@@ -86,20 +88,28 @@ class Proof:
 
     def run(self, method: str) -> None:
         """Look for a better clustering, then prove, until there is a reason to end."""
+        self.go_through(self._stages(method))
+
+    def _stages(self, method: str) -> Iterator[tuple[Stage, Bounds]]:
+        self.problem = improved(method, self.problem, self.row_labels, self.clock)
+        for stage in stages_of(method, self.problem):
+            yield stage, METHODS[stage.method]
+
+    def go_through(self, stages: Iterable[tuple[Stage, Any]]) -> None:
+        """Prove by one method after the other, until there is a reason to end."""
         try:
             self._take(0.0, "trivial")
-            self.problem = improved(method, self.problem, self.row_labels, self.clock)
-            for stage in stages_of(method, self.problem):
-                self._run(stage)
+            for stage, bounds in stages:
+                self._run(stage, bounds)
             self.ending = "time" if self.clock.over else "exhausted"
         except Ended as reason:
             self.ending = str(reason)
         except KeyboardInterrupt:
             self.ending = "interrupted"
 
-    def _run(self, stage: Stage) -> None:
+    def _run(self, stage: Stage, bounds: Any) -> None:
         clock = self.clock.part(stage.share * self.clock.left)
-        for bound in METHODS[stage.method](self.problem, clock):
+        for bound in bounds(self.problem, clock):
             self._take(bound, stage.method)
             if clock.over:
                 break
@@ -108,7 +118,7 @@ class Proof:
         """Remember a bound if it is better, and see whether to go on."""
         if bound > self.lower or not self.trace:
             self.lower = max(bound, 0.0)
-            lower = self.problem.points.in_units(self.lower, up=False)
+            lower = self.problem.in_units(self.lower, up=False)
             self.trace.append(Bound(self.clock.seconds, lower, method))
             said = [callback(self.trace[-1]) for callback in self.callbacks]
             if any(answer is True for answer in said):
@@ -147,7 +157,7 @@ class Proof:
         )
 
     def _in_units(self, upper: float) -> float:
-        return self.problem.points.in_units(upper, up=True)
+        return self.problem.in_units(upper, up=True)
 
 
 def stages_of(method: str, problem: Problem) -> list[Stage]:
