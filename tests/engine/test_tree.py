@@ -108,6 +108,18 @@ def test_errors_of_a_block_are_raised():
         engine.map_reduce(fail, range(5), range(5))
 
 
+def test_an_error_ends_the_work_of_all():
+    begun = []
+
+    def fail(place):
+        begun.append(place)
+        raise IndexError("of the work itself")
+
+    with pytest.raises(IndexError, match="of the work itself"), engine_for(3, 1000) as engine:
+        engine.map(fail, range(1000))
+    assert len(begun) <= 3
+
+
 def test_map_keeps_order():
     with engine_for(3, n_blocks=20) as engine:
         assert engine.map(lambda item: item**2, range(20)) == [i**2 for i in range(20)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
 from cofactor.engine.base import Addable, Engine
@@ -56,21 +57,52 @@ class ThreadEngine:
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]
     ) -> tuple[A, list[S]]:
         """See :meth:`cofactor.engine.base.Engine.map_reduce`."""
-        leaves: dict[Future[tuple[A, S]], int] = {
-            self._pool.submit(step, block, state): leaf
-            for leaf, (block, state) in enumerate(zip(blocks, states, strict=True))
-        }
         total: PairwiseSum[A] = PairwiseSum(len(blocks))
         new_states: list[S] = list(states)
-        for future in as_completed(leaves):
-            leaf = leaves.pop(future)
-            statistics, new_states[leaf] = future.result()
-            total.put(leaf, statistics)
+        one_at_a_time = Lock()
+
+        def take_step(leaf: int) -> None:
+            statistics, new_states[leaf] = step(blocks[leaf], states[leaf])
+            with one_at_a_time:
+                total.put(leaf, statistics)
+
+        self._share(take_step, len(blocks))
         return total.result(), new_states
 
     def map(self, function: Callable[[B], S], items: Sequence[B]) -> list[S]:
         """See :meth:`cofactor.engine.base.Engine.map`."""
-        return list(self._pool.map(function, items))
+        results: dict[int, S] = {}
+
+        def apply(place: int) -> None:
+            results[place] = function(items[place])
+
+        self._share(apply, len(items))
+        return [results[place] for place in range(len(items))]
+
+    def _share(self, work: Callable[[int], None], count: int) -> None:
+        """Call ``work(0)`` to ``work(count − 1)``: whoever is free takes the next.
+
+        Threads are woken once, not for every piece: that takes as long as many a piece does.
+        """
+        pieces = deque(range(count))
+
+        def take_some() -> None:
+            try:
+                while (piece := _taken(pieces)) is not None:
+                    work(piece)
+            except BaseException:
+                pieces.clear()  # nobody need go on
+                raise
+
+        self.together(take_some)
+
+
+def _taken(pieces: deque[int]) -> int | None:
+    """Take a piece, or None if none is left: another thread may take the last one meanwhile."""
+    try:
+        return pieces.popleft()
+    except IndexError:
+        return None
 
 
 @contextmanager
