@@ -208,7 +208,7 @@ private:
             if ((rows >> l & 15) == 15) {
                 for (size_t j = 0; j < 4; ++j) square(l + j, squares_ + j * width_ * width_);
                 each_row(l, [this](size_t t, T* to) COFACTOR_INLINED {
-                    const StackedRows<T> four{squares_ + t * width_, width_ * width_};
+                    const RowsInTurn<T> four{squares_ + t * width_, width_ * width_};
                     transpose_four(four, t + 1, to, newton_rows);
                 });
             } else {

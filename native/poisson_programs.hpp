@@ -16,18 +16,6 @@ constexpr double newton_part = 0.05;
 
 constexpr size_t packed_size(size_t k) { return k * (k + 1) / 2; }
 
-// Rows of numbers, one after the other.
-template <class T>
-struct StackedRows {
-    const T* first;
-    size_t width;
-
-    COFACTOR_INLINE T one(size_t j, size_t l) const { return first[j * width + l]; }
-    COFACTOR_INLINE typename Quad<T>::Vec four(size_t j, size_t l) const {
-        return load_quad(first + j * width + l);
-    }
-};
-
 // A program moves codes down along a Hessian that explains the derivatives exactly, or roughly
 // once it is rescaled. Arrays are [component][row].
 template <class T>
@@ -53,8 +41,8 @@ public:
     // Take rows of `width` codes, and of sums of rates times components there.
     void open(const T* codes, const T* explained, size_t width) {
         for (size_t l = 0; l < newton_rows; l += 4) {
-            transpose_four(StackedRows<T>{codes + l * width, width}, k_, code_ + l, newton_rows);
-            transpose_four(StackedRows<T>{explained + l * width, width}, k_, explained_ + l,
+            transpose_four(RowsInTurn<T>{codes + l * width, width}, k_, code_ + l, newton_rows);
+            transpose_four(RowsInTurn<T>{explained + l * width, width}, k_, explained_ + l,
                            newton_rows);
         }
     }
@@ -94,7 +82,7 @@ public:
     // Give the solutions to rows of `width` codes, at least as many as components in whole fours.
     void close(T* codes, size_t width) const {
         for (size_t t = 0; t < k_; t += 4)
-            transpose_four(StackedRows<T>{solved_ + t * newton_rows, newton_rows}, newton_rows,
+            transpose_four(RowsInTurn<T>{solved_ + t * newton_rows, newton_rows}, newton_rows,
                            codes + t, width);
     }
 

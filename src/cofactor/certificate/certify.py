@@ -63,17 +63,16 @@ def certify(
         In seconds; None for as long as it takes. When it is over, and when Ctrl-C is pressed, the
         best that was proved so far is returned.
     method : str, default 'auto'
-        'principal': principal components, at once, or, of sparse data whose zeros no memory
-        could hold, block by block. 'location': places where clusters could lie; it
-        closes data of up to about four columns that matter. 'closed-form': multipliers of Peng and
-        Wei's relaxation read off the clustering, for clusters far apart. 'peng-wei': such
-        multipliers improved step by step, for up to 2,500 different rows of any dimension.
-        'exact': the same with branch and bound, which goes on until the optimum is known; for some
-        hundred different rows. 'line': the optimum where one column varies, for any number of rows,
-        by dynamic programming; 'auto' and 'exact' take it first.
-        'blocks': the same for blocks of more rows. 'auto': all of these, as far as time allows; the
-        best bound is returned. 'sketch': samples of the rows; such a bound is "probabilistic", and
-        'auto' does not take it.
+        'principal': principal components, at once, or, of sparse data whose zeros no memory could
+        hold, block by block. 'location': places where clusters could lie; it closes data of up to
+        about four columns that matter. 'closed-form': multipliers of Peng and Wei's relaxation read
+        off the clustering, for clusters far apart. 'peng-wei': such multipliers improved step by
+        step, for up to 2,500 different rows of any dimension. 'blocks': the same for blocks of more
+        rows. 'exact': the same with branch and bound, which goes on until the optimum is known; for
+        some hundred different rows. 'line': the optimum where one column varies, for any number of
+        rows, by dynamic programming; 'auto' and 'exact' take it first. 'auto': all of these, as far
+        as time allows; the best bound is returned. 'sketch': samples of the rows; such a bound is
+        "probabilistic", and 'auto' does not take it.
     tol : float, default 1e-6
         The relative gap that suffices.
     n_clusters : int, optional

@@ -28,9 +28,9 @@ class ThreadEngine:
     Parameters
     ----------
     pool : Pool
-        The workers, which nobody else uses.
+        The other threads, which nobody else uses.
     n_workers : int
-        How many threads the pool may have.
+        How many threads work, the calling one among them.
     """
 
     shares_memory = True
