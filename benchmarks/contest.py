@@ -14,6 +14,7 @@ from benchmarks.peers import OURS
 from benchmarks.worker import Contender, Verdict, contender
 
 PAUSE = 0.3  # seconds: OpenBLAS's threads spin for 2^28 cycles after their last work
+SHORT = 5.0  # seconds: in a longer first turn, what is done once and never again hardly counts
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,20 @@ def contest(case: Case, peers: Sequence[str], n_threads: int, effort: Effort) ->
 
 
 def _rounds(contenders: Sequence[Contender], effort: Effort) -> dict[str, list[float]]:
-    """Time everyone in turn; the first round warms up, and counts only if it is the only one."""
-    rounds: list[list[float]] = []
+    """Time everyone in turn, as soon as all are warm."""
     start = perf_counter()
+    rounds = [[_first_turn(each) for each in contenders]]
     while not effort.spent(len(rounds), perf_counter() - start):
         rounds.append([_turn(each) for each in contenders])
-    columns = zip(*(rounds[1:] or rounds), strict=True)
+    columns = zip(*rounds, strict=True)
     return {each.name: list(times) for each, times in zip(contenders, columns, strict=True)}
+
+
+def _first_turn(contender: Contender) -> float:
+    """Take a turn, and another if it was short: the first also imports, starts and allocates."""
+    start = perf_counter()
+    seconds = _turn(contender)
+    return seconds if perf_counter() - start > SHORT else _turn(contender)
 
 
 def _turn(contender: Contender) -> float:
