@@ -2,9 +2,9 @@
 //
 // An iteration is three stages: pieces of columns get new means, pieces of rows are searched for
 // their nearest components, and groups of components take over the rows that moved. All that
-// belongs to a column of the data lies side by side for all components, so that means, their norms
-// and their drift come from one pass over sums in lanes. Sums are added up in the order of the
-// rows, by one thread for each group.
+// belongs to a column of the data lies side by side for all components, the caller's means and sums
+// too, so that means, their norms and their drift come from one pass over sums in lanes. Sums are
+// added up in the order of the rows, by one thread for each group.
 #pragma once
 
 #include "csr_search.hpp"
@@ -49,12 +49,10 @@ public:
     void work(size_t piece) {
         switch (state_.stage) {
             case CsrStage::measure: return measure(piece);
-            case CsrStage::fetch: return fetch(piece);
             case CsrStage::lengths: return measure_sums(piece);
             case CsrStage::means: return average(piece);
             case CsrStage::scan: return scan(piece);
             case CsrStage::sums: return update(piece);
-            case CsrStage::hand_over: return hand_over(piece);
             case CsrStage::begin: return;
         }
     }
@@ -62,18 +60,15 @@ public:
     size_t advance() {
         switch (state_.stage) {
             case CsrStage::begin: return begin();
-            case CsrStage::measure:
-                return add_measures(), enter(CsrStage::fetch, space_.column_pieces);
-            case CsrStage::fetch: return prepare_means();
+            case CsrStage::measure: return add_measures(), prepare_means();
             case CsrStage::lengths:
                 return add_lengths(), enter(CsrStage::means, space_.column_pieces);
             case CsrStage::means: return finish_means(), enter(CsrStage::scan, space_.row_pieces);
             case CsrStage::scan: return enter(CsrStage::sums, space_.groups);
             case CsrStage::sums: break;
-            case CsrStage::hand_over: return enter(CsrStage::begin, 0);
         }
         record();
-        return rests() ? enter(CsrStage::hand_over, space_.column_pieces) : prepare_means();
+        return rests() ? enter(CsrStage::begin, 0) : prepare_means();
     }
 
 private:
@@ -83,11 +78,10 @@ private:
     }
 
     size_t begin() {
-        const bool goes_on = iteration() > 0 && !changed_by_hand();
-        if (goes_on) return prepare_means();
+        if (iteration() == 0 || changed_by_hand())
+            for (size_t g = 0; g < space_.groups; ++g) space_.touched[g] = 1;
         changed_by_hand() = 0;
-        for (size_t g = 0; g < space_.groups; ++g) space_.touched[g] = 1;
-        if (iteration() > 0) return enter(CsrStage::fetch, space_.column_pieces);
+        if (iteration() > 0) return prepare_means();
         state_.started = seconds_now();
         return enter(CsrStage::measure, space_.row_pieces);
     }
@@ -113,27 +107,6 @@ private:
         }
     }
 
-    // Bring the model into lanes of components, and back.
-    void fetch(size_t piece) {
-        for_entries(piece, [](double& own, double& caller) { own = caller; });
-    }
-    void hand_over(size_t piece) {
-        for_entries(piece, [](double& own, double& caller) { caller = own; });
-    }
-
-    // By blocks of columns that stay in the cache.
-    template <class Visit>
-    void for_entries(size_t piece, Visit visit) {
-        constexpr size_t block = 16;
-        const size_t end = space_.column(piece + 1);
-        for (size_t first = space_.column(piece); first < end; first += block)
-            for (size_t j = 0; j < model_.k; ++j)
-                for (size_t l = first; l < smaller(first + block, end); ++l) {
-                    visit(space_.means_t[l * space_.k + j], model_.means[j * space_.d + l]);
-                    visit(space_.sums_t[l * space_.k + j], model_.sums[j * space_.d + l]);
-                }
-    }
-
     // Find out what sums are divided by: weights, or lengths.
     size_t prepare_means() {
         if (model_.on_sphere) return enter(CsrStage::lengths, space_.column_pieces);
@@ -145,7 +118,7 @@ private:
         double* const squares = space_.parts + (piece * csr_parts + of_squares) * space_.k;
         for (size_t j = 0; j < space_.k; ++j) squares[j] = 0;
         for (size_t l = space_.column(piece); l < space_.column(piece + 1); ++l) {
-            const double* const sums = space_.sums_t + l * space_.k;
+            const double* const sums = model_.sums + l * space_.k;
             for (size_t j = 0; j < space_.k; ++j) squares[j] += sums[j] * sums[j];
         }
     }
@@ -178,12 +151,12 @@ private:
         for (size_t l = begin; l < end; ++l)
             for (size_t v = 0; v < Line::vectors; ++v) {
                 const size_t at = l * space_.k + first + v * wide;
-                const Vec<double> sum = load(space_.sums_t + at), mean = load(space_.means_t + at);
+                const Vec<double> sum = load(model_.sums + at), mean = load(model_.means + at);
                 const Vec<double> next = kept[v] ? mean : sum / count[v];
                 const Vec<double> before = Line::widened(space_.centers_t + at);
                 const Vec<double> drift = Line::rounded(space_.centers_t + at, next) - before;
                 const Vec<double> shift = next - mean;
-                store<double>(space_.means_t + at, next);
+                store<double>(model_.means + at, next);
                 total[of_squares][v] += next * next;
                 total[of_products][v] += sum * next;
                 total[of_drift][v] += drift * drift;
@@ -244,7 +217,7 @@ private:
         for (size_t j = first; j < smaller(model_.k, first + group_size); ++j)
             model_.sizes[j] = 0, model_.counts[j] = 0, space_.products[j] = 0;
         for (size_t l = 0; l < space_.d; ++l)
-            __builtin_memset(space_.sums_t + l * space_.k + first, 0, group_size * sizeof(double));
+            __builtin_memset(model_.sums + l * space_.k + first, 0, group_size * sizeof(double));
         for (size_t n = 0; n < X_.rows; ++n) carry(group, n, labels_[n], 1);
         space_.touched[group] = 1;
     }
@@ -254,7 +227,7 @@ private:
         for (size_t j = group * group_size; j < smaller(model_.k, (group + 1) * group_size); ++j) {
             if (model_.sizes[j] != 0) continue;
             model_.counts[j] = space_.products[j] = 0;
-            for (size_t l = 0; l < space_.d; ++l) space_.sums_t[l * space_.k + j] = 0;
+            for (size_t l = 0; l < space_.d; ++l) model_.sums[l * space_.k + j] = 0;
         }
     }
 
@@ -278,8 +251,8 @@ private:
         for (size_t p = 0; p < row.count; ++p) {
             const size_t at = static_cast<size_t>(row.columns[p]) * space_.k + j;
             const double x = static_cast<double>(row.values[p]);
-            space_.sums_t[at] += weight * x;
-            product += x * space_.means_t[at];
+            model_.sums[at] += weight * x;
+            product += x * model_.means[at];
         }
         space_.products[j] += weight * product;
         model_.counts[j] += weight;

@@ -7,7 +7,7 @@
 
 namespace cofactor::COFACTOR_ISA {
 
-enum class CsrStage : std::int64_t { begin, measure, fetch, lengths, means, scan, sums, hand_over };
+enum class CsrStage : std::int64_t { begin, measure, lengths, means, scan, sums };
 
 // Where a fit stands. The caller's memory is zero at first.
 struct CsrProgress : CourseProgress {
@@ -42,8 +42,6 @@ struct CsrSpace {
           progress(carver.take<CsrProgress>(1)),
           notes(carver.take<CsrNotes>(row_pieces)),
           centers_t(carver.take<T>(d * k)),
-          means_t(carver.take<double>(d * k)),
-          sums_t(carver.take<double>(d * k)),
           parts(carver.take<double>(column_pieces * csr_parts * k)),
           divisors(carver.take<double>(k)),
           squares(carver.take<double>(k)),
@@ -69,8 +67,6 @@ struct CsrSpace {
     CsrProgress* const progress;
     CsrNotes* const notes;
     T* const centers_t;       // (d, k): rounded means, which are searched
-    double* const means_t;    // (d, k)
-    double* const sums_t;     // (d, k): of the rows behind each component
     double* const parts;      // (pieces of columns, 4, k)
     double* const divisors;   // of sums, to be means
     double* const squares;    // |mean|^2

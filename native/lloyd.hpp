@@ -26,9 +26,11 @@ public:
           sums_(rows, model, space_),
           choice_(space_),
           search_(rows.X, rows.shift, space_),
-          bounds_(rows, space_),
-          word_bounds_(rows, space_),
-          words_(rows, space_),
+          settler_(rows.X, rows.shift, space_.exact()),
+          word_settler_(rows, model.means, space_, settler_),
+          bounds_(rows, space_, settler_),
+          word_bounds_(rows, space_, word_settler_),
+          words_(space_, word_settler_),
           strides_(rows, space_) {}
 
     void run() {
@@ -239,6 +241,8 @@ private:
     const RowSums<T> sums_;
     const Choice<T> choice_;
     FullSearch<T> search_;
+    const Settler<T> settler_;
+    const WordSettler<T> word_settler_;
     BoundedSearch<T, FloatSlabs<T>> bounds_;
     BoundedSearch<T, WordSlabs<T>> word_bounds_;
     WordSearch<T> words_;

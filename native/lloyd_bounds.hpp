@@ -27,10 +27,11 @@ struct OpenRows {
 template <class T, class Slabs>
 class BoundedSearch {
 public:
-    BoundedSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
+    BoundedSearch(const LloydRows<T>& rows, const LloydSpace<T>& space,
+                  const typename Slabs::Settling& settler)
         : rows_(rows),
           space_(space),
-          slabs_(rows, space),
+          slabs_(rows, space, settler),
           most_(slabs_.most),
           open_(most_),
           lists_(most_ * space.groups + 1),

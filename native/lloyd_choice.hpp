@@ -125,7 +125,7 @@ private:
         return smaller(larger(static_cast<double>(unclear) / state_.expected, 1.0), most);
     }
 
-    // Of a row.
+    // Of a row; what there is no room for costs too much.
     double cost_of_far(size_t j) const {
         size_t components = 0, groups = 0;
         for (size_t g = 0; g < space_.groups; ++g) {
@@ -133,6 +133,7 @@ private:
             components += far;
             groups += far > 0;
         }
+        if (components > space_.words.most_far) return infinity<double>;
         const size_t prepare = components ? packing() : 0;
         return static_cast<double>(components * (space_.d + 16) + 100 * groups + prepare);
     }
@@ -171,8 +172,8 @@ private:
 
     void add_far(size_t slot, size_t at) const {
         const size_t c = static_cast<size_t>(space_.members[slot]);
-        __builtin_memcpy(space_.far_words + at * space_.pairs,
-                         space_.word_vectors + c * space_.pairs,
+        __builtin_memcpy(space_.words.far + at * space_.pairs,
+                         space_.words.vectors + c * space_.pairs,
                          space_.pairs * sizeof(std::int32_t));
         space_.far_slots[at] = static_cast<Label>(slot);
         space_.far_offsets[at] = space_.word_offsets[slot];

@@ -10,8 +10,8 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 class Grouping {
 public:
-    explicit Grouping(const LloydSpace<T>& space)
-        : space_(space), order_(space.k), spare_(space.k), keys_(space.k), spare_keys_(space.k),
+    Grouping(const double* means, const LloydSpace<T>& space)
+        : means_(means), space_(space), order_(space.k), spare_(space.k), keys_(space.k), spare_keys_(space.k),
           mean_(space.d), direction_(space.d), next_(space.d) {}
 
     void run() {
@@ -35,8 +35,8 @@ private:
         cut(middle, end);
     }
 
-    const float* vector(size_t i) const {
-        return space_.vectors + static_cast<size_t>(order_[i]) * space_.d;
+    const double* vector(size_t i) const {
+        return means_ + static_cast<size_t>(order_[i]) * space_.d;
     }
 
     // Project onto the principal direction, found by power iteration from the farthest component.
@@ -47,7 +47,7 @@ private:
         fill(direction_, 0.0);
         double farthest = -1;
         for (size_t i = begin; i < end; ++i) {
-            const float* const e = vector(i);
+            const double* const e = vector(i);
             const double square = sum_of(space_.d, [&](size_t l) {
                 return (e[l] - mean_[l]) * (e[l] - mean_[l]);
             });
@@ -75,7 +75,7 @@ private:
     }
 
     double projection(size_t i) const {
-        const float* const e = vector(i);
+        const double* const e = vector(i);
         return sum_of(space_.d, [&](size_t l) { return (e[l] - mean_[l]) * direction_[l]; });
     }
 
@@ -84,8 +84,8 @@ private:
     }
 
     void add(double* __restrict values, double weight, size_t i) const {
-        const float* __restrict const e = vector(i);
-        for (size_t l = 0; l < space_.d; ++l) values[l] += weight * static_cast<double>(e[l]);
+        const double* __restrict const e = vector(i);
+        for (size_t l = 0; l < space_.d; ++l) values[l] += weight * e[l];
     }
 
     // Stable merge sort by key.
@@ -110,6 +110,7 @@ private:
         }
     }
 
+    const double* const means_;
     const LloydSpace<T>& space_;
     const Scratch<Label> order_, spare_;
     const Scratch<double> keys_, spare_keys_, mean_, direction_, next_;

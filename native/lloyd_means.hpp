@@ -27,21 +27,19 @@ public:
     // Move a component to the mean of its rows, unless it stays, and prepare the search for it.
     void recentre(size_t c, bool stays, bool first) const {
         const double divisor = divisor_of(c);
-        space_.shifts[c] = stays || divisor == 0 ? 0 : move(c, divisor);
+        const Step step = stays || divisor == 0 ? Step{} : move(c, divisor);
+        space_.shifts[c] = step.square;
         space_.half_norms[c] = 0.5 * squared_norm(c);
         space_.between[c] = 2 * divisor * space_.half_norms[c];
-        pack(c, state_.scale, space_.tiles, space_.tile_offsets);
-        if (space_.wide) pack(c, 1.0, space_.exact_tiles, space_.exact_offsets);
-        if (space_.groups) follow(c, first);
+        if (space_.few || first || !state_.words) pack_tiles(c);
+        if (!space_.groups || first) return;
+        follow(c, step);
+        pack_slot(static_cast<size_t>(space_.places[c]), c);
     }
 
     // Put components into groups for good.
     void group() const {
-        Grouping<T>(space_).run();
-        for (size_t s = space_.k; s < space_.slots; ++s) {
-            space_.slab_offsets[s] = infinity<float>;
-            space_.word_offsets[s] = no_component;
-        }
+        Grouping<T>(model_.means, space_).run();
         for (size_t s = 0; s < space_.k; ++s) pack_slot(s, static_cast<size_t>(space_.members[s]));
     }
 
@@ -75,16 +73,32 @@ private:
         return __builtin_sqrt(sum_of(space_.d, [=](size_t l) { return sum[l] * sum[l]; }));
     }
 
-    double move(size_t c, double divisor) const {
+    // Squared distances that a component moved, and that it moved as it is searched for.
+    struct Step {
+        double square, searched;
+    };
+
+    Step move(size_t c, double divisor) const {
         double* const mean = mean_of(c);
         const double* const sum = model_.sums + c * space_.d;
-        double shift = 0;
+        Step sums{};
         for (size_t l = 0; l < space_.d; ++l) {
             const double next = sum[l] / divisor, step = next - mean[l];
-            shift += step * step;
+            const double searched = as_searched(next) - as_searched(mean[l]);
+            sums.square += step * step;
+            sums.searched += searched * searched;
             mean[l] = next;
         }
-        return shift;
+        return sums;
+    }
+
+    COFACTOR_INLINE double as_searched(double value) const {
+        return static_cast<double>(static_cast<float>(value * state_.scale));
+    }
+
+    void pack_tiles(size_t c) const {
+        pack(c, state_.scale, space_.floats.tiles, space_.tile_offsets);
+        if (space_.wide) pack(c, 1.0, space_.floats.exact_tiles, space_.exact_offsets);
     }
 
     // Interleave a component with the others of its tile; the last tile is filled up.
@@ -102,41 +116,59 @@ private:
         }
     }
 
-    // Keep account of how far a component moved, as it is searched for.
-    void follow(size_t c, bool first) const {
+    // Keep account of how far a component moved.
+    void follow(size_t c, const Step& step) const {
         constexpr double upwards = 1 + 1e-6;  // outweighs the rounding of sums and to float32
-        const double* const mean = mean_of(c);
-        float* const e = space_.vectors + c * space_.d;
-        double square = 0;
-        for (size_t l = 0; l < space_.d; ++l) {
-            const float next = static_cast<float>(mean[l] * state_.scale);
-            const double step = static_cast<double>(next) - static_cast<double>(e[l]);
-            square += step * step;
-            e[l] = next;
-        }
-        if (first) return;
-        space_.steps[c] = __builtin_sqrt(square) * upwards;
+        space_.steps[c] = __builtin_sqrt(step.searched) * upwards;
         space_.way[c] += space_.steps[c];
         space_.moved[c] = static_cast<float>(space_.way[c] * upwards);
-        pack_slot(static_cast<size_t>(space_.places[c]), c);
     }
 
+    // Who packs the last component also clears the slots after it.
     void pack_slot(size_t slot, size_t c) const {
-        const float* const e = space_.vectors + c * space_.d;
-        const size_t first = slot / slab_width * slab_width;
-        if (state_.words) return pack_words(slot, c);
-        float* const to = space_.slabs + first * space_.d + (slot - first);
-        for (size_t l = 0; l < space_.d; ++l) to[l * slab_width] = e[l];
+        if (state_.words)
+            pack_words(slot, c);
+        else
+            pack_floats(slot, c);
+        if (slot + 1 == space_.k)
+            for (size_t s = space_.k; s < space_.slots; ++s) clear(s);
+    }
+
+    void clear(size_t slot) const {
+        space_.slab_offsets[slot] = infinity<float>;
+        space_.word_offsets[slot] = no_component;
+        if (state_.words)
+            put_words(slot, [](size_t) { return 0; });
+        else
+            put_floats(slot, [](size_t) { return 0.0f; });
+    }
+
+    void pack_floats(size_t slot, size_t c) const {
+        const double* const mean = mean_of(c);
+        const double scale = state_.scale;
+        put_floats(slot, [=](size_t l) { return static_cast<float>(mean[l] * scale); });
         space_.slab_offsets[slot] =
             static_cast<float>(space_.half_norms[c] * state_.scale * state_.scale);
+    }
+
+    template <class Values>
+    void put_floats(size_t slot, Values values) const {
+        float* const slab = space_.floats.slab_of(slot);
+        for (size_t l = 0; l < space_.d; ++l) slab[l * slab_width] = values(l);
+    }
+
+    template <class Values>
+    void put_words(size_t slot, Values values) const {
+        std::int32_t* const tile = space_.words.tile_of(slot);
+        std::int32_t* const slab = space_.words.slab_of(slot);
+        for (size_t l = 0; l < space_.pairs; ++l)
+            tile[l * tile_components] = slab[l * slab_width] = values(l);
     }
 
     void pack_words(size_t slot, size_t c) const {
         const double* const mean = mean_of(c);
         const double factor = state_.scale / state_.grain;
-        std::int32_t* const tile = space_.words_of(slot);
-        std::int32_t* const slab = space_.slab_of(slot);
-        std::int32_t* const vector = space_.word_vectors + c * space_.pairs;
+        std::int32_t* const vector = space_.words.vectors + c * space_.pairs;
         std::int64_t square = 0;
         double rest = 0;
         for (size_t l = 0; l < space_.pairs; ++l) {
@@ -148,8 +180,8 @@ private:
                 rest += (value - whole) * (value - whole);
             }
             vector[l] = pair_of(pair[0], pair[1]);
-            tile[l * tile_components] = slab[l * slab_width] = vector[l];
         }
+        put_words(slot, [=](size_t l) { return vector[l]; });
         space_.word_offsets[slot] = static_cast<std::int32_t>(square >> 1);
         space_.blurs[c] = __builtin_sqrt(rest);
     }

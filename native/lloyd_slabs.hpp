@@ -95,14 +95,15 @@ template <class T>
 class FloatSlabs {
 public:
     using Number = float;
+    using Settling = Settler<T>;
     static constexpr float none = infinity<float>;  // a loss beyond all others
 
-    FloatSlabs(const LloydRows<T>& rows, const LloydSpace<T>& space)
+    FloatSlabs(const LloydRows<T>& rows, const LloydSpace<T>& space, const Settler<T>& settler)
         : most(most_open(space, space.d)),
           rows_(rows),
           space_(space),
           distances_(Doubt(space.d, 0, 0)),
-          settler_(rows.X, rows.shift, space.exact()),
+          settler_(settler),
           values_(most * space.d) {}
 
     const size_t most;  // rows that are open at once
@@ -125,17 +126,12 @@ public:
 
     // The loss of the row in a place under a component.
     COFACTOR_INLINE float own_loss(size_t q, size_t own) const {
-        const float *const x = values_ + q * space_.d, *const e = space_.vectors + own * space_.d;
-        Vec<float> sums{};
-        size_t l = 0;
-        for (; l + lanes<float> <= space_.d; l += lanes<float>) sums += load(x + l) * load(e + l);
-        float rest = 0;
-        for (; l < space_.d; ++l) rest += x[l] * e[l];
-        float parts[lanes<float>];
-        store<float>(parts, sums);
-        for (size_t width = lanes<float> / 2; width > 0; width /= 2)
-            for (size_t i = 0; i < width; ++i) parts[i] += parts[i + width];
-        return space_.slab_offsets[space_.places[own]] - (parts[0] + rest);
+        const size_t slot = static_cast<size_t>(space_.places[own]);
+        const float *const x = values_ + q * space_.d, *const e = space_.floats.slab_of(slot);
+        const double product = sum_of(space_.d, [=](size_t l) {
+            return static_cast<double>(x[l]) * static_cast<double>(e[l * slab_width]);
+        });
+        return space_.slab_offsets[slot] - static_cast<float>(product);
     }
 
     // Losses of the rows in some places, up to slab_rows, under a group: [row][component].
@@ -146,7 +142,7 @@ public:
         for (size_t r = 0; r < slab_rows; ++r)
             x[r] = values_ + static_cast<size_t>(places[smaller(r, count - 1)]) * space_.d;
         for (size_t w = 0; w < size; w += slab_width)
-            slab_losses(x, space_.slabs + (g * size + w) * space_.d,
+            slab_losses(x, space_.floats.slabs + (g * size + w) * space_.d,
                         space_.slab_offsets + g * size + w, space_.d, losses + w, size);
     }
 
@@ -169,7 +165,7 @@ private:
     const LloydRows<T> rows_;
     const LloydSpace<T>& space_;
     Distances distances_;
-    const Settler<T> settler_;
+    const Settler<T>& settler_;
     const Scratch<float> values_;
 };
 

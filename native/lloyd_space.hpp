@@ -66,20 +66,72 @@ size_t most_open(const Space& space, size_t words) {
 // to look after; bounds take no more memory than the rows, and where rows have many columns no more
 // than a quarter of that.
 inline size_t size_of_group(size_t n, size_t row_bytes, size_t d, size_t k, size_t ranges) {
-    constexpr size_t least_work = 1 << 22, least_ranges = 8, least_k = 32, many_groups = 16;
+    constexpr size_t least_work = 1 << 22, least_ranges = 8, least_k = 32, many_groups = 11;
     constexpr size_t step = vector_bytes < 64 ? 48 : 96;  // whole tiles, and whole slabs
     const size_t as_rows = row_bytes / sizeof(float);
-    const size_t most_groups = smaller(as_rows, larger(as_rows / 4, many_groups));
+    const size_t most_groups = smaller(as_rows, larger(as_rows / 6, many_groups));
     if (ranges < least_ranges || k < least_k || n * d * k < least_work || most_groups < 1) return 0;
     const size_t wanted = k < 512 ? step : 96;
     return larger(wanted, round_up((k + most_groups - 1) / most_groups, step));
 }
+
+// Components interleaved, as they are searched for, in the rows' precision to settle doubts, and by
+// the slots of their groups.
+template <class T>
+struct FloatForms {
+    static constexpr bool wide = sizeof(T) > sizeof(float);
+
+    FloatForms(size_t d, size_t k, size_t slots, Carver carver)
+        : d(d),
+          tiles(carver.take<float>(round_up(k, tile_components) * d)),
+          exact_tiles(carver.take<T>(wide ? round_up(k, tile_components) * d : 0)),
+          slabs(carver.take<float>(slots * d)),
+          size(carver.size()) {}
+
+    COFACTOR_INLINE float* slab_of(size_t slot) const {
+        const size_t first = slot / slab_width * slab_width;
+        return slabs + first * d + (slot - first);
+    }
+
+    const size_t d;
+    float* const tiles;
+    T* const exact_tiles;
+    float* const slabs;
+    const size_t size;  // in bytes
+};
+
+// Components in whole numbers, two columns a word, and those that moved far in the order of groups.
+struct WordForms {
+    WordForms(size_t d, size_t k, size_t slots, Carver carver)
+        : pairs((d + 1) / 2),
+          most_far(slots ? (k + 3) / 4 : 0),
+          vectors(carver.take<std::int32_t>(slots ? k * pairs : 0)),
+          slabs(carver.take<std::int32_t>(slots * pairs)),
+          tiles(carver.take<std::int32_t>(slots * pairs)),
+          far(carver.take<std::int32_t>(most_far * pairs)),
+          size(carver.size()) {}
+
+    COFACTOR_INLINE std::int32_t* tile_of(size_t slot) const {
+        const size_t first = slot / tile_components * tile_components;
+        return tiles + first * pairs + (slot - first);
+    }
+    COFACTOR_INLINE std::int32_t* slab_of(size_t slot) const {
+        const size_t first = slot / slab_width * slab_width;
+        return slabs + first * pairs + (slot - first);
+    }
+
+    const size_t pairs;     // of columns
+    const size_t most_far;  // components: beyond, a full search is as cheap
+    std::int32_t *const vectors, *const slabs, *const tiles, *const far;
+    const size_t size;  // in bytes
+};
 
 template <class T>
 struct LloydSpace {
     static constexpr size_t own_sums = 8192;   // entries of sums that a range keeps for itself
     static constexpr size_t most_pieces = 16;  // of the work on components
     static constexpr size_t few_entries = 1 << 20;  // of rows that are kept packed
+    static constexpr size_t few_products = 1 << 14;  // of a row: a panel of rows is searched soonest
 
     LloydSpace(size_t n, size_t d, size_t k, Carver carver)
         : n(n),
@@ -88,7 +140,7 @@ struct LloydSpace {
           range_rows(rows_of_range(n, d, k)),
           ranges((n + range_rows - 1) / range_rows),
           pieces(smaller(larger<size_t>(1, k * d / 2048), smaller(k, most_pieces))),
-          tiles_size(round_up(k, tile_components) * d),
+          few(k * d <= few_products),
           fused(k * d <= own_sums &&
                 ranges * k * d * sizeof(double) <= 65536 + n * d * sizeof(T) / 2),
           group_size(size_of_group(n, d * sizeof(T), d, k, ranges)),
@@ -101,36 +153,30 @@ struct LloydSpace {
           shifts(carver.take<double>(k)),
           between(carver.take<double>(k)),
           affine(carver.take<double>(k)),
-          tiles(carver.take<float>(tiles_size)),
           tile_offsets(carver.take<float>(round_up(k, tile_components))),
-          exact_tiles(carver.take<T>(wide ? tiles_size : 0)),
           exact_offsets(carver.take<T>(wide ? round_up(k, tile_components) : 0)),
           norms(carver.take<float>(n + tile_rows<float>)),
           panels(groups == 0 && n * d <= few_entries
                      ? carver.take<float>(round_up(n, tile_rows<float>) * d)
                      : nullptr),
-          vectors(carver.take<float>(groups ? k * d : 0)),
+          floats(d, k, slots, Carver(carver.take<char>(size_of_forms(d, k, slots)))),
+          words(d, k, slots, Carver(reinterpret_cast<char*>(floats.tiles) + (few ? floats.size : 0))),
           members(carver.take<Label>(slots)),
           places(carver.take<Label>(groups ? k : 0)),
-          slabs(carver.take<float>(slots * d)),
           slab_offsets(carver.take<float>(slots)),
-          word_tiles(carver.take<std::int32_t>(slots * pairs)),
           word_offsets(carver.take<std::int32_t>(slots)),
           blurs(carver.take<double>(groups ? k : 0)),
           limits(carver.take<double>(n_limits)),
           loosening(carver.take<double>(groups * n_limits)),
           far_groups(carver.take<Label>(groups)),
           far_ends(carver.take<Label>(groups)),
-          far_slots(carver.take<Label>(groups ? k : 0)),
-          far_words(carver.take<std::int32_t>(groups ? k * pairs : 0)),
-          far_offsets(carver.take<std::int32_t>(groups ? k : 0)),
+          far_slots(carver.take<Label>(words.most_far)),
+          far_offsets(carver.take<std::int32_t>(words.most_far)),
           steps(carver.take<double>(groups ? k : 0)),
           way(carver.take<double>(groups ? k : 0)),
           group_way(carver.take<double>(groups)),
           moved(carver.take<float>(groups ? k : 0)),
           group_moved(carver.take<float>(groups)),
-          word_slabs(carver.take<std::int32_t>(slots * pairs)),
-          word_vectors(carver.take<std::int32_t>(groups ? k * pairs : 0)),
           row_words(carver.take<std::int32_t>(groups ? n * pairs : 0)),
           upper(carver.take<float>(groups ? n : 0)),
           lower(carver.take<float>(ranges * range_rows * groups)),
@@ -140,24 +186,16 @@ struct LloydSpace {
           event_from(carver.take<Label>(fused ? 0 : n)),
           size(carver.size()) {}
 
-    Tiles<float> rounded() const { return {tiles, tile_offsets, k, d}; }
+    Tiles<float> rounded() const { return {floats.tiles, tile_offsets, k, d}; }
     Tiles<T> exact() const {
         if constexpr (wide)
-            return {exact_tiles, exact_offsets, k, d};
+            return {floats.exact_tiles, exact_offsets, k, d};
         else
             return rounded();
     }
 
     COFACTOR_INLINE size_t begin(size_t range) const { return range * range_rows; }
     COFACTOR_INLINE size_t end(size_t range) const { return smaller(n, (range + 1) * range_rows); }
-    COFACTOR_INLINE std::int32_t* words_of(size_t slot) const {
-        const size_t first = slot / tile_components * tile_components;
-        return word_tiles + first * pairs + (slot - first);
-    }
-    COFACTOR_INLINE std::int32_t* slab_of(size_t slot) const {
-        const size_t first = slot / slab_width * slab_width;
-        return word_slabs + first * pairs + (slot - first);
-    }
     COFACTOR_INLINE size_t end_of_group(size_t g) const {
         return smaller(k, (g + 1) * group_size);
     }
@@ -169,34 +207,42 @@ struct LloydSpace {
     }
 
     static constexpr bool wide = sizeof(T) > sizeof(float);
-    const size_t n, d, k, range_rows, ranges, pieces, tiles_size;
+    const size_t n, d, k, range_rows, ranges, pieces;
+    const bool few;  // components: rows in doubt are searched as floats, others in words
     const bool fused;
     const size_t group_size, groups, slots;  // slots are components in the order of the groups
     const size_t pairs;  // of columns
     Progress* const progress;
     RangeNotes* const notes;
     double *const half_norms, *const shifts, *const between, *const affine;  // of components
-    float *const tiles, *const tile_offsets;  // components as they are searched for, interleaved
-    T *const exact_tiles, *const exact_offsets;  // in float64, to settle doubts
+    float* const tile_offsets;  // of components as they are searched for
+    T* const exact_offsets;     // in float64, to settle doubts
     float* const norms;  // of rows as they are searched
     float* const panels;  // of few rows, packed once and for all; or null
-    float* const vectors;                         // components as they are searched for, one by one
+    const FloatForms<T> floats;  // components are in one kind of numbers at a time, unless few
+    const WordForms words;
     Label *const members, *const places;          // components of slots, slots of components
-    float *const slabs, *const slab_offsets;      // the components of the slots, interleaved
-    std::int32_t *const word_tiles, *const word_offsets;  // the slots in whole numbers, interleaved
+    float* const slab_offsets;
+    std::int32_t* const word_offsets;
     double* const blurs;                          // how far those are from components
     double *const limits, *const loosening;       // of steps; of bounds: [group][limit]
     Label *const far_groups, *const far_ends, *const far_slots;  // what moved far, by groups
-    std::int32_t *const far_words, *const far_offsets;
+    std::int32_t* const far_offsets;
     double *const steps, *const way, *const group_way;  // how far components moved
     float *const moved, *const group_moved;       // at least that
-    std::int32_t *const word_slabs, *const word_vectors;  // components as slabs, and one by one
     std::int32_t* const row_words;  // rows in whole numbers, two columns a word
     float *const upper, *const lower;             // bounds of rows; lower: [range][group][row]
     double* const own;
     char* const touched;
     Label *const event_row, *const event_from;
     const size_t size;  // in bytes
+
+private:
+    static size_t size_of_forms(size_t d, size_t k, size_t slots) {
+        const size_t floats = FloatForms<T>(d, k, slots, Carver(nullptr)).size;
+        const size_t words = WordForms(d, k, slots, Carver(nullptr)).size;
+        return k * d <= few_products ? floats + words : larger(floats, words);
+    }
 };
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -69,7 +69,7 @@ private:
     template <size_t size>
     size_t offer(size_t at, WordTwo& group) const {
         WordTile<size> tile;
-        word_losses<size>(panel_, space_.far_words + at * space_.pairs, space_.pairs, 1,
+        word_losses<size>(panel_, space_.words.far + at * space_.pairs, space_.pairs, 1,
                           space_.far_offsets + at, space_.pairs, tile);
         group.offer<size>([=](size_t r) { return space_.far_slots[at + r]; }, tile);
         return size;

@@ -62,18 +62,19 @@ private:
 template <class T>
 class WordSettler {
 public:
-    WordSettler(const LloydRows<T>& rows, const LloydSpace<T>& space)
+    WordSettler(const LloydRows<T>& rows, const double* means, const LloydSpace<T>& space,
+                const Settler<T>& panels)
         : rows_(rows),
+          means_(means),
           space_(space),
-          exact_(space.exact()),
-          panels_(rows.X, rows.shift, exact_),
+          panels_(panels),
           losses_(slab_rows * space.slots),
           spread_(space.groups ? space.d * lanes<T> : 0) {}
 
     // best[i] = the smallest loss of row rows[i], all of a range, and its component.
     void settle(size_t range, const Doubt& doubt, const Label* rows, size_t count,
                 Candidate<T>* best) const {
-        if (space_.k * space_.d <= few_products) return panels_.settle(rows, count, best);
+        if (space_.few) return panels_.settle(rows, count, best);
         for (size_t first = 0; first < count; first += slab_rows) {
             const size_t size = smaller(slab_rows, count - first);
             multiply(rows + first, size);
@@ -84,8 +85,6 @@ public:
     }
 
 private:
-    static constexpr size_t few_products = 1 << 14;  // of a row: a panel of rows is searched sooner
-
     const std::int32_t* words_of(size_t n) const { return space_.row_words + n * space_.pairs; }
 
     [[gnu::noinline]] void multiply(const Label* rows, size_t count) const {
@@ -93,7 +92,7 @@ private:
         for (size_t r = 0; r < slab_rows; ++r)
             x[r] = words_of(static_cast<size_t>(rows[smaller(r, count - 1)]));
         for (size_t s = 0; s < space_.slots; s += slab_width)
-            slab_word_losses(x, space_.word_slabs + s * space_.pairs, space_.word_offsets + s,
+            slab_word_losses(x, space_.words.slabs + s * space_.pairs, space_.word_offsets + s,
                              space_.pairs, losses_ + s, space_.slots);
     }
 
@@ -140,17 +139,17 @@ private:
     // compilers cannot tell that lanes are equal.
     Candidate<T> candidate(Label component) const {
         const size_t c = static_cast<size_t>(component);
-        const T* const e = exact_.group(c / tile_components) + c % tile_components;
+        const double* const mean = means_ + c * space_.d;
         Vec<T> product{};
         for (size_t l = 0; l < space_.d; ++l)
-            product += load(spread_ + l * lanes<T>) * splat(e[l * tile_components]);
-        return {exact_.offsets[c] - product[0], component};
+            product += load(spread_ + l * lanes<T>) * splat(static_cast<T>(mean[l]));
+        return {static_cast<T>(space_.half_norms[c]) - product[0], component};
     }
 
     const LloydRows<T> rows_;
+    const double* const means_;
     const LloydSpace<T>& space_;
-    const Tiles<T> exact_;
-    const Settler<T> panels_;
+    const Settler<T>& panels_;
     const Scratch<std::int32_t> losses_;
     const Scratch<T> spread_;
 };
@@ -160,12 +159,13 @@ template <class T>
 class WordSlabs {
 public:
     using Number = std::int32_t;
+    using Settling = WordSettler<T>;
     static constexpr std::int32_t none = no_component;  // a loss beyond all others
 
-    WordSlabs(const LloydRows<T>& rows, const LloydSpace<T>& space)
+    WordSlabs(const LloydRows<T>&, const LloydSpace<T>& space, const WordSettler<T>& settler)
         : most(most_open(space, space.pairs)),
           space_(space),
-          settler_(rows, space),
+          settler_(settler),
           doubt_(space.d, 0, 0),
           words_(most) {}
 
@@ -191,7 +191,7 @@ public:
     // The loss of the row in a place under a component.
     COFACTOR_INLINE std::int32_t own_loss(size_t q, size_t own) const {
         return space_.word_offsets[space_.places[own]] -
-               product_of(words_[q], space_.word_vectors + own * space_.pairs, space_.pairs);
+               product_of(words_[q], space_.words.vectors + own * space_.pairs, space_.pairs);
     }
 
     // Losses of the rows in some places, up to slab_rows, under a group: [row][component].
@@ -201,7 +201,7 @@ public:
         const std::int32_t* x[slab_rows];
         for (size_t r = 0; r < slab_rows; ++r) x[r] = words_[places[smaller(r, count - 1)]];
         for (size_t w = 0; w < size; w += slab_width)
-            slab_word_losses(x, space_.word_slabs + (g * size + w) * space_.pairs,
+            slab_word_losses(x, space_.words.slabs + (g * size + w) * space_.pairs,
                              space_.word_offsets + g * size + w, space_.pairs, losses + w, size);
     }
 
@@ -226,7 +226,7 @@ public:
 
 private:
     const LloydSpace<T>& space_;
-    const WordSettler<T> settler_;
+    const WordSettler<T>& settler_;
     Doubt doubt_;
     WordDistances distances_{};
     const Scratch<const std::int32_t*> words_;

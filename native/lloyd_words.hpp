@@ -18,9 +18,9 @@ namespace cofactor::COFACTOR_ISA {
 template <class T>
 class WordSearch {
 public:
-    WordSearch(const LloydRows<T>& rows, const LloydSpace<T>& space)
+    WordSearch(const LloydSpace<T>& space, const WordSettler<T>& settler)
         : space_(space),
-          settler_(rows, space),
+          settler_(settler),
           words_(space),
           pairs_(space.pairs),
           panel_size_(tile_rows<float> * pairs_),
@@ -95,7 +95,7 @@ private:
 
     COFACTOR_INLINE void offer(const std::int32_t* panel, size_t slot, WordTwo& group) const {
         WordTile<tile_components> tile;
-        word_losses<tile_components>(panel, space_.word_tiles + slot * pairs_, 1, tile_components,
+        word_losses<tile_components>(panel, space_.words.tiles + slot * pairs_, 1, tile_components,
                                      space_.word_offsets + slot, pairs_, tile);
         const auto slot_of = [=](size_t r) { return static_cast<Label>(slot + r); };
         group.offer<tile_components>(slot_of, tile);
@@ -156,7 +156,7 @@ private:
     }
 
     const LloydSpace<T>& space_;
-    const WordSettler<T> settler_;
+    const WordSettler<T>& settler_;
     const WordRows<T> words_;
     const size_t pairs_, panel_size_, panels_, groups_;
     const Scratch<std::int32_t> packed_;

@@ -60,7 +60,7 @@ class Clusters:
         Point near the data; zero for sparse rows.
     labels : ndarray of shape (n,), int32
     means, sums : ndarray of shape (k, d)
-        Less the shift.
+        Less the shift; as ``rows.lloyd_zeros(k)``.
     counts : ndarray of shape (k,)
     sizes : ndarray of shape (k,), int64
     on_sphere : bool
@@ -93,7 +93,7 @@ class Clusters:
 
     def params(self, start: Params, dispersion: float) -> Params:
         """Return what the iterations that began at ``start`` have come to."""
-        components = self.means + start.reference
+        components = np.add(self.means, start.reference, order="C")
         return replace(start, components=components, dispersion=np.array(dispersion))
 
     def forget(self) -> None:
@@ -148,7 +148,7 @@ class Clusters:
         if not self.n_done or self.sizes.all():
             return lambda: 0
         empty = np.flatnonzero(self.sizes == 0)
-        centers = self.means + self.shift
+        centers = np.add(self.means, self.shift, order="C")
         losses = self.rows.weights * self.rows.squared_distances(centers, self.labels)
         worst = np.argsort(-losses, kind="stable")[: empty.size]
         chosen = [(n, int(self.labels[n]), int(c)) for c, n in zip(empty, worst, strict=False)]
@@ -236,13 +236,13 @@ class Ending:
 
 def begun(rows: Clusterable, params: Params, *, on_sphere: bool = False) -> Clusters:
     """Return clusters without rows, about the means of ``params``."""
-    n, (k, d) = rows.n_rows, params.components.shape
+    n, k = rows.n_rows, len(params.components)
     return Clusters(
         rows,
         params.reference,
         np.full(n, -1, dtype=np.int32),
-        np.ascontiguousarray(params.components - params.reference),
-        np.zeros((k, d)),
+        np.subtract(params.components, params.reference, out=rows.lloyd_zeros(k)),
+        rows.lloyd_zeros(k),
         np.zeros(k),
         np.zeros(k, dtype=np.int64),
         on_sphere,
@@ -267,6 +267,7 @@ def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> F
     ending : Ending
     """
     clusters = begun(data.rows, params, on_sphere=noise.on_sphere)
+    params = replace(params, components=clusters.means)  # those of the start need memory
     trace, weight = Trace(n_entries=data.n_entries), float(data.rows.weights.sum())
     for lines in _iterations(clusters, data.engine, ending):
         dispersions = _dispersions(noise, params, lines, weight, first=not len(trace))
@@ -277,7 +278,8 @@ def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> F
         if ending.asked(trace) or reason is not None:
             break
     clusters = clusters.at_rest()
-    moments = Moments(clusters.counts, clusters.sums, np.array(lines[-1, 2]))
+    sums = np.ascontiguousarray(clusters.sums)
+    moments = Moments(clusters.counts, sums, np.array(lines[-1, 2]))
     return Fit(
         Model(noise, OneHot()),
         clusters.params(params, dispersions[-1]),

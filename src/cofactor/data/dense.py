@@ -223,6 +223,10 @@ class DenseRows:
         """Return how many bytes :meth:`lloyd` works in."""
         return kernels.lloyd_space(self.values, n_components)
 
+    def lloyd_zeros(self, n_components: int) -> Floats:
+        """Return zeros of shape (k, d)."""
+        return np.zeros((n_components, self.n_columns))
+
     def lloyd(self, shift: Floats, *task: Any) -> None:
         """Go on with Lloyd's iterations of these rows; see the kernel's specification."""
         kernels.lloyd(self.values, self._cast(shift), self.weights, *task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from cofactor import kernels
 from cofactor.data.aligned import Columns
 from cofactor.data.base import (
+    GROUP_SIZE,
     Affine,
     Array,
     Distances,
@@ -224,9 +225,15 @@ class SparseRows:
         """Return how many bytes :meth:`lloyd` works in."""
         return kernels.lloyd_csr_space(*self.arrays, self.n_columns, n_components)
 
-    def lloyd(self, shift: Floats, *task: Any) -> None:
+    def lloyd_zeros(self, n_components: int) -> Floats:
+        """Return zeros of shape (k, d), views of whole groups of components column by column."""
+        groups = np.zeros((self.n_columns, -(-n_components // GROUP_SIZE) * GROUP_SIZE))
+        return groups[:, :n_components].T
+
+    def lloyd(self, shift: Floats, labels: Labels, means: Floats, sums: Floats, *task: Any) -> None:
         """Go on with Lloyd's iterations of these rows about the origin: the shift is zero."""
-        kernels.lloyd_csr(*self.arrays, self.weights, *task)
+        groups = cast(Floats, means.base), cast(Floats, sums.base)
+        kernels.lloyd_csr(*self.arrays, self.weights, labels, *groups, *task)
 
     def scatter_sums(
         self, index: Labels, weight: Floats, n_components: int, shift: Floats

@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from cofactor.data.base import Array
 from cofactor.engine import engine_for
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
@@ -240,7 +239,7 @@ class KMeans(ClusteringEstimator):
         """Fit from one start, or from as many as a search of its own takes."""
         if self._is_global:
             return self._search(data, draw, rng, limit)
-        return self._polished(self._run(data, draw(rng), tolerance, limit), data, limit)
+        return self._polished(self._run(data, draw, rng, tolerance, limit), data, limit)
 
     def _search(
         self, data: OpenData[MixtureNoise], draw: Draw, rng: np.random.RandomState, limit: TimeLimit
@@ -254,32 +253,33 @@ class KMeans(ClusteringEstimator):
             return best_fit(whole, params, draw, rng, budget)
 
     def _run(
-        self, data: OpenData[MixtureNoise], means: Array, tolerance: float, limit: TimeLimit
+        self,
+        data: OpenData[MixtureNoise],
+        draw: Draw,
+        rng: np.random.RandomState,
+        tolerance: float,
+        limit: TimeLimit,
     ) -> Fit:
-        """Fit from one start."""
-        params = from_means(data.noise, data.blocks, means, data.mean)
-        del means  # many clusters take as much memory as some of the data
-        if self.verbose:
-            print("Initialization complete")
-        if self._among_neighbors(data):
-            return self._run_neighbors(data, params, limit)
-        if self.search != "neighbors" and self.n_closest == 1 and suits(data.noise, data.blocks):
-            return self._run_lloyd(data, params, tolerance, limit)
-        return self._run_general(data, params, tolerance, limit)
-
-    def _run_lloyd(
-        self, data: OpenData[MixtureNoise], params: Params, tolerance: float, limit: TimeLimit
-    ) -> Fit:
-        """Iterate in one kernel."""
+        """Fit from one start, which nobody here keeps: many means take as much as many rows."""
         whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
         ending = Ending(tolerance, self.max_iter, limit, self._all_callbacks())
-        return lloyd(cast(NearestNoise, data.noise), whole, params, ending)
+        if self._among_neighbors(data):
+            ending = replace(ending, tolerance=self.tol)
+            return neighbors(
+                cast(Gaussian, data.noise), whole, self._start(data, draw, rng), ending
+            )
+        if self.search != "neighbors" and self.n_closest == 1 and suits(data.noise, data.blocks):
+            noise = cast(NearestNoise, data.noise)
+            return lloyd(noise, whole, self._start(data, draw, rng), ending)
+        return self._run_general(data, self._start(data, draw, rng), tolerance, limit)
 
-    def _run_neighbors(self, data: OpenData[MixtureNoise], params: Params, limit: TimeLimit) -> Fit:
-        """Move rows among few centers at a time."""
-        whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
-        ending = Ending(self.tol, self.max_iter, limit, self._all_callbacks())
-        return neighbors(cast(Gaussian, data.noise), whole, params, ending)
+    def _start(
+        self, data: OpenData[MixtureNoise], draw: Draw, rng: np.random.RandomState
+    ) -> Params:
+        params = from_means(data.noise, data.blocks, draw(rng), data.mean)
+        if self.verbose:
+            print("Initialization complete")
+        return params
 
     def _run_general(
         self, data: OpenData[MixtureNoise], params: Params, tolerance: float, limit: TimeLimit

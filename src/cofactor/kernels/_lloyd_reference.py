@@ -115,8 +115,8 @@ def lloyd_csr(
     data: Data,
     weights: Floats,
     labels: Labels,
-    means: Floats,
-    sums: Floats,
+    means_t: Floats,
+    sums_t: Floats,
     counts: Floats,
     sizes: Whole,
     on_sphere: bool,
@@ -132,12 +132,15 @@ def lloyd_csr(
     ----------
     indptr, indices, data : arrays
         The rows in CSR form, without NaN; no column may occur twice in a row.
-    weights, labels, means, sums, counts, sizes, on_sphere : see `lloyd`
+    weights, labels : see `lloyd`
+    means_t, sums_t : arrays of shape (d, p), updated
+        The means and sums of `lloyd`, transposed; k is padded with zeros to p, whole groups of 16.
+    counts, sizes, on_sphere : see `lloyd`
     tolerance, until, trace, board : see `lloyd`
     space : uint8 array of `lloyd_csr_space` bytes
         Zero before the first call, and then the kernel's own.
     """
-    shape = indptr.size - 1, means.shape[1]
+    k, shape = counts.size, (indptr.size - 1, len(means_t))
     X = sparse.csr_array((data, indices, indptr), shape=shape)
     wide = X.astype(float)
     _go_on(
@@ -145,8 +148,8 @@ def lloyd_csr(
         wide,
         weights,
         labels,
-        means,
-        sums,
+        means_t[:, :k].T,
+        sums_t[:, :k].T,
         counts,
         sizes,
         on_sphere,
