@@ -5,6 +5,7 @@
 #include "hartigan.hpp"
 #include "least_squares.hpp"
 #include "lloyd.hpp"
+#include "lloyd_starts.hpp"
 #include "location.hpp"
 #include "moments.hpp"
 #include "nearest.hpp"
@@ -31,6 +32,7 @@ constexpr DenseKernels<T> dense = {top_losses<T>, nearest<T>, weighted_sums<T>, 
                                    squared_norms<T>, products<T>, squared_distances<T>,
                                    seeding_round<T, std::uint8_t>, seeding_round<T, std::int16_t>,
                                    seeding_steps<T>, seeding_plain<T>, lloyd<T>, lloyd_space<T>,
+                                   lloyd_starts<T>, lloyd_starts_space<T>,
                                    hartigan_targets<T>, hartigan_open<T>, hartigan_moves<T>,
                                    neighbor_targets<T>, neighbor_kept<T>,
                                    descend<T>, descent_space<T>};

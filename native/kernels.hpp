@@ -209,6 +209,32 @@ struct LloydTask {
     size_t few = 0;  // or once no more rows move
 };
 
+// Few rows; means are kept less the origin.
+template <class T>
+struct StartRows {
+    Matrix<const T> X;
+    const T* shift;
+    const double *origin, *weights;
+};
+
+// What each start comes to, one after the other in each array.
+struct StartModels {
+    size_t k;
+    Label *chosen, *labels;
+    double *means, *sums, *counts;
+    std::int64_t *sizes, *n_done;
+};
+
+// Random numbers of each start's choice of rows, and when its iterations end; see LloydTask.
+struct StartTask {
+    size_t count, trials;
+    const double* uniforms;
+    double tolerance;
+    size_t until;
+    double* trace;
+    char* space;
+};
+
 // One local search: rows with half their squared norms less the shift.
 template <class T>
 struct DescentRows {
@@ -389,6 +415,8 @@ struct DenseKernels {
                           std::int64_t* board);
     void (*lloyd)(LloydRows<T> rows, LloydModel model, LloydTask task);
     size_t (*lloyd_space)(size_t n, size_t d, size_t k);  // bytes that lloyd works in
+    void (*lloyd_starts)(StartRows<T> rows, StartModels models, StartTask task);
+    size_t (*lloyd_starts_space)(size_t n, size_t d, size_t k, size_t trials);
     void (*hartigan_targets)(Matrix<const T> X, const T* shift, HartiganRows rows,
                              HartiganComponents<T> components, Label* index, double* cost);
     size_t (*hartigan_open)(Matrix<const T> X, Matrix<double> means, size_t begin, size_t end,

@@ -22,6 +22,7 @@ LAYERS = [
     {"model", "online", "stop"},
     {"fit"},
     {"lloyd"},
+    {"lloyd_starts"},
     {"neighbors"},
     {"search"},
     {"start"},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from cofactor.model import Model
 from cofactor.noise.base import Params
 from cofactor.stop import Stop
 from cofactor.trace import Callback, Trace
+
+C = TypeVar("C")
+
+ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 
 @dataclass(frozen=True)
@@ -158,3 +163,13 @@ def _check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
 def n_entries(blocks: Sequence[RowBlock]) -> float:
     """Return the number of observed entries, rows counted with their weights."""
     return float(sum(block.weights @ block.row_entries() for block in blocks))
+
+
+def lowest(candidates: Iterable[C], judged: Callable[[C], float]) -> C:
+    """Return the candidate that is judged lowest; the first of those equal up to rounding."""
+
+    def better(first: C, second: C) -> C:
+        bar = judged(first) - ROUNDING * abs(judged(first))
+        return second if judged(second) < bar else first
+
+    return reduce(better, candidates)

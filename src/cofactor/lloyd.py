@@ -268,26 +268,71 @@ def lloyd(noise: NearestNoise, data: Whole, params: Params, ending: Ending) -> F
     """
     clusters = begun(data.rows, params, on_sphere=noise.on_sphere)
     params = replace(params, components=clusters.means)  # those of the start need memory
-    trace, weight = Trace(n_entries=data.n_entries), float(data.rows.weights.sum())
+    told = Told(noise, params, float(data.rows.weights.sum()), Trace(n_entries=data.n_entries))
     for lines in _iterations(clusters, data.engine, ending):
-        dispersions = _dispersions(noise, params, lines, weight, first=not len(trace))
-        objectives = _objectives(noise, params, lines, dispersions, weight)
-        moved, shifts, seconds, evaluations = lines[:, 3:].T.tolist()
-        trace.extend(objectives, seconds, map(int, moved), shifts, map(int, evaluations))
-        reason = ending.reason(trace)  # the kernel rests where there is one
-        if ending.asked(trace) or reason is not None:
+        dispersion = told.tell(lines)
+        reason = ending.reason(told.trace)  # the kernel rests where there is one
+        if ending.asked(told.trace) or reason is not None:
             break
-    clusters = clusters.at_rest()
-    sums = np.ascontiguousarray(clusters.sums)
-    moments = Moments(clusters.counts, sums, np.array(lines[-1, 2]))
-    return Fit(
-        Model(noise, OneHot()),
-        clusters.params(params, dispersions[-1]),
-        data.labelled(clusters.labels),
-        OneHotStatistics(objectives[-1], int(moved[-1]), moments),
-        trace,
-        reason is not None and reason.converged,
-    )
+    return told.fit(data, clusters.at_rest(), dispersion, lines[-1], reason)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the kernel's lines say of a fit.
+
+    Attributes
+    ----------
+    noise : NearestNoise
+    params : Params
+        Where the fit began, but for its components.
+    weight : float
+        Of all rows.
+    trace : Trace
+    """
+
+    noise: NearestNoise
+    params: Params
+    weight: float
+    trace: Trace
+
+    def tell(self, lines: Floats) -> float:
+        """Take down some more iterations; return the dispersion of the last."""
+        dispersions = self._dispersions(lines)
+        objectives: list[float] = self.objectives(lines, dispersions).tolist()
+        moved, shifts, seconds, evaluations = lines[:, 3:].T.tolist()
+        self.trace.extend(objectives, seconds, map(int, moved), shifts, map(int, evaluations))
+        return float(dispersions[-1])
+
+    def fit(
+        self, data: Whole, clusters: Clusters, dispersion: float, line: Floats, reason: Rule | None
+    ) -> Fit:
+        """Return the fit that ended with clusters, for a reason or for none."""
+        moments = Moments(clusters.counts, np.ascontiguousarray(clusters.sums), np.array(line[2]))
+        return Fit(
+            Model(self.noise, OneHot()),
+            clusters.params(self.params, dispersion),
+            data.labelled(clusters.labels),
+            OneHotStatistics(self.trace[-1].objective, int(line[3]), moments),
+            self.trace,
+            reason is not None and reason.converged,
+        )
+
+    def dispersions(self, lines: Floats) -> Floats:
+        """Return the dispersion that belongs to the means of iterations but for the first."""
+        d = self.params.components.shape[1]
+        return self.noise.hard_dispersion(lines[:, 1], lines[:, 2], self.weight, d)
+
+    def objectives(self, lines: Floats, dispersions: Floats) -> Floats:
+        """Return minus the free energy after each iteration, in nats."""
+        d = self.params.components.shape[1]
+        losses = self.noise.hard_loss(lines[:, 0], lines[:, 2], dispersions, self.weight, d)
+        return losses - self.weight * self.params.log_weights[0]
+
+    def _dispersions(self, lines: Floats) -> Floats:
+        if len(self.trace):
+            return self.dispersions(lines)
+        return np.append(self.params.dispersion, self.dispersions(lines[1:]))
 
 
 def _iterations(clusters: Clusters, engine: Engine, ending: Ending) -> Iterator[Floats]:
@@ -301,22 +346,3 @@ def _iterations(clusters: Clusters, engine: Engine, ending: Ending) -> Iterator[
         clusters.go_on(engine, ending.tolerance, min(first + step, most), lines)
         lines[first, 3] += late()
         yield lines[first : clusters.n_done]
-
-
-def _dispersions(
-    noise: NearestNoise, params: Params, lines: Floats, weight: float, *, first: bool
-) -> Floats:
-    """Return the dispersion that belongs to the means of each iteration: the first is given."""
-    d = params.components.shape[1]
-    dispersions = noise.hard_dispersion(lines[first:, 1], lines[first:, 2], weight, d)
-    return np.append(params.dispersion, dispersions) if first else dispersions
-
-
-def _objectives(
-    noise: NearestNoise, params: Params, lines: Floats, dispersions: Floats, weight: float
-) -> list[float]:
-    """Return minus the free energy after each iteration, in nats."""
-    d = params.components.shape[1]
-    losses = noise.hard_loss(lines[:, 0], lines[:, 2], dispersions, weight, d)
-    objectives: list[float] = (losses - weight * params.log_weights[0]).tolist()
-    return objectives

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache
 from numbers import Integral
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ from cofactor.data import Baseline, Mask, RowBlock, cut, mean_row, n_blocks, ope
 from cofactor.data.base import Array, Floats
 from cofactor.data.csr import canonical_csr
 from cofactor.engine import Engine, engine_for
-from cofactor.fit import Fit
+from cofactor.fit import Fit, lowest
 from cofactor.lazy import lazy
 from cofactor.noise import Noise
 from cofactor.stop import TimeLimit
@@ -32,7 +32,6 @@ from cofactor.trace import Callback, Iteration
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 RANDOM_STATE = [Interval(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None]
-ROUNDING = 1e-12  # of the objective: two fits closer than this are equally good
 
 
 N = TypeVar("N", bound=Noise)
@@ -229,12 +228,7 @@ def final_objective(fit: Fit) -> float:
 
 def best(fits: Iterable[Fit], judged: Callable[[Fit], float] = final_objective) -> Fit:
     """Return the fit that is judged lowest; the first of those equal up to rounding."""
-
-    def better(first: Fit, second: Fit) -> Fit:
-        bar = judged(first) - ROUNDING * abs(judged(first))
-        return second if judged(second) < bar else first
-
-    return reduce(better, fits)
+    return lowest(fits, judged)
 
 
 def runs(n_init: int, time_limit: float | None) -> Iterator[TimeLimit]:

@@ -21,7 +21,7 @@ from cofactor.estimators.one_hot import OneHotEstimator
 from cofactor.estimators.online_clusters import Assigned, OnlineClusters
 from cofactor.estimators.running_means import first_params, online_clusters
 from cofactor.model import Model
-from cofactor.noise import MixtureNoise, Noise, noise_named
+from cofactor.noise import Gaussian, MixtureNoise, Noise, noise_named
 from cofactor.noise.base import Moments
 from cofactor.online import Running
 from cofactor.start import Draw, Seeds, seeds_for
@@ -142,7 +142,7 @@ class ClusteringEstimator(
     def _draw(self, data: OpenData[MixtureNoise], seeds: Seeds) -> Draw:
         """Return what draws the first means of each start."""
         draw = seeds.starts(data.X, self.n_clusters, data.weights, data.n_threads)
-        if not seeds.are_rows:
+        if not seeds.are_rows or isinstance(data.noise, Gaussian):  # whose means can be any rows
             return draw
         return lambda rng: data.noise.first_means(draw(rng), data.mean)
 

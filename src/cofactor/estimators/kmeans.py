@@ -9,15 +9,19 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from cofactor.engine import engine_for
-from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, OpenData, best, narrator, runs
+from cofactor.estimators.cluster_checks import (
+    check_moves,
+    warn_if_few_clusters,
+    warn_if_one_cluster,
+)
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
+from cofactor.lloyd_starts import Draws, lloyd_starts
 from cofactor.model import Model
 from cofactor.neighbors import neighbors, pays
 from cofactor.neighbors import suits as among_neighbors
@@ -25,7 +29,7 @@ from cofactor.noise import Gaussian, MixtureNoise, Noise, Params
 from cofactor.noise.base import NearestNoise
 from cofactor.online import Running
 from cofactor.search import AT_ONCE, Budget, best_fit, polished
-from cofactor.start import SEEDS, Draw, Seeds, from_means, with_hard_dispersion
+from cofactor.start import SEEDS, Draw, GreedyMeans, Seeds, from_means, with_hard_dispersion
 from cofactor.start.rng import rng_for
 from cofactor.stop import Both, NothingMoved, Rule, SmallChange, SmallShift, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
@@ -203,17 +207,39 @@ class KMeans(ClusteringEstimator):
         """
         self._validate_params()
         X = self._validated(X, reset=True)
-        self._check_moves()
-        self._warn_if_one_cluster()
+        check_moves(self.polish, self._is_global, self.n_closest, self.noise)
+        warn_if_one_cluster(self.algorithm, self.n_clusters)
         seeds, rng = self._seeds(X), rng_for(self.random_state)
         with self._open(X, self._mixture_noise, sample_weight) as data:
             tolerance = self._tolerance(data) if self.tol else 0.0
-            limits = runs(self._starts(seeds), self.time_limit)
-            draw = self._draw(data, seeds)
-            fits = (self._fit_once(data, draw, rng, tolerance, limit) for limit in limits)
-            self._remember(best(fits), data, tolerance)
-        self._warn_if_few_clusters()
+            self._remember(self._best(data, seeds, rng, tolerance), data, tolerance)
+        warn_if_few_clusters(self.labels_, self.n_clusters)
         return self
+
+    def _best(
+        self,
+        data: OpenData[MixtureNoise],
+        seeds: Seeds,
+        rng: np.random.RandomState,
+        tolerance: float,
+    ) -> Fit:
+        """Return the best of all starts."""
+        n_init, draw = self._starts(seeds), self._draw(data, seeds)
+        if isinstance(draw, GreedyMeans) and self._is_brief and not self._among_neighbors(data):
+            ending = Ending(tolerance, self.max_iter)
+            if found := self._at_once(data, draw.rows.ahead(rng, n_init), ending):
+                return found
+        limits = runs(n_init, self.time_limit)
+        return best(self._fit_once(data, draw, rng, tolerance, limit) for limit in limits)
+
+    def _at_once(
+        self, data: OpenData[MixtureNoise], draws: Sequence[Draws], ending: Ending
+    ) -> Fit | None:
+        """Fit few rows in one call, if that will do."""
+        if not draws:
+            return None
+        noise, params = cast(NearestNoise, data.noise), self._nowhere(data)
+        return lloyd_starts(noise, self._whole(data), params, draws, ending)
 
     def _starts(self, seeds: Seeds) -> int:
         enough = 1 if self._is_global else seeds.n_init
@@ -223,7 +249,7 @@ class KMeans(ClusteringEstimator):
                 "Explicit initial center position passed: performing only one init in KMeans "
                 f"instead of n_init={wanted}.",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
             return 1
         return wanted
@@ -245,8 +271,7 @@ class KMeans(ClusteringEstimator):
         self, data: OpenData[MixtureNoise], draw: Draw, rng: np.random.RandomState, limit: TimeLimit
     ) -> Fit:
         """Search for the best of many optima; small data, too, are worth several threads."""
-        nowhere = np.zeros((self.n_clusters, data.rows.n_columns))
-        params = from_means(data.noise, data.blocks, nowhere, data.mean)
+        params = self._nowhere(data)
         budget = Budget(self.max_iter, limit, self._all_callbacks())
         with engine_for(self.n_threads, max(AT_ONCE, len(data.blocks))) as engine:
             whole = Whole(cast(Clusterable, data.rows), data.blocks, engine)
@@ -261,7 +286,7 @@ class KMeans(ClusteringEstimator):
         limit: TimeLimit,
     ) -> Fit:
         """Fit from one start, which nobody here keeps: many means take as much as many rows."""
-        whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
+        whole = self._whole(data)
         ending = Ending(tolerance, self.max_iter, limit, self._all_callbacks())
         if self._among_neighbors(data):
             ending = replace(ending, tolerance=self.tol)
@@ -306,8 +331,16 @@ class KMeans(ClusteringEstimator):
         complete = found.converged or len(found.trace) > self.max_iter
         if not (self._polishes and complete):
             return found
-        whole = Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
-        return polished(found, whole, self.max_iter, limit, self._all_callbacks())
+        callbacks = self._all_callbacks()
+        return polished(found, self._whole(data), self.max_iter, limit, callbacks)
+
+    def _whole(self, data: OpenData[MixtureNoise]) -> Whole:
+        return Whole(cast(Clusterable, data.rows), data.blocks, data.engine)
+
+    def _nowhere(self, data: OpenData[MixtureNoise]) -> Params:
+        """Return first parameters but for the means."""
+        nowhere = np.zeros((self.n_clusters, data.rows.n_columns))
+        return from_means(data.noise, data.blocks, nowhere, data.mean)
 
     @property
     def _polishes(self) -> bool:
@@ -324,6 +357,13 @@ class KMeans(ClusteringEstimator):
     def _is_plain(self) -> bool:
         """Whether clusters are hard and noise is Gaussian, so that rows can be moved singly."""
         return self.n_closest == 1 and type(self._mixture_noise) is Gaussian
+
+    @property
+    def _is_brief(self) -> bool:
+        """Whether fits are plain, and nobody looks at them."""
+        watched = self.time_limit is not None or self._all_callbacks()
+        plain = self._is_plain and self.search in ("full", "auto") and not self._polishes
+        return plain and not watched
 
     def _all_callbacks(self) -> list[Callback]:
         return [*self.callbacks, *([narrator(1)] if self.verbose else [])]
@@ -352,30 +392,3 @@ class KMeans(ClusteringEstimator):
         if self.search == "auto":
             return possible and pays(data.rows, self.n_clusters)
         return possible and self.search == "neighbors"
-
-    def _check_moves(self) -> None:
-        for asked in ("polish=True",) * self.polish + ("search='global'",) * self._is_global:
-            if self.n_closest != 1 or self._mixture_noise != Gaussian():
-                raise InputError(
-                    f"{asked} with n_closest={self.n_closest} and noise={self.noise!r}: rows can "
-                    "be moved one by one only between hard clusters under Gaussian noise; "
-                    f"expected n_closest=1 and noise='gaussian', or no {asked}."
-                )
-
-    def _warn_if_one_cluster(self) -> None:
-        if self.algorithm == "elkan" and self.n_clusters == 1:
-            warnings.warn(
-                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-
-    def _warn_if_few_clusters(self) -> None:
-        found = np.count_nonzero(np.bincount(self.labels_))
-        if found < self.n_clusters:
-            warnings.warn(
-                f"Number of distinct clusters ({found}) found smaller than n_clusters "
-                f"({self.n_clusters}). Possibly due to duplicate points in X.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )

@@ -8,11 +8,12 @@ from cofactor.start.means import (
     from_responsibilities,
     with_hard_dispersion,
 )
-from cofactor.start.seeds import SEEDS, Draw, Seeds, plus_plus, random_rows, seeds_for
+from cofactor.start.seeds import SEEDS, Draw, GreedyMeans, Seeds, plus_plus, random_rows, seeds_for
 
 __all__ = [
     "SEEDS",
     "Draw",
+    "GreedyMeans",
     "GreedyRows",
     "Seeds",
     "first_factors",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +17,7 @@ from cofactor.engine import Engine, SerialEngine
 from cofactor.engine.threads import engine_for, resolve_threads
 from cofactor.errors import InputError
 from cofactor.lazy import lazy
+from cofactor.lloyd_starts import Draws
 from cofactor.start.dense import DenseRows
 from cofactor.start.heads import SMALL
 from cofactor.start.measured import drawn_by_weight
@@ -121,6 +123,7 @@ class GreedyRows:
         self._X, self._k, self._weights = X, k, weights
         self._trials = 2 + int(np.log(max(k, 1))) if n_local_trials is None else n_local_trials
         self._n_threads = n_threads
+        self._ahead: deque[Draws] = deque()
         _check(X.shape[0], k, self._trials)
 
     def __call__(self, rng: np.random.RandomState) -> Indices:
@@ -131,13 +134,37 @@ class GreedyRows:
         InputError
             If squared distances overflow.
         """
-        first = drawn_by_weight(self._weights.astype(self._X.dtype), rng)
-        uniforms = rng.uniform(size=(self._k - 1, self._trials))
-        if self._X.size * self._k <= SMALL:
+        first, uniforms = self._ahead.popleft() if self._ahead else self._draws(rng)
+        if self._is_small:
             return _filled(self._kept.greedy(first, uniforms), self._weights)
         n_tasks = _task_count(self._X, self._trials, self._n_threads)
         with engine_for(n_tasks, n_tasks) as engine:
             return _filled(self._prepared(engine).greedy(first, uniforms), self._weights)
+
+    def ahead(self, rng: np.random.RandomState, n_starts: int) -> list[Draws]:
+        """Draw now what the next starts begin with, if rows are measured as they are, all of them.
+
+        Returns
+        -------
+        list of tuple
+            The first row of each start, and numbers to choose the others by; empty if rows are
+            sparse, many or tiny.
+        """
+        if sp.issparse(self._X) or not self._is_small:
+            return []
+        kept = cast(DenseRows, self._kept)
+        if kept.n_plain < self._k or kept.X is not self._X:
+            return []
+        self._ahead.extend(self._draws(rng) for _ in range(n_starts))
+        return list(self._ahead)
+
+    def _draws(self, rng: np.random.RandomState) -> Draws:
+        first = drawn_by_weight(self._weights.astype(self._X.dtype), rng)
+        return first, rng.uniform(size=(self._k - 1, self._trials))
+
+    @property
+    def _is_small(self) -> bool:
+        return bool(self._X.size * self._k <= SMALL)
 
     @lazy
     def _kept(self) -> DenseRows | UnscreenedRows:

@@ -41,10 +41,28 @@ class Seeds:
     are_rows: bool
 
 
+@dataclass(frozen=True)
+class GreedyMeans:
+    """Draws rows by greedy k-means++.
+
+    Attributes
+    ----------
+    X : ndarray or scipy.sparse CSR of shape (n, d)
+    rows : GreedyRows
+        Who chooses them.
+    """
+
+    X: Any
+    rows: GreedyRows
+
+    def __call__(self, rng: np.random.RandomState) -> Array:
+        """Return the means of another start, shape (k, d)."""
+        return _dense(self.X[self.rows(rng)])
+
+
 def plus_plus(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
     """Draw rows by greedy k-means++ [Arthur & Vassilvitskii 2007]."""
-    choose = GreedyRows(X, k, weights, n_threads=n_threads)
-    return lambda rng: _dense(X[choose(rng)])
+    return GreedyMeans(X, GreedyRows(X, k, weights, n_threads=n_threads))
 
 
 def random_rows(X: Any, k: int, weights: Floats, n_threads: int | None = None) -> Draw:
