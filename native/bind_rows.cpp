@@ -124,6 +124,37 @@ void bind_nonnegative_sweeps(nb::module_& module, const Kernels& kernels) {
         nb::arg("l2"), named("loss"), Unlocked());
 }
 
+template <class I>
+void bind_observed_sweeps(nb::module_& module,
+                          void (*const& observed_sweeps)(Csr<double, I>, ObservedSquares)) {
+    using Pointers = const Array1<const I>&;
+    using Doubles = const Array2<const double>&;
+    module.def(
+        "observed_sweeps",
+        [&observed_sweeps](Pointers indptr, Pointers indices, Doubles columns, Doubles base,
+                           double sign, const Array1<const double>& scales, Doubles products,
+                           const Array2<double>& codes, size_t sweeps, double l1, double l2,
+                           double lowest, const Array1<double>& loss) {
+            const Csr<double, I> listed = csr<double, I>(indptr, indices, nullptr);
+            const size_t n = listed.rows, k = base.shape(0);
+            expect("base", base, {k, k});
+            expect("products", products, {n, k});
+            expect("codes", codes, {n, k});
+            if (scales.size()) expect("scales", scales, {n});
+            if (loss.size()) expect("loss", loss, {n});
+            expect_whole_groups(columns.shape(1));
+            if (columns.shape(1) < k)
+                throw nb::value_error("columns have fewer entries than there are components");
+            observed_sweeps(listed, {matrix(base), matrix(columns), sign,
+                                     scales.size() ? scales.data() : nullptr, products.data(),
+                                     codes.data(), sweeps, l1, l2, lowest,
+                                     loss.size() ? loss.data() : nullptr});
+        },
+        named("indptr"), named("indices"), named("columns"), named("base"), nb::arg("sign"),
+        named("scales"), named("products"), named("codes"), nb::arg("sweeps"), nb::arg("l1"),
+        nb::arg("l2"), nb::arg("lowest"), named("loss"), Unlocked());
+}
+
 void bind_soft_assign(nb::module_& module, const Kernels& kernels) {
     module.def(
         "soft_assign",
@@ -148,6 +179,8 @@ void bind_rows(nb::module_& module, const Kernels& kernels) {
     bind_norms(module, kernels.dense_f64);
     bind_soft_assign(module, kernels);
     bind_nonnegative_sweeps(module, kernels);
+    bind_observed_sweeps(module, kernels.observed_sweeps_i32);
+    bind_observed_sweeps(module, kernels.observed_sweeps_i64);
 }
 
 }  // namespace cofactor

@@ -14,6 +14,7 @@
 #include "neighbor_targets.hpp"
 #include "neighbor_top.hpp"
 #include "neighbor_top_csr.hpp"
+#include "observed_squares.hpp"
 #include "poisson.hpp"
 #include "poisson_newton.hpp"
 #include "posterior.hpp"
@@ -79,6 +80,8 @@ const Kernels kernels = {dense<float>,
                          poisson<double>,
                          soft_assign,
                          nonnegative_sweeps,
+                         observed_sweeps<std::int32_t>,
+                         observed_sweeps<std::int64_t>,
                          seeding_order,
                          seeding_strips,
                          neighbor_centers,

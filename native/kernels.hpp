@@ -515,6 +515,18 @@ struct LocationFinds {
     Label* axes;
 };
 
+// Least squares of rows under Gram matrices scales_n (base + sign sum of w w'), over the listed
+// columns w of each; scales and loss may be null.
+struct ObservedSquares {
+    Matrix<const double> base, columns;
+    double sign;
+    const double *scales, *products;
+    double* codes;
+    size_t sweeps;
+    double l1, l2, lowest;
+    double* loss;
+};
+
 // Linear limits of heights: one for each set of points.
 struct LocationCuts {
     const std::int64_t* starts;
@@ -542,6 +554,8 @@ struct Kernels {
     void (*soft_assign)(Matrix<double> loss, double* log_norm);
     void (*nonnegative_sweeps)(Matrix<const double> gram, Matrix<const double> products,
                                double* codes, size_t sweeps, double l1, double l2, double* loss);
+    void (*observed_sweeps_i32)(Csr<double, std::int32_t> listed, ObservedSquares squares);
+    void (*observed_sweeps_i64)(Csr<double, std::int64_t> listed, ObservedSquares squares);
     void (*seeding_order)(Matrix<const std::uint8_t> Q, size_t columns, size_t least, Label* rows,
                           size_t count);
     void (*seeding_strips)(Matrix<const std::uint8_t> Q, const Label* order,

@@ -16,6 +16,7 @@ from cofactor.lazy import lazy
 if TYPE_CHECKING:
     from cofactor.data.aligned import Columns
     from cofactor.data.baseline import Baseline
+    from cofactor.data.listed import Listed
     from cofactor.data.sparse import SparseRows
 
 Array = NDArray[Any]
@@ -220,6 +221,11 @@ class RowBlock(Protocol):
     @property
     def observed(self) -> Floats:
         """1 where an entry was observed, else 0; broadcasts to (n, d); ask small blocks only."""
+        ...
+
+    @property
+    def listed(self) -> Listed:
+        """The columns of each row that were observed, or those that were not."""
         ...
 
     @property

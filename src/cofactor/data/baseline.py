@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from cofactor.data.base import Array, Floats, RowSelection
 from cofactor.data.csr import rows_of
+from cofactor.data.listed import Listed
 from cofactor.data.mask import Mask
 from cofactor.kernels import sampled_products
 
@@ -41,6 +42,18 @@ class Offset(Protocol):
 
     def row_sums(self, mask: Mask | None) -> Floats:
         """Return ``Σ_l o_nl`` over the observed entries, shape (n,); no mask: over all."""
+        ...
+
+    def times(self, matrix: Floats) -> Floats:
+        """Return ``O B`` for ``B`` of shape (d, p), shape (n, p)."""
+        ...
+
+    def dot(self, entries: Any) -> Floats:
+        """Return ``Σ_l o_nl x_nl`` for an array or a CSR matrix X of shape (n, d), shape (n,)."""
+        ...
+
+    def row_squares(self) -> Floats:
+        """Return ``Σ_l o_nl²``, shape (n,)."""
         ...
 
 
@@ -87,6 +100,18 @@ class FactoredOffset:
         sums = self.right.sum(axis=1) if mask is None else mask.times(self.right.T)
         return np.asarray((self.left * sums).sum(axis=1))
 
+    def times(self, matrix: Floats) -> Floats:
+        """See :class:`Offset`."""
+        return self.left @ (self.right @ matrix)
+
+    def dot(self, entries: Any) -> Floats:
+        """See :class:`Offset`."""
+        return np.einsum("nr,nr->n", self.left, entries @ self.right.T)
+
+    def row_squares(self) -> Floats:
+        """See :class:`Offset`."""
+        return np.einsum("nr,nr->n", self.left @ (self.right @ self.right.T), self.left)
+
 
 @dataclass(frozen=True)
 class DenseOffset:
@@ -128,6 +153,20 @@ class DenseOffset:
             return self.values.sum(axis=1, dtype=np.float64)
         return np.asarray((self.values * mask.dense()).sum(axis=1))
 
+    def times(self, matrix: Floats) -> Floats:
+        """See :class:`Offset`."""
+        return self.values @ matrix
+
+    def dot(self, entries: Any) -> Floats:
+        """See :class:`Offset`."""
+        if sp.issparse(entries):
+            return SparseOffset(entries).dot(self.values)
+        return np.einsum("nd,nd->n", self.values, entries, dtype=np.float64)
+
+    def row_squares(self) -> Floats:
+        """See :class:`Offset`."""
+        return np.einsum("nd,nd->n", self.values, self.values, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class SparseOffset:
@@ -162,6 +201,8 @@ class SparseOffset:
 
     def at(self, matrix: Any) -> Floats:
         """See :class:`Offset`."""
+        if not matrix.nnz:  # of which SciPy would make a matrix
+            return np.zeros(0)
         owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
         return np.asarray(self.matrix[owner, matrix.indices], dtype=np.float64).reshape(matrix.nnz)
 
@@ -169,6 +210,18 @@ class SparseOffset:
         """See :class:`Offset`."""
         kept = self.matrix if mask is None else mask.kept(self.matrix)
         return np.asarray(kept.sum(axis=1), dtype=np.float64).ravel()
+
+    def times(self, matrix: Floats) -> Floats:
+        """See :class:`Offset`."""
+        return np.asarray(self.matrix @ matrix)
+
+    def dot(self, entries: Any) -> Floats:
+        """See :class:`Offset`."""
+        return np.asarray(self.matrix.multiply(entries).sum(axis=1), dtype=np.float64).ravel()
+
+    def row_squares(self) -> Floats:
+        """See :class:`Offset`."""
+        return self.dot(self.matrix)
 
 
 @dataclass(frozen=True)
@@ -233,6 +286,27 @@ class Baseline:
     def offset_sums(self, mask: Mask | None, n_rows: int) -> Floats:
         """Return ``Σ_l o_nl`` over the observed entries, shape (n,)."""
         return np.zeros(n_rows) if self.offset is None else self.offset.row_sums(mask)
+
+    def offset_products(self, listed: Listed, matrix: Floats) -> Floats:
+        """Return ``Σ_l o_nl B_l`` over observed columns for ``B`` (d, p), shape (n, p)."""
+        if self.offset is None:
+            return np.zeros((listed.pattern.shape[0], matrix.shape[1]))
+        return listed.sums(self._listed_offset(listed), matrix, self.offset.times(matrix))
+
+    def offset_squares(self, listed: Listed) -> Floats:
+        """Return ``Σ_l o_nl²`` over observed columns, shape (n,)."""
+        if self.offset is None:
+            return np.zeros(listed.pattern.shape[0])
+        squares = np.square(self._listed_offset(listed))
+        ones, of_all = np.ones((listed.pattern.shape[1], 1)), self.offset.row_squares()
+        return listed.sums(squares, ones, of_all[:, None])[:, 0]
+
+    def _listed_offset(self, listed: Listed) -> Floats:
+        """Return the offset where a mask lists columns, shape (nnz,); found once."""
+        if "listed" not in self._at:
+            assert self.offset is not None
+            self._at["listed"] = self.offset.at(listed.pattern)
+        return self._at["listed"]
 
     def _per_exposure(self, matrix: Any) -> Floats:
         if self.offset is None:

@@ -27,6 +27,7 @@ from cofactor.data.base import (
 from cofactor.data.baseline import Baseline
 from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
+from cofactor.data.listed import Listed
 from cofactor.data.sparse import SparseRows
 from cofactor.data.whole import applied
 from cofactor.engine.base import Engine
@@ -87,6 +88,11 @@ class DenseRows:
     def observed(self) -> Floats:
         """See :class:`RowBlock`."""
         return np.ones((1, 1))
+
+    @property
+    def listed(self) -> Listed:
+        """See :class:`RowBlock`."""
+        return Listed.nothing_missing(self.n_rows, self.n_columns)
 
     def observed_times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""

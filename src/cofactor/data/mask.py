@@ -10,6 +10,8 @@ import scipy.sparse as sp
 
 from cofactor.data.base import Array, Floats, RowSelection
 from cofactor.data.csr import rows_of
+from cofactor.data.listed import Listed
+from cofactor.lazy import lazy
 
 
 class Mask(Protocol):
@@ -35,6 +37,11 @@ class Mask(Protocol):
 
     def row_entries(self) -> Floats:
         """Return the number of observed entries of each row, shape (n,)."""
+        ...
+
+    @property
+    def listed(self) -> Listed:
+        """The columns of each row that were observed, or those that were not."""
         ...
 
     def times(self, matrix: Floats) -> Floats:
@@ -79,6 +86,11 @@ class DenseMask:
     def row_entries(self) -> Floats:
         """See :class:`Mask`."""
         return self.values.sum(axis=1)
+
+    @lazy
+    def listed(self) -> Listed:
+        """See :class:`Mask`: whichever are fewer, found once."""
+        return Listed.of_dense(self.values)
 
     def times(self, matrix: Floats) -> Floats:
         """See :class:`Mask`."""
@@ -126,6 +138,11 @@ class ObservedEntries:
         """See :class:`Mask`."""
         return np.diff(self.pattern.indptr).astype(float)
 
+    @property
+    def listed(self) -> Listed:
+        """See :class:`Mask`."""
+        return Listed(self.pattern, 1.0)
+
     def times(self, matrix: Floats) -> Floats:
         """See :class:`Mask`."""
         return np.asarray(self.pattern @ matrix)
@@ -145,6 +162,11 @@ class MissingEntries(ObservedEntries):
     def row_entries(self) -> Floats:
         """See :class:`Mask`."""
         return self.shape[1] - super().row_entries()
+
+    @property
+    def listed(self) -> Listed:
+        """See :class:`Mask`."""
+        return Listed(self.pattern, -1.0)
 
     def times(self, matrix: Floats) -> Floats:
         """See :class:`Mask`."""

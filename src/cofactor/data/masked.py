@@ -12,6 +12,7 @@ from cofactor.data.base import Array, Floats, RowSelection
 from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.dense import DenseRows
+from cofactor.data.listed import Listed
 from cofactor.data.mask import DenseMask, Mask
 from cofactor.data.sparse import SparseRows
 
@@ -32,6 +33,11 @@ class Observed:
     def observed(self) -> Floats:
         """See :class:`RowBlock`."""
         return self.mask.dense()
+
+    @property
+    def listed(self) -> Listed:
+        """See :class:`RowBlock`."""
+        return self.mask.listed
 
     def observed_times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""

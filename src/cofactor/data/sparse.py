@@ -28,6 +28,7 @@ from cofactor.data.base import (
 from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
+from cofactor.data.listed import Listed
 from cofactor.data.whole import applied
 from cofactor.engine.base import Engine
 
@@ -93,6 +94,11 @@ class SparseRows:
     def observed(self) -> Floats:
         """See :class:`RowBlock`."""
         return np.ones((1, 1))
+
+    @property
+    def listed(self) -> Listed:
+        """See :class:`RowBlock`."""
+        return Listed.nothing_missing(self.n_rows, self.n_columns)
 
     def observed_times(self, matrix: Floats) -> Floats:
         """See :class:`RowBlock`."""

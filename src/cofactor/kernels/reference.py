@@ -23,7 +23,7 @@ from cofactor.kernels._hartigan_reference import (
     hartigan_targets,
     hartigan_targets_csr,
 )
-from cofactor.kernels._least_squares_reference import nonnegative_sweeps
+from cofactor.kernels._least_squares_reference import nonnegative_sweeps, observed_sweeps
 from cofactor.kernels._line_reference import line_space, partition_line
 from cofactor.kernels._lloyd_reference import lloyd, lloyd_csr, lloyd_csr_space, lloyd_space
 from cofactor.kernels._lloyd_starts_reference import lloyd_starts, lloyd_starts_space
@@ -116,6 +116,7 @@ __all__ = [
     "neighbor_top_scaled",
     "neighbor_top_whitened",
     "nonnegative_sweeps",
+    "observed_sweeps",
     "partition_line",
     "poisson_coordinate",
     "poisson_coordinate_csr",

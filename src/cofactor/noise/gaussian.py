@@ -29,10 +29,16 @@ from cofactor.noise.linear import (
     SimplexNoise,
 )
 from cofactor.noise.multiples import MultipleNoise
+from cofactor.noise.observed_squares import (
+    NormalEquations,
+    normal_equations,
+    unexplained_squares,
+)
 from cofactor.noise.online import Products
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 FOLDING_SWEEPS = 8  # over codes whose products are known already
+OBSERVED_SWEEPS = 4  # for each Gram matrix of a row of its own, which costs about as much
 VARIANCE_FLOOR = 1e-10  # of the data's: a perfect fit stays finite, its rounding below 1e-6 nats
 
 
@@ -54,10 +60,11 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         ``first_variance`` to the estimate step by step, as deterministic annealing does
         [Rose 1998]. The free energy, which has one peak in ``σ²``, still never falls. Of hard
         clusters ``σ²`` drops out, and cooling changes nothing but the free energy on the way.
-    sweeps : int, default 1
+    sweeps : int, optional
         Of nonnegative codes: how often their coordinates are visited for each product with the
         data. More than 1 reach the same error sooner where the products take most of the time
-        [Gillis & Glineur 2012]; 1 is scikit-learn's path.
+        [Gillis & Glineur 2012]. None is 1, scikit-learn's path, or 4 where entries are missing, or
+        rows have exposures or offsets.
 
     Raises
     ------
@@ -69,7 +76,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     fixed_variance: float | None = None
     first_variance: float = 1.0
     cooling: float = 0.0
-    sweeps: int = 1
+    sweeps: int | None = None
 
     name: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "density"
@@ -86,7 +93,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
                 f"cooling is {self.cooling}; expected the share of the variance that is left at "
                 "least, at least 0 and below 1."
             )
-        if self.sweeps < 1:
+        if self.sweeps is not None and self.sweeps < 1:
             raise InputError(f"sweeps is {self.sweeps}; expected at least 1.")
 
     def reference(self, mean: Floats, blocks: list[RowBlock]) -> Floats:
@@ -201,8 +208,8 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         return codes * down / np.maximum(up + penalty.l1 + penalty.l2 * codes, TINY)
 
     def row_constant(self, block: RowBlock) -> Floats:
-        """Return ``½‖x‖²``."""
-        return 0.5 * block.squared_norms(np.zeros(block.n_columns))
+        """Return ``½‖x − o‖²`` over observed entries."""
+        return 0.5 * unexplained_squares(block)
 
     def constants(self, block: RowBlock) -> Floats:
         """Return the number of entries ``Σ_n w_n d``, and ``Σ_n w_n ‖x_n‖²``."""
@@ -223,7 +230,7 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`NonnegativeNoise`: ``z ← z·(xWᵀ)/(zWWᵀ)`` [Lee & Seung 2001]."""
         if not block.plain:
-            return super().multiplicative_codes(block, factor, codes)
+            return self._multiplied(normal_equations(block, factor), codes)
         gram, products = factor.gram, block.times(factor.prepared)
         new = self.surrogate_minimum(codes, products, codes @ gram, factor.penalty)
         return Encoded(new, row_losses(new, gram, products))
@@ -233,19 +240,27 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
     ) -> Encoded:
         """See :class:`NonnegativeNoise`: sweeps over the coordinates [Cichocki & Phan 2009]."""
         if not block.plain:
-            return super().nonnegative_codes(block, factor, codes)
+            sweeps = self.sweeps or OBSERVED_SWEEPS if memory is None else memory
+            return normal_equations(block, factor).descend(codes, sweeps)
         gram, products = factor.gram, block.times(factor.prepared)
-        sweeps = self.sweeps if memory is None else memory
+        sweeps = self.sweeps or 1 if memory is None else memory
         return coordinate_descent(codes, gram, products, factor.penalty, sweeps, factor.is_judged)
+
+    def _multiplied(self, equations: NormalEquations, codes: Floats) -> Encoded:
+        """Return codes times ``xWᵀ`` over ``aWᵀ``, and their losses."""
+        up = equations.bent(codes) + equations.of_offset
+        new = self.surrogate_minimum(codes, equations.of_data, up, equations.factor.penalty)
+        return Encoded(new, equations.losses(new))
 
     def memory(self, block: RowBlock, k: int, warm: bool = False) -> int | None:
         """See :class:`NonnegativeNoise`: how many sweeps a step takes, where many are cheap."""
         return FOLDING_SWEEPS if warm else None
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
-        """See :class:`NonnegativeNoise`: ``xWᵀ`` and ``zWWᵀ``."""
+        """See :class:`NonnegativeNoise`: ``xWᵀ`` and ``aWᵀ``."""
         if not block.plain:
-            return super().pulls(block, factor, codes)
+            equations = normal_equations(block, factor)
+            return equations.of_data, equations.bent(codes) + equations.of_offset
         return block.times(factor.prepared), codes @ factor.gram
 
     def under(self, block: RowBlock, factor: FixedFactor) -> RowBlock:
@@ -264,6 +279,8 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
         self, block: RowBlock, factor: FixedFactor, codes: Floats
     ) -> Encoded:
         """Return better codes ``Z ≥ 0`` under components of any sign; see `Encoded`."""
+        if not block.plain:
+            return normal_equations(block, factor).descend(codes, FOLDING_SWEEPS)
         gram, products = factor.gram, block.times(factor.prepared)
         return coordinate_descent(
             codes, gram, products, Penalty(), FOLDING_SWEEPS, factor.is_judged

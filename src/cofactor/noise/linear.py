@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data import Rows, split
-from cofactor.data.aligned import Columns, in_groups_and_rest
+from cofactor.data.aligned import Columns, in_groups, in_groups_and_rest
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
@@ -91,6 +91,13 @@ class FixedFactor:
     def prepared(self) -> Columns:
         """``U Wᵀ``, ready to be multiplied with many blocks."""
         return Columns(self.weighted)
+
+    @lazy
+    def rooted(self) -> Floats:
+        """``U^½ Wᵀ`` in whole groups of components: its rows' products add up to a Gram matrix."""
+        if self.column_weights is None:
+            return in_groups(self.columns, np.float64)
+        return in_groups(self.columns * np.sqrt(self.column_weights)[:, None], np.float64)
 
     @lazy
     def gram(self) -> Floats:
