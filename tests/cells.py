@@ -151,6 +151,7 @@ CODES: list[tuple[str, Codes, Starter]] = [
     ("simplex", codes.Simplex(), at_averages),
     ("nonnegative", codes.Nonnegative(), at_factors),
     ("nonnegative, penalised", codes.Nonnegative(PENALTY, PENALTY), at_factors),
+    ("striding", codes.StridingNonnegative(PENALTY, PENALTY), at_factors),
     ("multiplicative", codes.MultiplicativeNonnegative(), at_factors),
     ("multiplicative, penalised", codes.MultiplicativeNonnegative(PENALTY, PENALTY), at_factors),
     ("semi-nonnegative", codes.SemiNonnegative(), at_factors),
@@ -221,7 +222,7 @@ class Problem:
     @cached_property
     def columns(self) -> list[RowBlock]:
         """The transposed data, cut likewise, if the codes need them."""
-        if not self.model.codes.needs_columns:
+        if not self.model.codes.reads_columns(self.observed is None and self.baseline is None):
             return []
         return _cut(open_columns(self.X, self.observed, self.baseline), self.block_rows)
 

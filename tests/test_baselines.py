@@ -24,7 +24,8 @@ from cofactor.noise import Gaussian, Poisson
 from cofactor.noise.linear import FixedFactor
 
 nonnegative_cells = [cell for cell in CELLS if isinstance(cell.codes, Nonnegative)]
-every_cell = pytest.mark.parametrize("cell", nonnegative_cells, ids=repr)
+incomplete_cells = [cell for cell in CELLS if cell.codes.takes_missing]
+every_cell = pytest.mark.parametrize("cell", incomplete_cells, ids=repr)
 poisson_cells = [cell for cell in nonnegative_cells if cell.source.noise == Poisson()]
 # Where rows with and without a baseline are encoded by the same steps.
 same_steps = [
@@ -181,22 +182,40 @@ def test_objective_is_minus_the_log_likelihood(cell, offset, seed, masked):
 
 
 @every_offset
+@pytest.mark.parametrize(
+    "cell", [c for c in incomplete_cells if c.source.noise == Gaussian()], ids=repr
+)
+@few
+@given(seed=seeds, masked=st.booleans())
+def test_gaussian_divergences_are_those_of_the_residuals(cell, offset, seed, masked):
+    problem = with_baseline(cell.problem(seed, 20, 5, 2), offset, seed)
+    observed = observed_part(problem, seed) if masked else np.ones(problem.X.shape, bool)
+    fitted = replace(problem, observed=observed if masked else None).fit(3)
+    left = problem.X - problem.baseline.mean(row_state(fitted, "codes") @ fitted.params.components)
+    expected = 0.5 * np.square(left)[observed].sum()
+    assert fitted.statistics.divergence == pytest.approx(expected, rel=1e-9)
+
+
+@every_offset
+@pytest.mark.parametrize("kind", [Poisson(), Gaussian()], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("masked", [False, True])
 @few
 @given(seed=seeds, weighted=st.booleans())
-def test_poisson_pulls_are_the_derivative(offset, seed, weighted):
+def test_pulls_are_the_derivative(kind, masked, offset, seed, weighted):
     rng = np.random.default_rng(seed)
+    observed = rng.uniform(size=(7, 5)) < 0.7 if masked else np.ones((7, 5), dtype=bool)
     X, Z, W = rng.poisson(2.0, (7, 5)) * 1.0, rng.gamma(2, size=(7, 3)), rng.gamma(2, size=(3, 5))
     u = rng.uniform(0.5, 2.0, 5) if weighted else np.ones(5)
     baseline = Baseline(rng.uniform(0.5, 2.0, 7), OFFSETS[offset](rng, 7, 5))
-    (block,) = open_blocks(X, baseline=baseline)
-    down, up = Poisson().pulls(block, FixedFactor(W.T, column_weights=u), Z)
+    (block,) = open_blocks(X, observed=observed if masked else None, baseline=baseline)
+    down, up = kind.pulls(block, FixedFactor(W.T, column_weights=u), Z)
     step = 1e-6 * np.eye(3)
 
     def loss(codes):
-        return (u * Poisson().divergence(X, baseline.mean(codes @ W))).sum(axis=1)
+        return (observed * u * kind.divergence(X, baseline.mean(codes @ W))).sum(axis=1)
 
     slope = np.stack([(loss(Z + h) - loss(Z - h)) / 2e-6 for h in step], axis=1)
-    np.testing.assert_allclose(up - down, slope, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(up - down, slope, rtol=1e-5, atol=1e-4)
 
 
 @every_offset
@@ -208,7 +227,7 @@ def test_fits_come_to_rest(offset):
     assert left.residual < 1e-3
 
 
-@pytest.mark.parametrize("cell", [c for c in CELLS if c not in nonnegative_cells], ids=repr)
+@pytest.mark.parametrize("cell", [c for c in CELLS if c not in incomplete_cells], ids=repr)
 def test_codes_without_baselines_say_so(cell):
     problem = cell.problem(seed=12)
     with pytest.raises(InputError, match=f"which {cell.codes.name} codes do not know"):

@@ -1,4 +1,4 @@
-"""The kernel of least squares over observed entries, against its NumPy twin and what it promises."""
+"""The kernel of least squares over observed entries, against its twin and what it promises."""
 
 from __future__ import annotations
 
@@ -101,7 +101,10 @@ def test_rows_do_not_depend_on_those_beside_them(name, seed, n, cut):
     for rows in (slice(min(cut, n)), slice(min(cut, n), None)):
         part = Programs(seed, n)
         (indptr, indices), (first, last, _) = part.listed, rows.indices(n)
-        part.listed = indptr[first : last + 1] - indptr[first], indices[indptr[first] : indptr[last]]
+        part.listed = (
+            indptr[first : last + 1] - indptr[first],
+            indices[indptr[first] : indptr[last]],
+        )
         part.scales, part.products, part.codes, part.loss = (
             np.ascontiguousarray(a[rows])
             for a in (part.scales, part.products, part.codes, part.loss)
@@ -119,9 +122,13 @@ def test_rows_of_which_nothing_was_seen_stay(name):
     problem.products[:] = 0.0
     full = np.broadcast_to(np.arange(problem.X.shape[1], dtype=np.int32), problem.X.shape)
     pointers = np.arange(len(problem.X) + 1, dtype=np.int32) * problem.X.shape[1]
-    problem.listed = (0 * pointers, full.ravel()[:0]) if problem.sign > 0 else (
-        pointers,
-        np.ascontiguousarray(full.ravel()),
+    problem.listed = (
+        (0 * pointers, full.ravel()[:0])
+        if problem.sign > 0
+        else (
+            pointers,
+            np.ascontiguousarray(full.ravel()),
+        )
     )
     before = problem.codes.copy()
     np.testing.assert_array_equal(problem.take(3, kernels.load(name))[0], before)

@@ -74,14 +74,14 @@ def first_rows(
     codes : ndarray of shape (n, k), optional
         Where linear codes start; one-hot codes need none.
     columns : sequence of RowBlock, optional
-        The blocks of the transposed data, for codes with ``needs_columns``.
+        The blocks of the transposed data, for codes that read them (`Codes.reads_columns`).
 
     Raises
     ------
     InputError
         If entries are missing, or rows have exposures or offsets, and the codes know none of that.
     """
-    _check_plain(model, blocks)
+    check_plain(model, blocks)
     parts = [None] * len(blocks) if codes is None else split(codes, blocks)
     pairs = list(zip(blocks, parts, strict=True))
     states = engine.map(lambda pair: model.first_state(pair[0], params, pair[1]), pairs)
@@ -146,13 +146,14 @@ def fit(
     return Fit(model, here.params, here.rows, here.statistics, trace, converged)
 
 
-def _check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
+def check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
+    """Refuse data with gaps or a baseline if the codes need plain ones; see :func:`first_rows`."""
     if model.codes.takes_missing or all(block.plain for block in blocks):
         return
     if all(block.baseline.absent for block in blocks):
         raise InputError(
-            f"Some entries are missing, and {model.codes.name} codes need them all: fill them, "
-            "drop their rows, or use nonnegative codes."
+            f"Some entries are NaN or masked as missing, and {model.codes.name} codes need them "
+            "all: fill them, drop their rows, or use nonnegative or semi-nonnegative codes."
         )
     raise InputError(
         f"Rows have exposures or offsets, which {model.codes.name} codes do not know: leave them "

@@ -125,3 +125,54 @@ def test_impossible_cell_says_so(counts):
 def test_too_many_components_are_refused(codes):
     with pytest.raises(InputError, match="n_components=9 is too many"):
         Factorization(9, codes=codes).fit(np.ones((4, 3)))
+
+
+def with_gaps(X, seed=0, share=0.7):
+    observed = np.random.default_rng(seed).uniform(size=X.shape) < share
+    return np.where(observed, X, np.nan), observed
+
+
+@pytest.mark.parametrize("codes", ["nonnegative", "semi-nonnegative"])
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_missing_entries_are_completed(codes, share):
+    rng = np.random.default_rng(3)
+    sign = rng.choice([-1.0, 1.0], (2, 30)) if codes == "semi-nonnegative" else 1.0
+    Z, W = rng.gamma(1.0, size=(150, 2)), sign * rng.gamma(1.0, size=(2, 30))
+    X, observed = with_gaps(Z @ W, share=share)
+    model = Factorization(2, codes=codes, random_state=0, tol=1e-9, max_iter=3000)
+    found = model.fit_transform(X)
+    assert np.abs(found @ model.components_ - Z @ W)[~observed].max() < 0.05 * np.abs(Z @ W).max()
+    objective = np.array(model.trace_.objective)
+    assert np.diff(objective).max() <= 1e-9 * np.abs(objective).max()
+    assert model.certificate(X).residual < 0.01
+
+
+@pytest.mark.filterwarnings("ignore:.*converge")
+@pytest.mark.parametrize("codes", ["nonnegative", "semi-nonnegative"])
+def test_missing_entries_are_the_same_in_every_form(counts, codes):
+    X = counts + 1.0
+    holes, observed = with_gaps(X)
+    stored = sp.csr_array(X)
+    gaps = stored.copy()
+    gaps.data[~observed.ravel()] = np.nan
+    model = Factorization(3, codes=codes, random_state=0, max_iter=3)
+    likelihood = model.fit(holes).log_likelihood_
+    assert model.fit(X, mask=observed).log_likelihood_ == likelihood
+    assert model.trace_.n_entries == observed.sum()
+    transformed = model.transform(holes)
+    for data, mask in ((gaps, None), (stored, observed), (stored, sp.csr_array(observed))):
+        again = model.transform(data, mask=mask)
+        np.testing.assert_allclose(again, transformed, rtol=1e-6, atol=1e-8)
+        sparse = Factorization(3, codes=codes, random_state=0, max_iter=300).fit(data, mask=mask)
+        assert sparse.log_likelihood_ > likelihood
+
+
+@pytest.mark.parametrize("codes", ["free", "simplex", "scaled one-hot"])
+def test_codes_that_need_every_entry_say_so(counts, codes):
+    model = Factorization(2, codes=codes).fit(counts)
+    holes, observed = with_gaps(counts)
+    for call in (model.fit, model.transform, model.certificate):
+        with pytest.raises(InputError, match=f"{codes} codes need them all"):
+            call(holes)
+    with pytest.raises(InputError, match=f"{codes} codes need them all"):
+        model.fit(counts, mask=observed)

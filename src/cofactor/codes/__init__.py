@@ -2,7 +2,11 @@
 
 from cofactor.codes.base import Codes
 from cofactor.codes.free import Free
-from cofactor.codes.nonnegative import MultiplicativeNonnegative, Nonnegative
+from cofactor.codes.nonnegative import (
+    MultiplicativeNonnegative,
+    Nonnegative,
+    StridingNonnegative,
+)
 from cofactor.codes.onehot import OneHot
 from cofactor.codes.scaled_onehot import ScaledOneHot
 from cofactor.codes.semi_nonnegative import SemiNonnegative
@@ -20,4 +24,5 @@ __all__ = [
     "ScaledOneHot",
     "SemiNonnegative",
     "Simplex",
+    "StridingNonnegative",
 ]

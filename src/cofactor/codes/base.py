@@ -27,7 +27,7 @@ class Codes(ABC, Generic[N]):
     needs : str
         What ``requires`` means, in words that follow "a noise that".
     needs_columns : bool
-        Whether the M-step encodes the transposed data.
+        Whether the M-step always encodes the transposed data; see :meth:`reads_columns`.
     takes_missing : bool
         Whether entries may be missing, and rows have exposures and offsets.
     tag : str
@@ -46,6 +46,11 @@ class Codes(ABC, Generic[N]):
     def suit(cls, noise: Noise) -> bool:
         """Return whether the noise has what these codes require."""
         return all(hasattr(noise, name) for name in cls.requires)
+
+    @classmethod
+    def reads_columns(cls, plain: bool) -> bool:
+        """Return whether the M-step encodes the transposed data; without gaps sums may do."""
+        return cls.needs_columns or (cls.takes_missing and not plain)
 
     @abstractmethod
     def first_state(self, noise: N, block: RowBlock, params: Params, codes: Any) -> Any:

@@ -85,6 +85,12 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
             return Steady(self, noise)
         return Striding(noise, HastyNonnegative(self.penalty, self.components_penalties), self)
 
+    def striding(self, noise: NonnegativeNoise) -> Nonnegative:
+        """Return the same codes, by strides whatever the noise's steps are."""
+        if HastyNonnegative.suit(noise):
+            return self
+        return StridingNonnegative(self.penalty, self.components_penalties)
+
 
 @dataclass(frozen=True)
 class HastyNonnegative(Nonnegative):
@@ -104,6 +110,15 @@ class HastyNonnegative(Nonnegative):
         """Take the noise's hasty step."""
         hasty: Any = noise
         return hasty.hasty_codes(block, factor, codes, memory)
+
+
+@dataclass(frozen=True)
+class StridingNonnegative(Nonnegative):
+    """Nonnegative codes by the noise's careful steps, from codes that stride ahead."""
+
+    def steps(self, noise: NonnegativeNoise) -> Steps:
+        """See :class:`Codes`."""
+        return Striding(noise, self, self)
 
 
 @dataclass(frozen=True)
@@ -131,3 +146,7 @@ class MultiplicativeNonnegative(Nonnegative):
     def steps(self, noise: NonnegativeNoise) -> Steps:
         """See :class:`Codes`: the path of steps is that of every other library."""
         return Steady(self, noise)
+
+    def striding(self, noise: NonnegativeNoise) -> Nonnegative:
+        """See :class:`Nonnegative`: no other steps were asked for."""
+        return self

@@ -71,6 +71,10 @@ class ShuffledNonnegative(Nonnegative):
         """See :class:`Codes`."""
         return Steady(self, noise)
 
+    def striding(self, noise: NonnegativeNoise) -> Nonnegative:
+        """See :class:`Nonnegative`: no other steps were asked for."""
+        return self
+
     def _ordered(self, params: Params) -> OrderedNonnegative:
         order = self.rng.permutation(params.n_components)
         return OrderedNonnegative(self.penalty, self.components_penalties, order=order)

@@ -208,14 +208,28 @@ def _best_components(noise: Any, rows: Rows[LinearState], params: Params) -> Sta
 
 @_best_components.register
 def _(noise: Gaussian, rows: Rows[LinearState], params: Params) -> Stationarity:
-    """Of any sign: ``‖(ZᵀZW − ZᵀX)_c‖ / ‖z_c‖(‖X‖ + ‖A‖)``."""
-    gram, products = products_of_codes(rows)
-    own = gram @ params.components
+    """Of any sign: ``‖(Zᵀ(A − X))_c‖ / ‖z_c‖(‖X‖ + ‖A‖)``."""
+    own, products, lengths = _pulls_of_codes(noise, rows, params.components)
     zero = np.zeros(params.components.shape[1])
     square = sum(float(block.weights @ block.squared_norms(zero)) for block in rows.blocks)
     norms = np.sqrt(square) + np.sqrt(max(float(np.vdot(own, params.components)), 0.0))
-    scale = np.sqrt(gram.diagonal()) * norms
+    scale = lengths * norms
     return Stationarity.signed(np.linalg.norm(own - products, axis=1) / np.maximum(scale, TINY))
+
+
+def _pulls_of_codes(
+    noise: Gaussian, rows: Rows[LinearState], components: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return ``ZᵀA`` and ``ZᵀX`` over observed entries, each (k, d), and ``‖z_c‖``, weighted."""
+    if not rows.columns:
+        gram, products = products_of_codes(rows)
+        return gram @ components, products, np.sqrt(gram.diagonal())
+    codes = rows.exposed([state.codes for state in rows.states])
+    found = FixedFactor(codes, column_weights=rows.uneven_weights)
+    pairs = list(zip(rows.columns, split(components.T, rows.columns), strict=True))
+    pulls = rows.engine.map(lambda part: noise.pulls(part[0], found, part[1]), pairs)
+    products, own = (np.vstack(part).T for part in zip(*pulls, strict=True))
+    return own, products, np.sqrt(found.gram.diagonal())
 
 
 @_best_components.register

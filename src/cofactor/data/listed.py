@@ -34,7 +34,7 @@ class Listed:
 
     @classmethod
     def of_dense(cls, observed: Array) -> Listed:
-        """Return the shorter list of an array (n, d) that is above 0 where an entry was observed."""
+        """Return the shorter list of an array (n, d) that is above 0 where it was observed."""
         seen = observed > 0
         few = 2 * np.count_nonzero(seen) <= seen.size
         return cls(sp.csr_array(seen if few else ~seen, dtype=np.float64), 1.0 if few else -1.0)

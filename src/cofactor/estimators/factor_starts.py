@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_non_negative
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
-from cofactor.estimators.observation import Observation
+from cofactor.estimators.observation import Observation, without_gaps
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import first_factors
 from cofactor.start.factors import Factors
@@ -158,23 +158,14 @@ def first_guess(
     are not, which would take room: the factors are lifted as much as the mean of all entries is
     too low. Exposures are taken out of the codes.
     """
-    if seen.mask is None:
-        codes, components = drawn_factors(seen.X, k, init, random_state, weights)
-    elif not sp.issparse(seen.X):
-        filled = _filled(seen.X, seen.mask.dense())
-        codes, components = drawn_factors(filled, k, init, random_state, weights)
+    if seen.mask is None or not sp.issparse(seen.X):
+        codes, components = drawn_factors(without_gaps(seen), k, init, random_state, weights)
     else:
         lift = np.sqrt(np.prod(seen.X.shape) / max(float(seen.mask.row_entries().sum()), 1.0))
         drawn = drawn_factors(seen.X, k, init or "random", random_state, weights)
         codes, components = (lift * factor for factor in drawn)
     exposures = seen.baseline.exposures
     return (codes if exposures is None else codes / exposures[:, None]), components
-
-
-def _filled(X: Floats, mask: Floats) -> Floats:
-    """Return X with entries not observed replaced by the observed mean of their column."""
-    counts = np.maximum(np.count_nonzero(mask, axis=0), 1)
-    return np.where(mask > 0, X, X.sum(axis=0) / counts)
 
 
 def _checked(factor: Any, shape: tuple[int | None, int], whom: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -26,9 +26,10 @@ from cofactor.estimators.base import (
 )
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
+from cofactor.estimators.observation import Observation, observation, without_gaps
 from cofactor.estimators.recommender import Recommender
 from cofactor.estimators.stationary import stationary_point
-from cofactor.fit import Fit, first_rows, fit
+from cofactor.fit import Fit, check_plain, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
 from cofactor.start import first_factors, plus_plus, singular_vectors
@@ -122,55 +123,66 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         self.callbacks = callbacks
         self.time_limit = time_limit
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Factorization:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, mask: Any = None
+    ) -> Factorization:
         """Find the components.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
+            NaN where an entry is missing, which nonnegative and semi-nonnegative codes allow.
         y : ignored
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, at least 0; default 1.
+        mask : array-like or sparse matrix of shape (n, d), optional
+            True where an entry was observed, as for :meth:`NMF.fit_transform`; default: all but
+            NaN.
 
         Raises
         ------
         ImpossibleCellError
             If the noise lacks what the codes need.
         InputError
-            If the noise cannot produce such data, or they are too few for the components.
+            If the noise cannot produce such data, they are too few for the components, or entries
+            are missing that the codes need.
         """
         self._validate_params()
-        model, kind = self._model, KINDS[self.codes]
-        X = self._validated(X, reset=True)
-        with self._open(X, model.noise, sample_weight) as data:
-            rng = rng_for(self.random_state)
-            codes, components = kind.start(model.noise, data, self.n_components, rng)
-            found = self._run(model, data, codes, components)
-        self._remember(found, X.dtype)
+        model, kind, seen = self._model, KINDS[self.codes], self._seen(X, mask, reset=True)
+        with self._open(seen.X, model.noise, sample_weight, seen.mask) as data:
+            check_plain(model, data.blocks)
+            rng, begun = rng_for(self.random_state), replace(data, X=without_gaps(seen))
+            codes, components = kind.start(model.noise, begun, self.n_components, rng)
+            found = self._run(model, data, seen, codes, components)
+        self._remember(found, seen.X.dtype)
         warn_unless_converged(found, "Factorization", "Increase max_iter or tol.")
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+    def fit_transform(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, mask: Any = None
+    ) -> Array:
         """Fit, and return the codes; see :meth:`transform`."""
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        return self.fit(X, sample_weight=sample_weight, mask=mask).transform(X, mask=mask)
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any, *, mask: Any = None) -> Array:
         """Return the best codes of rows under the fitted components, shape (n, n_components)."""
         check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        encode = KINDS[self.codes].encoder(self._model.noise, self._components)
-        with self._open(X, self._model.noise) as data:
+        seen, model = self._seen(X, mask, reset=False), self._model
+        encode = KINDS[self.codes].encoder(model.noise, self._components)
+        with self._open(seen.X, model.noise, None, seen.mask) as data:
+            check_plain(model, data.blocks)
             codes = data.rowwise(encode)
-        return codes.astype(X.dtype, copy=False)
+        return codes.astype(seen.X.dtype, copy=False)
 
     def _certified(self, X: Any, sample_weight: Any) -> Certificate:
         """See :class:`Certifiable`."""
         check_is_fitted(self)
-        X, model = self._validated(X, reset=False), self._model
+        seen, model = self._seen(X, None, reset=False), self._model
         encode = KINDS[self.codes].encoder(model.noise, self._components)
-        with self._open(X, model.noise, sample_weight) as data:
-            columns = open_columns(X) if model.codes.needs_columns else ()
-            return stationary_point(model, data, data.rowwise(encode), self._components, columns)
+        with self._open(seen.X, model.noise, sample_weight, seen.mask) as data:
+            check_plain(model, data.blocks)
+            codes, columns = data.rowwise(encode), _columns(model, seen)
+            return stationary_point(model, data, codes, self._components, columns)
 
     @property
     def noise_(self) -> Noise:
@@ -181,10 +193,22 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     def _model(self) -> Model:
         return Model(noise_named(self.noise), KINDS[self.codes].codes)
 
-    def _run(self, model: Model, data: OpenData, codes: Floats | None, components: Floats) -> Fit:
+    def _seen(self, X: Any, mask: Any, *, reset: bool) -> Observation:
+        """Return valid data, and which of them were observed."""
+        X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
+        return observation(X, mask)
+
+    def _run(
+        self,
+        model: Model,
+        data: OpenData,
+        seen: Observation,
+        codes: Floats | None,
+        components: Floats,
+    ) -> Fit:
         k, d = components.shape
         params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
-        columns = open_columns(data.X) if model.codes.needs_columns else ()
+        columns = _columns(model, seen)
         rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
         (limit,) = runs(1, self.time_limit)
         rules: tuple[Rule, ...] = (SmallChange(self.tol, relative=True), limit)
@@ -201,6 +225,11 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         self.log_likelihood_: float = -found.objective
         self.dispersion_: float | None = float(dispersion) if dispersion.size else None
         self.trace_: Trace = found.trace
+
+
+def _columns(model: Model, seen: Observation) -> Sequence[RowBlock]:
+    """Return the transposed data, if the codes need them."""
+    return open_columns(seen.X, seen.mask) if model.codes.reads_columns(seen.plain) else ()
 
 
 def _singular(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:

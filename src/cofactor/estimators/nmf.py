@@ -22,13 +22,14 @@ from cofactor.estimators.folding import codes_under, nats_per_entry
 from cofactor.estimators.losses import loss_named
 from cofactor.estimators.nonnegative_fits import (
     judgement,
+    modelled,
     opened,
     settled,
     settled_objective,
     stationary_stop,
     warn_of_the_last_iteration,
 )
-from cofactor.estimators.observation import Observation, observation
+from cofactor.estimators.observation import Observation, nonnegative, observation
 from cofactor.estimators.online_factors import OnlineFactors
 from cofactor.estimators.recommender import Recommender
 from cofactor.estimators.stationary import NonnegativeFactors
@@ -271,7 +272,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
             starts = self._starts.of(noise, data, seen, W, H)
             limits = runs(self.n_init, self.time_limit)
             fits = (
-                settled(self._run(Model(noise, codes), data, seen, start, limit))
+                settled(self._run(modelled(noise, codes, seen), data, seen, start, limit))
                 for start, limit in zip(starts, limits, strict=False)
             )
             found = best(fits, settled_objective)
@@ -279,8 +280,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
         self._remember(found, seen.X.dtype)
         self._needs_offset, self._averages, self.n_batches_ = offset is not None, None, 0
-        if self.tol > 0 and self.n_iter_ == self.max_iter and not self.converged_:
-            warn_of_the_last_iteration(self.max_iter)
+        warn_of_the_last_iteration(self)
         best_codes = np.vstack([state.codes for state in found.rows.states])
         return best_codes.astype(seen.X.dtype, copy=False)
 
@@ -358,7 +358,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         """Return valid data, and how they were observed."""
         X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
         whom = f"NMF{'' if reset else '.transform'} (input X)"
-        return observation(X, mask, exposure, offset, whom)
+        return nonnegative(observation(X, mask, exposure, offset), whom)
 
     def _new_rows(self, X: Any, mask: Any, exposure: Any, offset: Any) -> Observation:
         check_is_fitted(self)

@@ -32,6 +32,14 @@ def _may_begin_coarsely(model: Model) -> bool:
     return plain and isinstance(model.noise, Poisson)
 
 
+def modelled(noise: NonnegativeNoise, codes: Nonnegative, seen: Observation) -> Model:
+    """Return the model of some data; strides are for those that no other library has a path for.
+
+    With missing entries, exposures or offsets there is none.
+    """
+    return Model(noise, codes if seen.plain else codes.striding(noise))
+
+
 def opened(
     model: Model, data: OpenData, seen: Observation, start: Start
 ) -> tuple[Rows[LinearState], Params]:
@@ -88,8 +96,11 @@ def stationary_stop(
     return residual, (SmallResidual(tolerance),)
 
 
-def warn_of_the_last_iteration(max_iter: int) -> None:
-    """Warn, as scikit-learn does, that a fit used up its iterations."""
+def warn_of_the_last_iteration(nmf: Any) -> None:
+    """Warn, as scikit-learn does, if a fit used up its iterations."""
+    max_iter = nmf.max_iter
+    if nmf.tol == 0 or nmf.n_iter_ < max_iter or nmf.converged_:
+        return
     warnings.warn(
         f"Maximum number of iterations {max_iter} reached. Increase it to improve convergence.",
         ConvergenceWarning,

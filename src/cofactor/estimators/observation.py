@@ -32,7 +32,7 @@ class Observation:
     Attributes
     ----------
     X : ndarray or scipy.sparse CSR of shape (n, d)
-        At least 0; 0 where nothing was observed.
+        0 where nothing was observed.
     mask : Mask or None
         None: everything was observed.
     baseline : Baseline
@@ -48,8 +48,8 @@ class Observation:
         return self.mask is None and self.baseline.absent
 
 
-def observation(X: Any, mask: Any, exposure: Any, offset: Any, whom: str) -> Observation:
-    """Return data with their mask, exposures and offsets, all checked.
+def observation(X: Any, mask: Any, exposure: Any = None, offset: Any = None) -> Observation:
+    """Return data with their mask, exposures and offsets, all checked; X may have any sign.
 
     Parameters
     ----------
@@ -60,8 +60,6 @@ def observation(X: Any, mask: Any, exposure: Any, offset: Any, whom: str) -> Obs
     exposure : array-like of shape (n,), or None
     offset : array-like or sparse matrix of shape (n, d), array-like of shape (d,), a number, a
         pair of arrays of shape (n, r) and (r, d), or None
-    whom : str
-        What the data are called in errors.
 
     Raises
     ------
@@ -70,13 +68,18 @@ def observation(X: Any, mask: Any, exposure: Any, offset: Any, whom: str) -> Obs
     """
     found = _missing(X) if mask is None else _given_mask(X, mask)
     clean = X if found is None else _without_missing(X, found)
-    check_non_negative(clean, whom)
     n, d = X.shape
     beside = Baseline(
         None if exposure is None else checked_exposures(exposure, n),
         None if offset is None else checked_offset(offset, n, d),
     )
     return Observation(clean, found, beside)
+
+
+def nonnegative(seen: Observation, whom: str) -> Observation:
+    """Return the same data; refuse, as scikit-learn does, observed numbers below 0."""
+    check_non_negative(seen.X, whom)
+    return seen
 
 
 def checked_exposures(exposure: Any, n: int) -> Floats:
@@ -161,3 +164,12 @@ def _given_mask(X: Any, mask: Any) -> Mask:
 def _without_missing(X: Any, mask: Mask) -> Any:
     """Return data with 0 where nothing was observed."""
     return mask.kept(X) if sp.issparse(X) else np.where(mask.dense() > 0, X, X.dtype.type(0))
+
+
+def without_gaps(seen: Observation) -> Any:
+    """Return data to begin with: of dense ones, gaps hold the observed mean of their column."""
+    if seen.mask is None or sp.issparse(seen.X):
+        return seen.X
+    observed = seen.mask.dense() > 0
+    counts = np.maximum(np.count_nonzero(observed, axis=0), 1)
+    return np.where(observed, seen.X, seen.X.sum(axis=0) / counts)

@@ -286,6 +286,12 @@ class Gaussian(NearestNoise, NonnegativeNoise, SimplexNoise, MultipleNoise):
             codes, gram, products, Penalty(), FOLDING_SWEEPS, factor.is_judged
         )
 
+    def signed_codes(
+        self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
+    ) -> Encoded:
+        """Return better codes of any sign, for rows with missing entries, too; see `Encoded`."""
+        return normal_equations(block, factor).descend(codes, FOLDING_SWEEPS, lowest=-np.inf)
+
     def simplex_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`SimplexNoise`: projected gradient steps."""
         gram, products = factor.gram, block.times(factor.prepared)

@@ -329,9 +329,10 @@ def _chunks(block: RowBlock) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, block.n_rows, rows))
 
 
-def _filled(block: RowBlock, mean: Floats) -> Floats:
-    """Return the rows, with entries that fit where none were observed."""
-    return np.where(block.observed > 0, block.dense(), mean)
+def _compared(block: RowBlock, mean: Floats) -> tuple[Floats, Floats]:
+    """Return the rows and their means, with 1 in both where no entry was observed."""
+    observed = block.observed > 0
+    return np.where(observed, block.dense(), 1.0), np.where(observed, mean, 1.0)
 
 
 def _entry_weights(block: RowBlock, factor: FixedFactor) -> Floats:
@@ -347,7 +348,7 @@ def _pulls_of_chunk(
     noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> tuple[Floats, Floats]:
     mean, weights = _mean(block, factor, codes), _entry_weights(block, factor)
-    up, down = noise.gradient_parts(_filled(block, mean), mean)
+    up, down = noise.gradient_parts(*_compared(block, mean))
     exposed = block.baseline.exposed
     return exposed((weights * up) @ factor.columns), exposed((weights * down) @ factor.columns)
 
@@ -358,7 +359,7 @@ def _multiplicative_chunk(
     up, down = _pulls_of_chunk(noise, block, factor, codes)
     new = noise.surrogate_minimum(codes, up, down, factor.penalty)
     mean, weights = _mean(block, factor, new), _entry_weights(block, factor)
-    divergence = (weights * noise.divergence(_filled(block, mean), mean)).sum(axis=1)
+    divergence = (weights * noise.divergence(*_compared(block, mean))).sum(axis=1)
     return Encoded(new, divergence - noise.row_constant(block))
 
 

@@ -50,14 +50,23 @@ class NormalEquations:
             Over all coordinates.
         lowest : float
         """
-        factor, penalty = self.factor, self.factor.penalty
+        factor, penalty, listed = self.factor, self.factor.penalty, self.listed
         new = np.array(codes, dtype=float, order="C")
         loss = np.empty(len(codes) if factor.is_judged else 0)
-        gram = factor.gram if self.listed.sign < 0 else np.zeros_like(factor.gram)
-        held = factor.rooted, np.ascontiguousarray(gram), self.listed.sign, self.scales
-        products = np.ascontiguousarray(self.products)
-        limits = sweeps, penalty.l1, penalty.l2, lowest
-        observed_sweeps(*self.listed.arrays, *held, products, new, *limits, loss)
+        observed_sweeps(
+            *listed.arrays,
+            factor.rooted,
+            np.ascontiguousarray(factor.gram if listed.sign < 0 else np.zeros_like(factor.gram)),
+            listed.sign,
+            self.scales,
+            np.ascontiguousarray(self.products),
+            new,
+            sweeps,
+            penalty.l1,
+            penalty.l2,
+            lowest,
+            loss,
+        )
         return Encoded(new, loss)
 
     def bent(self, codes: Floats) -> Floats:
@@ -91,6 +100,6 @@ def unexplained_squares(block: RowBlock) -> Floats:
     baseline = block.baseline
     if baseline.offset is None:
         return squares
-    return squares - 2.0 * baseline.offset.dot(block.entries) + baseline.offset_squares(block.listed)
-
-
+    return (
+        squares - 2.0 * baseline.offset.dot(block.entries) + baseline.offset_squares(block.listed)
+    )
