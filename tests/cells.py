@@ -24,6 +24,7 @@ from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty
 from cofactor.noise.beta import Beta
 from cofactor.start import first_factors, from_means
+from cofactor.start.factors import STARTS
 from cofactor.stop import Stop
 
 Array = NDArray[Any]
@@ -193,8 +194,8 @@ CELLS = [
 ] + [
     Cell(f"nonnegative, from {init}", source, codes.Nonnegative(), partial(at_init, init))
     for source in NOISES
-    for init in ("anchors", "kmeans")  # which look at the profiles of counts
-    if isinstance(source.noise, noise.Poisson)
+    for init in STARTS
+    if codes.Nonnegative.suit(source.noise)
 ]
 
 

@@ -227,7 +227,7 @@ def test_planted_factors_are_found(cell):
     nudge = np.random.default_rng(0).uniform(0.8, 1.25, params.components.shape)
     start = replace(problem.start, params=replace(params, components=params.components * nudge))
     exact = replace(problem, X=30 * planted, start=start)
-    fitted = replace(exact, model=unpenalised(cell)).fit(300)
+    fitted = replace(exact, model=unpenalised(cell)).fit(1000)
     mean = row_state(fitted, "codes") @ fitted.params.components
     if isinstance(cell.source.noise, Multinomial):
         mean *= exact.X.sum(axis=1, keepdims=True)

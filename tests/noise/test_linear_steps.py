@@ -156,3 +156,16 @@ def test_projected_gradient_finds_the_averages():
     for _ in range(400):
         codes = projected_gradient(codes, W @ W.T, Z @ W @ W.T)
     np.testing.assert_allclose(codes, Z, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.5, 10.0, 1e4])
+@pytest.mark.parametrize("mean", [0.3, 30.0, 3000.0])
+def test_negative_binomial_steps_come_to_means_of_any_size(size, mean):
+    rng, kind = np.random.default_rng(8), NegativeBinomial(size)
+    W, Z = rng.uniform(0.2, 1.0, (2, 9)), rng.uniform(0.2, 1.0, (7, 2))
+    x = np.round(mean * Z @ W)
+    (block,), codes = open_blocks(x), np.full((7, 2), 1e-2 * mean)
+    for _ in range(300):
+        codes = kind.multiplicative_codes(block, FixedFactor(W.T), codes).codes
+    down, up = kind.pulls(block, FixedFactor(W.T), codes)
+    assert np.abs(np.minimum(codes / codes.sum(axis=1, keepdims=True), 1 - down / up)).max() < 1e-2

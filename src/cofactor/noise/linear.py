@@ -216,6 +216,11 @@ class NonnegativeNoise(LinearNoise):
         root = np.sqrt(np.square(linear) + 4.0 * penalty.l2 * codes * down)
         return 2.0 * codes * down / np.maximum(linear + root, TINY)
 
+    def majorized(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
+        """Return where the majorizer of rows that may be made dense is least, shape (n, k)."""
+        pulls = pulls_of_chunk(self.gradient_parts, block, factor, codes)
+        return self.surrogate_minimum(codes, *pulls, factor.penalty)
+
     def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """Update codes by one majorize–minimize step, which never raises the loss.
 
@@ -250,7 +255,8 @@ class NonnegativeNoise(LinearNoise):
         The second less the first is the derivative by the codes, without the penalty.
         """
         parts = [
-            _pulls_of_chunk(self, block.take(rows), factor, codes[rows]) for rows in _chunks(block)
+            pulls_of_chunk(self.gradient_parts, block.take(rows), factor, codes[rows])
+            for rows in _chunks(block)
         ]
         up, down = (np.concatenate(part) for part in zip(*parts, strict=True))
         return up, down
@@ -344,11 +350,15 @@ def _mean(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
     return block.baseline.mean(codes @ factor.components)
 
 
-def _pulls_of_chunk(
-    noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
+def pulls_of_chunk(
+    parts: Callable[[Floats, Floats], tuple[Floats, Floats]],
+    block: RowBlock,
+    factor: FixedFactor,
+    codes: Floats,
 ) -> tuple[Floats, Floats]:
+    """Return what two parts of a gradient by the mean are by codes, each (n, k); rows get dense."""
     mean, weights = _mean(block, factor, codes), _entry_weights(block, factor)
-    up, down = noise.gradient_parts(*_compared(block, mean))
+    up, down = parts(*_compared(block, mean))
     exposed = block.baseline.exposed
     return exposed((weights * up) @ factor.columns), exposed((weights * down) @ factor.columns)
 
@@ -356,8 +366,7 @@ def _pulls_of_chunk(
 def _multiplicative_chunk(
     noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats
 ) -> Encoded:
-    up, down = _pulls_of_chunk(noise, block, factor, codes)
-    new = noise.surrogate_minimum(codes, up, down, factor.penalty)
+    new = noise.majorized(block, factor, codes)
     mean, weights = _mean(block, factor, new), _entry_weights(block, factor)
     divergence = (weights * noise.divergence(*_compared(block, mean))).sum(axis=1)
     return Encoded(new, divergence - noise.row_constant(block))

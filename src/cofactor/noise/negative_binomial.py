@@ -13,9 +13,11 @@ from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.linear import TINY, FixedFactor, NonnegativeNoise, pulls_of_chunk
 from cofactor.noise.online import Shares
 from cofactor.noise.poisson import Poisson, log_factorial
+
+NEWTON_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,36 @@ class NegativeBinomial(MixtureNoise, NonnegativeNoise):
         return xlogy(x, x / np.maximum(mean, TINY)) - (x + self.size) * ratio
 
     def gradient_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
-        """Return ``x/a`` and ``(x + r)/(a + r)`` [Gouvert, Oberlin & Févotte 2020]."""
-        return x / np.maximum(mean, TINY), (x + self.size) / (mean + self.size)
+        """Return ``x/a`` and ``(x + r)/(a + r)``, less ``x/(a + r)`` of both where ``a > r``."""
+        r, own = self.size, np.maximum(mean, TINY)
+        flat = mean <= r
+        return x * np.where(flat, 1.0, r / (mean + r)) / own, (r + x * flat) / (mean + r)
+
+    def majorized(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
+        """Minimise the majorizer, each entry's part of which is the closer one of two.
+
+        Where ``a ≤ r``, that of ``−x log a``, which is convex, and of ``(x + r) log(a + r)``, which
+        is concave [Gouvert, Oberlin & Févotte 2020]. Where ``a > r`` its steps would come to
+        nothing, as the two all but cancel each other: there ``x log(1 + r/a)`` is concave in
+        ``1/a`` and below its tangent, and ``r log(a + r)`` is concave in ``a``. With m₁ and m₂ of
+        the two kinds, ``z² m₂/u − z m₁ log u + (p + l1) u + ½ l2 u²`` is least where
+        ``l2 u³ + (p + l1) u² = z m₁ u + z² m₂``.
+        """
+        down, up = pulls_of_chunk(self.gradient_parts, block, factor, codes)
+        steep, _ = pulls_of_chunk(self._steep_parts, block, factor, codes)
+        linear, l2 = np.maximum(up + factor.penalty.l1, TINY), factor.penalty.l2
+        log, inverse = codes * (down - steep), np.square(codes) * steep
+        u = (log + np.sqrt(np.square(log) + 4.0 * linear * inverse)) / (2.0 * linear)
+        for _ in range(NEWTON_STEPS if l2 else 0):  # from above, where the cubic is convex
+            cubic = ((l2 * u + linear) * u - log) * u - inverse
+            slope = (3.0 * l2 * u + 2.0 * linear) * u - log
+            u = np.where(slope > 0, u - cubic / np.where(slope > 0, slope, 1.0), u)
+        return np.asarray(u)
+
+    def _steep_parts(self, x: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Return the gradient's parts where ``a > r``, 0 elsewhere."""
+        (down, up), steep = self.gradient_parts(x, mean), mean > self.size
+        return down * steep, up * steep
 
     def constants(self, block: RowBlock) -> Floats:
         """Return minus the saturated log-likelihood."""
