@@ -14,7 +14,7 @@ from strategies import generators
 import cofactor
 from cofactor.compare.consensus import agreement
 from cofactor.errors import InputError
-from cofactor.estimators import NMF
+from cofactor.estimators import NMF, KMeans, TopicModel
 
 few = settings(max_examples=20)
 unconverged = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
@@ -106,3 +106,9 @@ def test_every_noise_and_precision(noise, dtype):
 def test_one_run_has_nothing_to_match():
     with pytest.raises(InputError, match="n_runs is 1; expected at least 2"):
         cofactor.consensus(NMF(2), planted()[0], 1)
+
+
+@pytest.mark.parametrize("estimator", [KMeans(2), TopicModel(2)], ids=lambda e: type(e).__name__)
+def test_other_estimators_have_no_consensus(estimator):
+    with pytest.raises(InputError, match="expected NMF"):
+        cofactor.consensus(estimator, np.ones((5, 4)), 2)

@@ -176,3 +176,9 @@ def test_codes_that_need_every_entry_say_so(counts, codes):
             call(holes)
     with pytest.raises(InputError, match=f"{codes} codes need them all"):
         model.fit(counts, mask=observed)
+
+
+def test_nonnegative_codes_want_nonnegative_data(counts):
+    with pytest.raises(ValueError, match="semi-nonnegative ones take data of any sign"):
+        Factorization(2, codes="nonnegative").fit(counts - 1.0)
+    assert Factorization(2, codes="semi-nonnegative", random_state=0).fit(counts - 1.0).n_iter_ > 0

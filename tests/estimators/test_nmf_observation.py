@@ -243,6 +243,11 @@ def test_new_rows_need_their_own_offset():
         ({"offset": -1.0}, "offset holds numbers below 0"),
         ({"offset": sp.csr_array(np.full((30, 12), np.nan))}, "not finite"),
         ({"mask": sp.csr_array(np.ones((30, 3)))}, r"mask has shape \(30, 3\)"),
+        ({"mask": np.full((30, 12), np.nan)}, "mask holds other numbers than 0 and 1"),
+        ({"mask": np.zeros((30, 12), dtype=bool)}, "No entry was observed"),
+        ({"exposure": "hours"}, "exposure is no array of numbers"),
+        ({"offset": [np.ones((30, 1)), np.ones((1, 12))]}, "offset is no array of numbers"),
+        ({"offset": (np.ones((30, 1)),) * 3}, "offset is a tuple of 3"),
     ],
 )
 def test_bad_observations_are_explained(given_values, words):

@@ -112,3 +112,27 @@ def test_impossible_numbers_are_explained():
     model = NMF(2, max_iter=1000).fit(counts())
     with pytest.raises(InputError, match="n is 0; expected at least 1"):
         model.recommend(counts(), 0)
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+def test_what_was_not_observed_was_not_seen():
+    rng = np.random.default_rng(0)
+    ratings = rng.integers(1, 6, (30, 12)).astype(float)
+    observed = rng.uniform(size=ratings.shape) < 0.5
+    holes = np.where(observed, ratings, np.nan)
+    model = NMF(2, random_state=0).fit(holes)
+    for data in (
+        {"rows": holes},
+        {"rows": ratings, "mask": observed},
+        {"rows": sp.csr_array(ratings), "mask": sp.csr_array(observed)},
+    ):
+        items = model.recommend(n=12, **data).items
+        for row, seen in zip(items, observed, strict=True):
+            np.testing.assert_array_equal(np.sort(row[row >= 0]), np.flatnonzero(~seen))
+
+
+@pytest.mark.parametrize("items", [[12], [-1], [0.5], ["a"]])
+def test_similar_items_must_be_columns(items):
+    model = NMF(2, random_state=0, max_iter=500).fit(np.random.default_rng(0).uniform(size=(9, 12)))
+    with pytest.raises(InputError, match="expected numbers of columns, from 0 to 11"):
+        model.similar_items(items)

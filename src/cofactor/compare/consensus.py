@@ -81,8 +81,13 @@ def consensus(
     Raises
     ------
     InputError
-        If ``n_runs`` is below 2.
+        If ``n_runs`` is below 2, or the estimator is no NMF.
     """
+    if not isinstance(estimator, NMF):
+        raise InputError(
+            f"estimator is {type(estimator).__name__}; expected NMF. The consensus of Poisson "
+            "factorizations is one of topics, too: TopicModel.from_factorization(found.model, X)."
+        )
     if n_runs < 2:
         raise InputError(f"n_runs is {n_runs}; expected at least 2, or there is nothing to match.")
     runs = list(_runs(estimator, X, n_runs, rng_for(random_state), fit_params))

@@ -26,7 +26,12 @@ from cofactor.estimators.base import (
 )
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
-from cofactor.estimators.observation import Observation, observation, without_gaps
+from cofactor.estimators.observation import (
+    Observation,
+    nonnegative,
+    observation,
+    without_gaps,
+)
 from cofactor.estimators.recommender import Recommender
 from cofactor.estimators.stationary import stationary_point
 from cofactor.fit import Fit, check_plain, first_rows, fit
@@ -39,6 +44,7 @@ from cofactor.trace import Callback, Trace
 
 Start = tuple[Floats | None, Floats]
 Encoder = Callable[[RowBlock], Floats]
+SUMS = "Factorization (nonnegative codes; semi-nonnegative ones take data of any sign)"
 
 
 class Factorization(Recommender, CodesOut, FamilyEstimator):
@@ -146,6 +152,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         InputError
             If the noise cannot produce such data, they are too few for the components, or entries
             are missing that the codes need.
+        ValueError
+            If data are below 0, and codes nonnegative.
         """
         self._validate_params()
         model, kind, seen = self._model, KINDS[self.codes], self._seen(X, mask, reset=True)
@@ -196,7 +204,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     def _seen(self, X: Any, mask: Any, *, reset: bool) -> Observation:
         """Return valid data, and which of them were observed."""
         X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
-        return observation(X, mask)
+        seen = observation(X, mask)
+        return seen if KINDS[self.codes].any_sign else nonnegative(seen, SUMS)
 
     def _run(
         self,
@@ -312,17 +321,20 @@ class Kind:
         ``start(noise, data, k, rng)`` returns first codes, where they are needed, and components.
     encoder : callable
         ``encoder(noise, components)`` returns what finds the best codes of a block, shape (n, k).
+    any_sign : bool, default True
+        Whether data may be below 0, as far as the noise allows it.
     """
 
     codes: Codes[Any]
     start: Callable[[Any, OpenData, int, np.random.RandomState], Start]
     encoder: Callable[[Any, Floats], Encoder]
+    any_sign: bool = True
 
 
 KINDS = {
     "free": Kind(Free(), _singular, _free),
     "simplex": Kind(Simplex(), _corners, _averages),
     "scaled one-hot": Kind(ScaledOneHot(), _directions, _multiples),
-    "nonnegative": Kind(Nonnegative(), _positive, _sums),
+    "nonnegative": Kind(Nonnegative(), _positive, _sums, any_sign=False),
     "semi-nonnegative": Kind(SemiNonnegative(), _corners, _signed_sums),
 }

@@ -68,6 +68,8 @@ def observation(X: Any, mask: Any, exposure: Any = None, offset: Any = None) -> 
     """
     found = _missing(X) if mask is None else _given_mask(X, mask)
     clean = X if found is None else _without_missing(X, found)
+    if found is not None and not found.row_entries().any():
+        raise InputError("No entry was observed; expected some that are neither NaN nor masked.")
     n, d = X.shape
     beside = Baseline(
         None if exposure is None else checked_exposures(exposure, n),
@@ -84,7 +86,7 @@ def nonnegative(seen: Observation, whom: str) -> Observation:
 
 def checked_exposures(exposure: Any, n: int) -> Floats:
     """Return exposures as floats of shape (n,), all above 0."""
-    values = np.asarray(exposure, dtype=float)
+    values = _numbers(exposure, "exposure")
     if values.shape != (n,):
         raise InputError(f"exposure has shape {values.shape}; expected ({n},), one for each row.")
     bad = ~(np.isfinite(values) & (values > 0))
@@ -104,7 +106,7 @@ def checked_offset(offset: Any, n: int, d: int) -> Offset:
         matrix = canonical_csr(offset, "offset", np.float64)
         _check_offset(matrix.data, matrix.shape, (n, d))
         return SparseOffset(matrix)
-    values = np.asarray(offset, dtype=float)
+    values = _numbers(offset, "offset")
     if values.ndim < 2:
         row = np.broadcast_to(values, (d,)) if values.ndim == 0 else values
         _check_offset(row, row.shape, (d,))
@@ -113,7 +115,21 @@ def checked_offset(offset: Any, n: int, d: int) -> Offset:
     return DenseOffset(np.ascontiguousarray(values))
 
 
+def _numbers(given: Any, whom: str) -> Floats:
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{whom} is no array of numbers ({error}); expected numbers, or of offsets a tuple of "
+            "two arrays whose product it is."
+        ) from error
+
+
 def _factored(offset: tuple[Any, ...], n: int, d: int) -> FactoredOffset:
+    if len(offset) != 2:
+        raise InputError(
+            f"offset is a tuple of {len(offset)}; expected two arrays, of shape (n, r) and (r, d)."
+        )
     left, right = (np.ascontiguousarray(check_array(part, dtype=float)) for part in offset)
     _check_offset(left, left.shape, (n, right.shape[0]))
     _check_offset(right, right.shape, (left.shape[1], d))
@@ -145,13 +161,13 @@ def _missing(X: Any) -> Mask | None:
 
 def _given_mask(X: Any, mask: Any) -> Mask:
     listed = sp.issparse(mask)
-    observed = canonical_csr(mask, "mask") if listed else np.asarray(mask, dtype=bool)
+    observed = canonical_csr(mask, "mask") if listed else np.asarray(mask)
     if observed.shape != X.shape:
         raise InputError(
             f"mask has shape {observed.shape}; expected {X.shape}, that of the data, with True "
             "where an entry was observed."
         )
-    found = as_mask(observed)
+    found = as_mask(observed if listed else _truths(observed))
     clean = found.kept(X).data if sp.issparse(X) else X[found.dense() > 0]
     if not np.isfinite(clean).all():
         raise InputError(
@@ -159,6 +175,13 @@ def _given_mask(X: Any, mask: Any) -> Mask:
             "them, or set the mask to False there."
         )
     return found
+
+
+def _truths(values: Array) -> Array:
+    """Return an array of bool; refuse what is neither, such as NaN, which NumPy takes for true."""
+    if values.dtype != bool and not np.isin(values, (0, 1)).all():
+        raise InputError("mask holds other numbers than 0 and 1; expected True or False.")
+    return values.astype(bool)
 
 
 def _without_missing(X: Any, mask: Mask) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from cofactor.data import as_mask
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine, engine_for
 from cofactor.errors import InputError
@@ -102,7 +103,8 @@ class Recommender:
             Data as for :meth:`transform`; their codes are found first.
         n : int, default 10
         exclude_seen : bool, default True
-            Whether to leave out the columns in which a row has nonzero entries.
+            Whether to leave out the columns in which a row has nonzero entries that were observed:
+            not those that are NaN or masked.
         **observed
             Whatever else :meth:`transform` takes, such as ``mask``.
 
@@ -113,7 +115,7 @@ class Recommender:
         """
         codes = np.asarray(self.transform(rows, **observed), dtype=float)
         shape = (len(codes), self.components_.shape[1])
-        seen = _nonzeros(rows) if exclude_seen else sp.csr_array(shape)
+        seen = _seen(rows, observed.get("mask")) if exclude_seen else sp.csr_array(shape)
         items = np.ascontiguousarray(self.components_.T, dtype=float)
         return self._top(codes, items, n, seen)
 
@@ -127,11 +129,17 @@ class Recommender:
         items : array-like of int, optional
             Numbers of columns; default all.
         n : int, default 10
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or ``n`` is below 1.
         """
         check_is_fitted(self)
         components = self.components_.astype(float)
         vectors = np.ascontiguousarray(_unit(_unit(components).T))
         asked = np.arange(len(vectors)) if items is None else np.atleast_1d(items)
+        _check_items(asked, len(vectors))
         ones = (np.ones(len(asked)), asked, np.arange(len(asked) + 1))
         themselves = sp.csr_array(ones, shape=(len(asked), len(vectors)))
         return self._top(vectors[asked], vectors, n, themselves)
@@ -145,12 +153,20 @@ class Recommender:
             return top_items(codes, items, n, left_out, engine)
 
 
-def _nonzeros(rows: Any) -> Any:
-    matrix = sp.csr_array(rows) if sp.issparse(rows) else sp.csr_array(np.asarray(rows))
-    matrix = sp.csr_array(matrix, copy=True)
+def _check_items(asked: Array, m: int) -> None:
+    if asked.dtype.kind not in "iu" or ((asked < 0) | (asked >= m)).any():
+        raise InputError(f"items are {asked}; expected numbers of columns, from 0 to {m - 1}.")
+
+
+def _seen(rows: Any, mask: Any) -> Any:
+    """Return the nonzero entries of rows that were observed, as a canonical CSR matrix."""
+    matrix = sp.csr_array(rows if sp.issparse(rows) else np.asarray(rows), copy=True)
     matrix.sum_duplicates()
+    matrix.data = np.nan_to_num(matrix.data, nan=0.0)
     matrix.eliminate_zeros()
-    return matrix
+    if mask is None:
+        return matrix
+    return as_mask(mask if sp.issparse(mask) else np.asarray(mask)).kept(matrix)
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -299,8 +299,10 @@ class TopicModel(Certifiable, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         Raises
         ------
         InputError
-            If ``by`` is unknown, or there are not as many names as terms.
+            If ``by`` is unknown, ``n`` below 1, or there are not as many names as terms.
         """
+        if n < 1:
+            raise InputError(f"n is {n}; expected at least 1.")
         scores = self.term_scores(by)
         default = getattr(self, "feature_names_in_", range(self.n_features_in_))
         names = default if names is None else names
