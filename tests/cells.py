@@ -29,6 +29,7 @@ from cofactor.stop import Stop
 
 Array = NDArray[Any]
 PENALTY = Penalty(l1=0.2, l2=0.3)
+PRIOR = Penalty(l1=0.2, l2=0.3, log=0.4)
 
 
 @dataclass(frozen=True)
@@ -186,17 +187,29 @@ class Cell:
         return Problem(self.model, X, labels, start)
 
 
-CELLS = [
-    Cell(name, source, kind, starter)
-    for source in NOISES
-    for name, kind, starter in CODES
-    if kind.suit(source.noise)
-] + [
-    Cell(f"nonnegative, from {init}", source, codes.Nonnegative(), partial(at_init, init))
-    for source in NOISES
-    for init in STARTS
-    if codes.Nonnegative.suit(source.noise)
-]
+CELLS = (
+    [
+        Cell(name, source, kind, starter)
+        for source in NOISES
+        for name, kind, starter in CODES
+        if kind.suit(source.noise)
+    ]
+    + [
+        Cell(f"nonnegative, from {init}", source, codes.Nonnegative(), partial(at_init, init))
+        for source in NOISES
+        for init in STARTS
+        if codes.Nonnegative.suit(source.noise)
+    ]
+    + [
+        Cell(f"{name}, prior", source, kind(PRIOR, PRIOR), at_factors)
+        for source in NOISES
+        for name, kind in (
+            ("nonnegative", codes.Nonnegative),
+            ("multiplicative", codes.MultiplicativeNonnegative),
+        )
+        if getattr(source.noise, "takes_priors", False)
+    ]
+)
 
 
 @dataclass(frozen=True)

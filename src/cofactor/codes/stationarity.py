@@ -113,6 +113,7 @@ def _of_block(
 ) -> Stationarity:
     down, up = noise.pulls(block, factor, codes)
     up = up + factor.penalty.l1 + factor.penalty.l2 * codes
+    down = down + factor.penalty.log / np.maximum(codes, TINY) if factor.penalty.log else down
     slope = (up - down) / np.maximum(up + down, TINY)
     mass = block.baseline.exposed(codes * factor.columns.sum(axis=0))
     total = mass.sum(axis=1) + block.offset_sums()

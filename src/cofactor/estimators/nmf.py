@@ -11,8 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from cofactor.codes import MultiplicativeNonnegative, Nonnegative
-from cofactor.codes.shuffled import ShuffledNonnegative
+from cofactor.codes import Nonnegative
 from cofactor.data.base import Array
 from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, best, narrator, runs
@@ -31,21 +30,21 @@ from cofactor.estimators.nonnegative_fits import (
 )
 from cofactor.estimators.observation import Observation, nonnegative, observation
 from cofactor.estimators.online_factors import OnlineFactors
+from cofactor.estimators.penalties import Penalised
 from cofactor.estimators.recommender import Recommender
 from cofactor.estimators.stationary import NonnegativeFactors
 from cofactor.fit import Fit, fit
 from cofactor.model import Model
-from cofactor.noise import Noise, Penalty, noise_named
+from cofactor.noise import Noise, noise_named
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start.factors import STARTS
-from cofactor.start.rng import rng_for
 from cofactor.stop import Rule, SmallChange, Stop, TimeLimit
 from cofactor.trace import Callback, Trace
 
 PATIENCE = 10  # iterations in which the objective must fall by tol
 
 
-class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstimator):
+class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstimator):
     """Nonnegative matrix factorization: ``X ≈ WH`` with ``W ≥ 0`` and ``H ≥ 0``.
 
     Minimises ``Σ_n w_n d(x_n, (WH)_n)`` plus the penalties
@@ -100,6 +99,9 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         In seconds, for all starts together.
     warm_start : bool, default False
         Start from the components of the last fit, which may have been fewer, in place of ``init``.
+    prior_W, prior_H : (float, float) or None, default None
+        Shape, at least 1, and rate of a Gamma prior of every code and component, of Poisson noise
+        only: the most probable factors are found [Cemgil 2009].
     kkt_tol : float or None, default None
         Converged, too, when the residual ``kkt_residual_`` is at most this; measured, and kept
         in the trace, only if given.
@@ -158,6 +160,8 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         "callbacks": [list, tuple],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "warm_start": ["boolean"],
+        "prior_W": [tuple, list, None],
+        "prior_H": [tuple, list, None],
         "kkt_tol": [Interval(Real, 0, None, closed="left"), None],
     }
 
@@ -182,6 +186,8 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         callbacks: Sequence[Callback] = (),
         time_limit: float | None = None,
         warm_start: bool = False,
+        prior_W: tuple[float, float] | None = None,
+        prior_H: tuple[float, float] | None = None,
         kkt_tol: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -202,6 +208,8 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         self.callbacks = callbacks
         self.time_limit = time_limit
         self.warm_start = warm_start
+        self.prior_W = prior_W
+        self.prior_H = prior_H
         self.kkt_tol = kkt_tol
 
     _needs_offset: bool = False  # of new rows, as the fit had one
@@ -303,7 +311,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
             If the fit had an offset and these rows have none; ``offset=0`` says so.
         """
         seen = self._new_rows(X, mask, exposure, offset)
-        penalty = self._penalty(self.alpha_W, seen.X.shape[1])
+        penalty = self._penalty(seen.X.shape[1])
         with self._open(seen.X, self.noise_, None, seen.mask, seen.baseline) as data:
             codes = codes_under(self.noise_, self.components_.astype(float), penalty, data)
         return codes.astype(seen.X.dtype, copy=False)
@@ -323,7 +331,7 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         Constants are included; a dispersion is the best for these rows.
         """
         seen = self._new_rows(X, mask, exposure, offset)
-        penalty = self._penalty(self.alpha_W, seen.X.shape[1])
+        penalty = self._penalty(seen.X.shape[1])
         with self._open(seen.X, self.noise_, sample_weight, seen.mask, seen.baseline) as data:
             return nats_per_entry(self.noise_, self.components_.astype(float), penalty, data)
 
@@ -340,19 +348,6 @@ class NMF(NonnegativeFactors, OnlineFactors, Recommender, CodesOut, FamilyEstima
         if self.noise is None:
             return loss_named(self.beta_loss, self.solver)
         return cast(NonnegativeNoise, Model(noise_named(self.noise), Nonnegative()).noise)
-
-    def _penalised(self, n_rows: float, n_columns: int) -> Nonnegative:
-        """Return the codes, with penalties that grow with the data as scikit-learn's do."""
-        alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
-        penalties = self._penalty(self.alpha_W, n_columns), self._penalty(float(alpha_H), n_rows)
-        if self.solver == "mu":
-            return MultiplicativeNonnegative(*penalties)
-        if self.shuffle:
-            return ShuffledNonnegative(*penalties, rng=rng_for(self.random_state))
-        return Nonnegative(*penalties)
-
-    def _penalty(self, alpha: float, size: float) -> Penalty:
-        return Penalty(size * alpha * self.l1_ratio, size * alpha * (1.0 - self.l1_ratio))
 
     def _seen(self, X: Any, mask: Any, exposure: Any, offset: Any, *, reset: bool) -> Observation:
         """Return valid data, and how they were observed."""

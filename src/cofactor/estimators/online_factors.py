@@ -73,6 +73,8 @@ class OnlineFactors:
                 f"{noise.name.capitalize()} noise cannot learn from batches: use poisson, "
                 "negative_binomial or gaussian noise, or fit."
             )
+        if nmf.prior_H is not None:
+            raise InputError("Batches do not say how many rows a prior_H is for: leave it out.")
         if rate is not None and not 0 < rate <= 1:
             raise InputError(f"rate is {rate}; expected a number above 0 and at most 1.")
         begins = not hasattr(self, "components_")
@@ -112,7 +114,7 @@ def _first_components(nmf: Any, X: Any, sample_weight: Any, beside: dict[str, An
 def _said(nmf: Any, data: OpenData, seen: Observation, components: Floats) -> Any:
     """Return what an average row of a batch says of components."""
     noise, (k, d) = nmf.noise_, components.shape
-    codes = codes_under(noise, components, nmf._penalty(nmf.alpha_W, d), data)
+    codes = codes_under(noise, components, nmf._penalty(d), data)
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     columns = open_columns(data.X, seen.mask, seen.baseline)
     model = Model(noise, Nonnegative())

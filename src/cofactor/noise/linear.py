@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,16 +22,22 @@ CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
 
 @dataclass(frozen=True)
 class Penalty:
-    """``l1·Σz + ½·l2·Σz²`` on the codes of every row, in units of the divergence."""
+    """``l1·Σz + ½·l2·Σz² − log·Σ log z`` on the codes of every row, in units of the divergence.
+
+    ``log = a − 1`` and ``l1 = b`` are a prior Gamma(a, b), for noises with ``takes_priors``.
+    """
 
     l1: float = 0.0
     l2: float = 0.0
+    log: float = 0.0
 
     def of(self, codes: Floats) -> Floats:
         """Return the penalty of each row of codes (n, k), shape (n,)."""
-        if self.l1 == self.l2 == 0.0:
+        if self.l1 == self.l2 == self.log == 0.0:
             return np.zeros(len(codes))
-        return self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
+        own = self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
+        logs = np.log(np.maximum(codes, TINY)).sum(axis=1) if self.log else 0.0
+        return np.asarray(own - self.log * logs)
 
 
 class Judged(Enum):
@@ -184,7 +190,14 @@ class NonnegativeNoise(LinearNoise):
     """A noise that nonnegative codes can use: it splits the gradient of its divergence.
 
     ``d(x, a)`` is the unit divergence of one entry.
+
+    Attributes
+    ----------
+    takes_priors : bool
+        Whether its steps know the logarithm in a :class:`Penalty`.
     """
+
+    takes_priors: ClassVar[bool] = False
 
     @abstractmethod
     def divergence(self, x: Floats, mean: Floats) -> Floats:
