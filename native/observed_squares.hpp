@@ -4,7 +4,7 @@
 // Lanes are components while the Gram matrix of a row is added up, and rows while codes are swept.
 #pragma once
 
-#include "simd.hpp"
+#include "listed_rows.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -160,8 +160,17 @@ private:
     double scales_[rows];
 };
 
+// Gram matrices cost k / 2 products an entry and component, fitted values two a sweep, which take
+// some six times as long, as they are added up across lanes and written back.
+inline bool fitted_are_cheaper(size_t k, size_t sweeps) { return k > 12 * (sweeps + 1); }
+
 template <class I>
 void observed_sweeps(Csr<double, I> listed, ObservedSquares squares) {
+    if (fitted_are_cheaper(squares.base.rows, squares.sweeps)) {
+        ListedRows<I> rows(listed, squares);
+        for (size_t n = 0; n < listed.rows; ++n) rows.improve(n);
+        return;
+    }
     ObservedRows<I> swept(listed, squares);
     for (size_t n = 0; n < listed.rows; n += ObservedRows<I>::rows)
         swept.improve(n, smaller(ObservedRows<I>::rows, listed.rows - n));
