@@ -121,5 +121,38 @@ def test_impossible_batches_are_explained():
         learner("gamma").partial_fit(X + 1)
     with pytest.raises(InputError, match="rate is 0; expected a number above 0"):
         learner().partial_fit(X, rate=0)
-    with pytest.raises(InputError, match="without missing entries, exposures and offsets only"):
-        learner("gaussian").partial_fit(X, exposure=np.ones(30))
+    with pytest.raises(InputError, match="without missing entries only"):
+        learner("gaussian").partial_fit(X, mask=X > 0)
+
+
+OFFSETS = {
+    "dense": lambda known: known,
+    "sparse": sp.csr_array,
+    "factors": lambda known: (np.eye(len(known)), known),
+}
+
+
+@pytest.mark.parametrize("form", OFFSETS)
+def test_gaussian_batches_less_their_offset_are_batches_of_the_rest(form):
+    rng = np.random.default_rng(0)
+    rest, known = counts(n=60), rng.gamma(1.0, 2.0, (60, 20))
+    first = learner("gaussian", max_iter=30, tol=0).fit(rest)
+    plain, offset = (learner("gaussian", max_iter=30, tol=0).fit(rest) for _ in range(2))
+    np.testing.assert_array_equal(plain.components_, first.components_)
+    given_offset = OFFSETS[form](known)
+    for model, rows, beside in (
+        (plain, rest, {}),
+        (offset, rest + known, {"offset": given_offset}),
+    ):
+        model.partial_fit(rows, **beside)
+        model.partial_fit(rows, **beside)
+    np.testing.assert_allclose(offset.components_, plain.components_, rtol=1e-6, atol=1e-8)
+
+
+def test_gaussian_batches_seen_for_longer_say_the_same_of_components():
+    X, exposure = counts(n=60), np.random.default_rng(1).uniform(0.5, 3.0, 60)
+    models = [learner("gaussian", max_iter=30, tol=0).fit(X) for _ in range(2)]
+    for _ in range(2):
+        models[0].partial_fit(X)
+        models[1].partial_fit(X, exposure=exposure)  # codes are less by as much
+    np.testing.assert_allclose(models[1].components_, models[0].components_, rtol=1e-6, atol=1e-8)

@@ -79,12 +79,18 @@ def best_components(rows: Rows[Any]) -> Floats:
 
 
 def products_of_codes(rows: Rows[Any]) -> tuple[Floats, Floats]:
-    """Return ``ZᵀZ`` (k, k) and ``ZᵀX`` (k, d), weighted, from the codes in the rows' states."""
+    """Return ``ZᵀZ`` (k, k) and ``Zᵀ(X − O)`` (k, d), weighted, from the codes in the rows' states.
+
+    Codes count times their exposures; no entry may be missing.
+    """
 
     def sums(block: RowBlock, state: Any) -> tuple[Floats, Floats]:
-        weighted = state.codes * block.weights[:, None]
-        origin = np.zeros(block.n_columns)
-        return weighted.T @ state.codes, block.transpose_times(weighted, origin)
+        codes, offset = block.baseline.exposed(state.codes), block.baseline.offset
+        weighted = codes * block.weights[:, None]
+        products = block.transpose_times(weighted, np.zeros(block.n_columns))
+        if offset is not None:
+            products = products - offset.transposed.times(weighted).T
+        return weighted.T @ codes, products
 
     grams, products = zip(*rows.gather(sums), strict=True)
     return np.sum(grams, axis=0), np.sum(products, axis=0)

@@ -56,9 +56,9 @@ class Products(Additive):
     Attributes
     ----------
     gram : ndarray of shape (k, k)
-        ``Σ_n w_n z_nᵀ z_n``.
+        ``Σ_n w_n e_n² z_nᵀ z_n``.
     products : ndarray of shape (k, d)
-        ``Σ_n w_n z_nᵀ x_n``.
+        ``Σ_n w_n e_n z_nᵀ (x_n − o_n)``.
     """
 
     gram: Floats
@@ -71,12 +71,12 @@ class Products(Additive):
         Raises
         ------
         InputError
-            If entries are missing, or rows have exposures or offsets.
+            If entries are missing.
         """
-        if not all(block.plain for block in rows.blocks):
+        if not all(block.complete for block in rows.blocks):
             raise InputError(
-                "Gaussian noise learns from batches without missing entries, exposures and "
-                "offsets only: use noise='poisson', or fit."
+                "Gaussian noise learns from batches without missing entries only: use "
+                "noise='poisson', or fit."
             )
         return cls(*products_of_codes(rows))
 
