@@ -292,7 +292,9 @@ def test_weights_are_repeated_rows():
 
 
 @unconverged
-def test_nothing_sparse_is_made_dense():
+@pytest.mark.parametrize("noise", ["poisson", "gaussian"])
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_nothing_sparse_is_made_dense(noise, solver):
     rng, (n, d) = np.random.default_rng(0), (2_000, 20_000)
     places = rng.integers(n, size=60_000), rng.integers(d, size=60_000)
     X = sp.csr_array((rng.poisson(2.0, 60_000) + 1.0, places), shape=(n, d))
@@ -301,7 +303,9 @@ def test_nothing_sparse_is_made_dense():
     )
     offset = (np.eye(2)[rng.integers(2, size=n)], rng.uniform(0.0, 0.1, (2, d)))
     settings = {"mask": listed, "exposure": rng.uniform(0.5, 2.0, n), "offset": offset}
-    model = NMF(3, noise="poisson", init="random", random_state=0, max_iter=3, n_threads=1)
+    model = NMF(
+        3, noise=noise, solver=solver, init="random", random_state=0, max_iter=3, n_threads=1
+    )
     tracemalloc.start()
     try:
         model.fit(X, **settings)
