@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 ROUNDING = 1e-12  # of a curvature that others were taken off
+CHUNK_ROWS = 256  # whose Gram matrices are held at a time
 
 
 def nonnegative_sweeps(
@@ -97,17 +99,38 @@ def observed_sweeps(
     loss : array of shape (n,) or (0,)
         Written unless empty: ``z G z'/2 - b z'`` at the codes returned.
     """
-    k = len(base)
-    least = ROUNDING * np.maximum(base.diagonal(), 0.0)
-    for n, z in enumerate(codes):
-        listed = columns[indices[indptr[n] : indptr[n + 1]], :k]
-        scale = scales[n] if scales.size else 1.0
-        gram = scale * (base + sign * (listed.T @ listed))
+    for start in range(0, len(codes), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        scale = scales[rows] if scales.size else np.ones(len(codes[rows]))
+        places = indices[indptr[start] :], indptr[start : start + len(scale) + 1] - indptr[start]
+        grams = scale[:, None, None] * (base + sign * _listed_grams(*places, columns, len(base)))
+        held = grams, scale, ROUNDING * np.maximum(base.diagonal(), 0.0), products[rows]
         for _ in range(sweeps):
-            for t, row in enumerate(gram):
-                curvature = row[t] + l2
-                if curvature > scale * least[t]:
-                    slope = row @ z - products[n, t] + l1 + l2 * z[t]
-                    z[t] = max(z[t] - slope / curvature, lowest)
+            _sweep(*held, codes[rows], l1, l2, lowest)
         if loss.size:
-            loss[n] = (0.5 * gram @ z - products[n]) @ z
+            bent = np.einsum("ntu,nu->nt", grams, codes[rows])
+            loss[rows] = ((0.5 * bent - products[rows]) * codes[rows]).sum(axis=1)
+
+
+def _listed_grams(indices: NDArray[Any], indptr: NDArray[Any], columns: Floats, k: int) -> Floats:
+    """Return ``sum_l w_l w_l'`` over the listed columns of each row, shape (n, k, k)."""
+    listed = [columns[indices[i:j], :k] for i, j in pairwise(indptr)]
+    return np.stack([part.T @ part for part in listed])
+
+
+def _sweep(
+    grams: Floats,
+    scale: Floats,
+    least: Floats,
+    products: Floats,
+    z: Floats,
+    l1: float,
+    l2: float,
+    lowest: float,
+) -> None:
+    for t in range(z.shape[1]):
+        curvature = grams[:, t, t] + l2
+        bent = curvature > scale * least[t]
+        slope = (grams[:, t] * z).sum(axis=1) - products[:, t] + l1 + l2 * z[:, t]
+        best = np.maximum(z[:, t] - slope / np.where(bent, curvature, 1.0), lowest)
+        z[:, t] = np.where(bent, best, z[:, t])
