@@ -138,8 +138,10 @@ private:
         }
         if (!model_.rest.columns) return;
         Four<T> scaled[Items::nonzeros];
-        for (size_t i = 0; i < Items::nonzeros; ++i)
-            scaled[i] = scales[i] * load_quad(at_place(model_.rest.data, places[i], component_rest));
+        for (size_t i = 0; i < Items::nonzeros; ++i) {
+            const T* const rest = at_place(model_.rest.data, places[i], component_rest);
+            scaled[i] = scales[i] * load_quad(rest);
+        }
         const auto packed = Items::packed(scaled);
         __builtin_memcpy(to + whole, &packed, sizeof packed);
     }
@@ -172,7 +174,8 @@ private:
     template <bool beginning, size_t ones, size_t twos = most_twos(ones)>
     size_t some_twos(size_t t, size_t at, size_t size, T* square) const {
         if constexpr (twos > step)
-            if (end_ - t < twos) return some_twos<beginning, ones, twos - step>(t, at, size, square);
+            if (end_ - t < twos)
+                return some_twos<beginning, ones, twos - step>(t, at, size, square);
         tile<beginning, ones, twos>(at, t, at, size, square);
         return twos;
     }
