@@ -30,6 +30,11 @@ bool runs_here() {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
 }
+
+bool multiplies_bfloats() {
+    static const bool does = __builtin_cpu_supports("avx512bf16");
+    return does;
+}
 }  // namespace cofactor::avx512
 
 namespace cofactor::avx2 {

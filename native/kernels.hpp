@@ -609,4 +609,11 @@ size_t line_space(size_t n);
 COFACTOR_FOR_EACH_ISA(COFACTOR_DECLARE)
 #undef COFACTOR_DECLARE
 
+#if defined(__x86_64__)
+namespace avx512 {
+// Whether the processor has products of pairs of numbers of 16 bits; defined in cpu.cpp.
+bool multiplies_bfloats();
+}  // namespace avx512
+#endif
+
 }  // namespace cofactor

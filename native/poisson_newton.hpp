@@ -6,120 +6,10 @@
 #pragma once
 
 #include "poisson.hpp"
+#include "poisson_hessians.hpp"
 #include "poisson_programs.hpp"
 
 namespace cofactor::COFACTOR_ISA {
-
-// Components t that the Hessian's rows are made for at once: as many as leave registers free.
-constexpr size_t most_curved = vector_bytes == 64 ? 24 : 8;
-
-// Component t of every column: where that of the first one is, and how far it is to the next.
-template <class T>
-struct Strand {
-    const T* first;
-    size_t width;
-
-    COFACTOR_INLINE const T* of(Place place) const { return at_place(first, place, width); }
-};
-
-template <class T>
-Strand<T> strand(const PoissonModel<T>& model, size_t t) {
-    const size_t whole = model.columns.columns;
-    if (t < whole) return {model.columns.data + t, whole};
-    return {model.rest.data + t - whole, component_rest};
-}
-
-// A vector of a column's components, or what is left of the rest.
-template <class T, bool rest>
-COFACTOR_INLINE Vec<T> load_part(const T* at) {
-    if constexpr (rest && lanes<T> > component_rest) return gathered<T>(load_quad(at));
-    return load(at);
-}
-
-// Sum of bends[p] h_t h_u over a row: `tile` components t on the left, a vector of u on the right.
-// Few components are added up in several chains, so that no sum waits for the one before.
-template <class T, size_t tile, bool rest>
-[[gnu::noinline]] void curve(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends,
-                             T* out, size_t width) {
-    constexpr size_t chains = tile * 4 <= most_curved ? 4 : tile * 2 <= most_curved ? 2 : 1;
-    Vec<T> sums[chains][tile] = {};
-    for (size_t p = 0; p < row.size; p += chains) {
-#pragma GCC unroll 4
-        for (size_t c = 0; c < chains; ++c) {
-            const Place place = row.places[p + c];
-            const Vec<T> bent = bends[p + c] * load_part<T, rest>(right.of(place));
-            const T* const h = left.of(place);
-#pragma GCC unroll 24
-            for (size_t t = 0; t < tile; ++t) sums[c][t] += h[t] * bent;
-        }
-    }
-    for (size_t t = 0; t < tile; ++t) {
-        Vec<T> total = sums[0][t];
-        for (size_t c = 1; c < chains; ++c) total += sums[c][t];
-        store<T>(out + t * width, total);
-    }
-}
-
-// Curve the first components of `size`, a multiple of four, and return how many.
-template <class T, bool rest, size_t tile = most_curved>
-size_t curve_some(Strand<T> left, Strand<T> right, CountRow<T> row, const T* bends, size_t size,
-                  T* out, size_t width) {
-    if (size < tile) {
-        if constexpr (tile > 4)
-            return curve_some<T, rest, tile - 4>(left, right, row, bends, size, out, width);
-    }
-    curve<T, tile, rest>(left, right, row, bends, out, width);
-    return tile;
-}
-
-// The same of one group, which is one vector, and a rest: in one go, since that fits in registers.
-template <class T>
-[[gnu::noinline]] void curve_all(const PoissonModel<T>& model, CountRow<T> row, const T* bends,
-                                 T* out) {
-    constexpr size_t width = 2 * component_group;
-    Vec<T> group[component_group] = {}, below[component_rest] = {};
-    Four<T> corner[component_rest] = {};
-    for (size_t p = 0; p < row.size; ++p) {
-        const T* const h = at_place(model.columns.data, row.places[p], component_group);
-        const T* const rest = at_place(model.rest.data, row.places[p], component_rest);
-        const Vec<T> bend = splat(bends[p]), bent = bend * load(h);
-        const Four<T> bent_rest = four_of<T>(bend) * load_quad(rest);
-#pragma GCC unroll 16
-        for (size_t t = 0; t < component_group; ++t) group[t] += h[t] * bent;
-#pragma GCC unroll 4
-        for (size_t t = 0; t < component_rest; ++t) {
-            const Vec<T> own = splat(rest[t]);
-            below[t] += own * bent;
-            corner[t] += four_of<T>(own) * bent_rest;
-        }
-    }
-    for (size_t t = 0; t < component_group; ++t) store<T>(out + t * width, group[t]);
-    for (size_t t = 0; t < component_rest; ++t) {
-        T* const to = out + (component_group + t) * width;
-        store<T>(to, below[t]);
-        store_quad(to + component_group, corner[t]);
-    }
-}
-
-// The Hessian of a row: entries (t, u) with u <= t, in the rows of a square.
-template <class T>
-void hessian(const PoissonModel<T>& model, CountRow<T> row, const T* bends, T* square) {
-    if constexpr (lanes<T> == component_group)
-        if (model.columns.columns == component_group && model.rest.columns)
-            return curve_all(model, row, bends, square);
-    const size_t whole = model.columns.columns, width = padded_width(model);
-    const size_t end = round_up(model.k, component_rest);
-    for (size_t at = 0; at < model.k; at += lanes<T>) {
-        const Strand<T> right = strand(model, at);
-        for (size_t t = at / component_rest * component_rest; t < end;) {
-            const size_t size = (t < whole ? smaller(whole, end) : end) - t;
-            T* const out = square + t * width + at;
-            t += at < whole
-                     ? curve_some<T, false>(strand(model, t), right, row, bends, size, out, width)
-                     : curve_some<T, true>(strand(model, t), right, row, bends, size, out, width);
-        }
-    }
-}
 
 // A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
 // asks for losses of what is found, whatever the programs say is taken, but for rows whose losses
@@ -137,6 +27,7 @@ public:
           shelf_(X, newton_rows),
           bends_(shelf_.size()),
           squares_(4 * width_ * width_),
+          hessian_(model, width_),
           space_(width_),
           starts_(newton_rows * width_),
           explained_(newton_rows * width_),
@@ -224,7 +115,7 @@ private:
         });
     }
 
-    void square(size_t l, T* to) { hessian<T>(model_, rows_[l], bent_[l], to); }
+    void square(size_t l, T* to) { hessian_.square(rows_[l], bent_[l], to); }
 
     // Call write(t, to) for every row of packed Hessians, from that of row l on.
     template <class Write>
@@ -291,6 +182,7 @@ private:
     const size_t width_;  // of a row's components, padded
     CountShelf<T> shelf_;
     const Scratch<T> bends_, squares_;
+    const Hessians<T> hessian_;
     const RowSpace<T> space_;
     const Scratch<T> starts_, explained_, solved_;
     NewtonPrograms<T> programs_;

@@ -120,6 +120,21 @@ def test_kernels_match_reference(name, seed, storage, step, n, m, k):
 
 @every
 @quick
+@given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 1500), st.integers(1, 70))
+def test_hessians_match_reference_in_their_precision(name, seed, dtype, m, k):
+    """To two digits in float32: processors may round what they multiply to 8 bits."""
+    got, expected = (PoissonRows(np.random.default_rng(seed), dtype, n=3, m=m, k=k) for _ in "ab")
+    got.take("newton, all new", kernels.load(name))
+    expected.take("newton, all new", reference)
+    i, j = np.tril_indices(k)
+    diagonal = np.sqrt(expected.hessians[:, i == j].astype(float))
+    allowed = diagonal[:, i] * diagonal[:, j]
+    error = np.abs(got.hessians.astype(float) - expected.hessians)
+    assert (error <= {np.float32: 2.0**-7, np.float64: 1e-12}[dtype] * allowed).all()
+
+
+@every
+@quick
 @given(generators, storages, every_step)
 def test_no_step_raises_the_loss(name, rng, storage, step):
     problem = PoissonRows(rng, storage=storage)

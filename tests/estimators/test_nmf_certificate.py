@@ -19,7 +19,7 @@ from cofactor.estimators import NMF
 from cofactor.fit import first_rows
 from cofactor.model import Model
 from cofactor.noise import Gamma, Gaussian, NegativeBinomial, Params, Poisson
-from cofactor.start.coarse import STRIDE, coarse_factors
+from cofactor.start.coarse import coarse_factors, coarse_stride
 from cofactor.stop import Stop
 
 few = settings(max_examples=20)
@@ -136,8 +136,20 @@ def test_long_coarse_starts_explain_the_sum_of_their_rows(seed, store):
     start = rng.uniform(0.1, 1.0, (80, 3)), rng.uniform(0.1, 1.0, (3, 12))
     model, ones = Model(Poisson(), Nonnegative()), np.ones(80)
     found = coarse_factors(model, store(X), start, ones, SerialEngine(), Stop(60))
-    mean = found[0] @ found[1]
-    np.testing.assert_allclose(mean[::STRIDE].sum(), X[::STRIDE].sum(), rtol=1e-3)
+    mean, stride = found[0] @ found[1], coarse_stride(store(X), 3)
+    np.testing.assert_allclose(mean[::stride].sum(), X[::stride].sum(), rtol=1e-3)
+
+
+@few
+@given(st.integers(1, 400), st.integers(1, 60), st.integers(1, 20), st.floats(0.01, 1.0), seeds)
+def test_coarse_starts_leave_enough_to_begin_with(n, d, k, density, seed):
+    """Three entries for each number of the components, unless every fourth row has fewer."""
+    X = sp.random_array((n, d), density=density, format="csr", random_state=seed)
+    stride = coarse_stride(X, k)
+    assert 4 <= stride <= 8
+    assert stride == 4 or X.nnz >= 3 * stride * k * d
+    assert stride == 4 or n >= 4 * stride * k
+    assert stride <= coarse_stride(sp.vstack([X, X], format="csr"), k)
 
 
 def test_a_large_fit_begins_coarsely_and_ends_as_well():

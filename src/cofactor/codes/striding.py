@@ -78,14 +78,21 @@ class Striding:
 
     def _ahead(self, rows: Rows[LinearState]) -> Rows[LinearState]:
         """Return rows whose codes are a stride ahead."""
+        if not self.behind:
+            return rows
         length = stride_length(self.taken)
-        states = [
-            replace(state, ahead=strode(state.latest, before, length))
-            for state, before in zip(rows.states, self.behind, strict=False)
-        ]
-        return replace(rows, states=states) if states else rows
+
+        def stride(pair: tuple[LinearState, Floats]) -> LinearState:
+            state, before = pair
+            return replace(state, ahead=strode(state.latest, before, length))
+
+        pairs = list(zip(rows.states, self.behind, strict=True))
+        return replace(rows, states=rows.engine.map(stride, pairs))
 
 
 def strode(codes: Floats, before: Floats, length: float) -> Floats:
     """Return ``z + β (z − z_before)``, at least ``z / 10``."""
-    return np.maximum(codes + length * (codes - before), LEAST_PART * codes)
+    ahead = codes - before
+    ahead *= length
+    ahead += codes
+    return np.maximum(ahead, LEAST_PART * codes, out=ahead)

@@ -16,8 +16,9 @@ from cofactor.noise.linear import TINY
 from cofactor.start.factors import Factors
 from cofactor.stop import Stop
 
-STRIDE = 4  # one row of so many
-ITERATIONS = 8
+STRIDES = 4, 8  # at first one row of so many at least, and at most
+ENTRIES_EACH = 3  # stored, of the first rows for each number of the components
+ITERATIONS_EACH = 2  # for each row left out and the one taken
 LEAST_ROWS = 4  # for each component that the first rows must have
 LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
@@ -25,17 +26,33 @@ UNSEEN = 1e-3  # of an average column: what components begin with where no row h
 
 def worth_coarsening(X: Any, k: int) -> bool:
     """Return whether data are large enough to begin ``k`` components with some of their rows."""
-    stored = X.nnz if hasattr(X, "nnz") else X.size
-    return X.shape[0] >= LEAST_ROWS * STRIDE * k and stored >= LEAST_ENTRIES
+    return X.shape[0] >= LEAST_ROWS * STRIDES[0] * k and _stored(X) >= LEAST_ENTRIES
+
+
+def coarse_stride(X: Any, k: int) -> int:
+    """Return of how many rows one is enough to begin ``k`` components with, 4 to 8.
+
+    As many as leave three stored entries for each of the ``k d`` numbers of the components, and
+    four rows for each component.
+    """
+    n, d = X.shape
+    enough = min(_stored(X) // (ENTRIES_EACH * k * d), n // (LEAST_ROWS * k))
+    return int(np.clip(enough, *STRIDES))
+
+
+def _stored(X: Any) -> int:
+    return int(X.nnz if hasattr(X, "nnz") else X.size)
 
 
 def coarse_factors(
     model: Model, X: Any, start: Factors, weights: Floats, engine: Engine, stop: Stop | None = None
 ) -> Factors:
-    """Improve a start on every fourth row, at a quarter of the cost.
+    """Improve a start on every fourth to eighth row, at that part of the cost.
 
     All rows together say little more about the components than a part of them, while these are
-    still far from any optimum. On word counts fits that begin so end in better optima, too.
+    still far from any optimum. On word counts fits that begin so end in better optima, too. How
+    many rows are left out is up to :func:`coarse_stride`; the fewer take part, the more iterations
+    they get.
 
     Parameters
     ----------
@@ -48,7 +65,7 @@ def coarse_factors(
         Weights of the rows.
     engine : Engine
     stop : Stop, optional
-        Default: after 8 iterations.
+        Default: after twice as many iterations as there are rows for one that takes part.
 
     Returns
     -------
@@ -58,11 +75,12 @@ def coarse_factors(
     """
     codes, components = start
     k, d = components.shape
-    part, some = X[::STRIDE], slice(None, None, STRIDE)
+    stride = coarse_stride(X, k)
+    part, some = X[::stride], slice(None, None, stride)
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     blocks = open_blocks(part, weights[some])
     rows = first_rows(model, blocks, params, engine, codes[some], open_columns(part))
-    found = fit(model, rows, params, stop or Stop(ITERATIONS))
+    found = fit(model, rows, params, stop or Stop(ITERATIONS_EACH * stride))
     settled = np.vstack([state.latest for state in found.rows.states])
     sums = np.asarray(X.sum(axis=1), dtype=float).ravel()
     profile = settled.sum(axis=0) / max(float(sums[some].sum()), TINY)
