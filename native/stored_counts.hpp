@@ -1,34 +1,29 @@
 // Rows of counts that passes read where they are stored.
 //
-// Copying a row takes as long as a fifth of a pass over it, and pays only where the row is read
-// several times, or not as it is stored.
+// Copying a row takes a fifth of a pass over it, and pays only where the row is read several times,
+// or not as it is stored.
 #pragma once
 
 #include "counts.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
-// The last vector of a row, filled up with counts of zero.
-template <class T, class I>
-struct LastCounts {
-    alignas(64) I columns[lanes<T>];
-    alignas(64) T counts[lanes<T>];
-};
-
-// A row without offsets where it is stored, but for a last vector that is not whole.
+// A row without offsets where it is stored. Its last vector, unless that is whole, has columns of
+// the row that follows, with counts of zero.
 template <class T, class I>
 struct StoredRow {
     const I* columns;
+    const I* last_columns;
     const T* counts;
-    const LastCounts<T, I>* last;
     size_t whole;
+    size_t stored;
     size_t size;
 
     COFACTOR_INLINE const I* columns_from(size_t p) const {
-        return p < whole ? columns + p : last->columns;
+        return p < whole ? columns + p : last_columns;
     }
     COFACTOR_INLINE Vec<T> counts_from(size_t p) const {
-        return load(p < whole ? counts + p : last->counts);
+        return p < whole ? load(counts + p) : load_first(counts + p, stored - p);
     }
     COFACTOR_INLINE Vec<T> offsets_from(size_t) const { return Vec<T>{}; }
 
@@ -45,28 +40,29 @@ struct StoredRow {
 template <class T, class I>
 class StoredRows {
 public:
-    explicit StoredRows(Csr<T, I> X) : X_(X) {}
+    explicit StoredRows(Csr<T, I> X) : X_(X), end_(static_cast<size_t>(X.indptr[X.rows])) {}
 
     size_t rows() const { return X_.rows; }
 
     COFACTOR_INLINE StoredRow<T, I> open(size_t n) {
         const size_t begin = static_cast<size_t>(X_.indptr[n]);
-        const size_t size = static_cast<size_t>(X_.indptr[n + 1]) - begin;
-        const size_t whole = size / step * step;
-        if (whole < size) fill_last(begin + whole, size - whole);
-        return {X_.indices + begin, X_.data + begin, &last_, whole, round_up(size, step)};
+        const size_t stored = static_cast<size_t>(X_.indptr[n + 1]) - begin;
+        const size_t whole = stored / lanes<T> * lanes<T>;
+        return {X_.indices + begin, last_columns(begin + whole), X_.data + begin,
+                whole,              stored,                      round_up(stored, lanes<T>)};
     }
 
 private:
-    static constexpr size_t step = lanes<T>;
-
-    COFACTOR_INLINE void fill_last(size_t from, size_t size) {
-        store<T>(last_.counts, load_first(X_.data + from, size));
-        for (size_t i = 0; i < step; ++i) last_.columns[i] = i < size ? X_.indices[from + i] : 0;
+    // A vector of columns from an entry on, without reading beyond the last entry.
+    COFACTOR_INLINE const I* last_columns(size_t from) {
+        if (from + lanes<T> <= end_) return X_.indices + from;
+        for (size_t i = 0; from + i < end_; ++i) last_[i] = X_.indices[from + i];
+        return last_;
     }
 
     const Csr<T, I> X_;
-    LastCounts<T, I> last_{};
+    const size_t end_;
+    alignas(64) I last_[lanes<T>] = {};
 };
 
 }  // namespace cofactor::COFACTOR_ISA
