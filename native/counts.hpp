@@ -23,6 +23,14 @@ COFACTOR_INLINE const T* at_place(const T* first, Place place, Width width) {
                                       static_cast<size_t>(place) * (width / 4));
 }
 
+COFACTOR_INLINE Place place_of(Place place, Place) { return place; }
+
+// The place of a column that is known by its number.
+template <class I>
+COFACTOR_INLINE Place place_of(I column, Place step) {
+    return static_cast<Place>(column) * step;
+}
+
 // The counts of a row, the places of their columns, and what their fitted values are beside the
 // codes' share.
 template <class T>
@@ -31,6 +39,11 @@ struct CountRow {
     T* counts;
     T* offsets;
     size_t size;
+
+    COFACTOR_INLINE const Place* columns_from(size_t p) const { return places + p; }
+    COFACTOR_INLINE Vec<T> counts_from(size_t p) const { return load(counts + p); }
+    COFACTOR_INLINE Vec<T> offsets_from(size_t p) const { return load(offsets + p); }
+    COFACTOR_INLINE void ask(size_t) const {}
 };
 
 // Fill up a row that has `size` counts: its last vector, and offsets beyond it may be anything.
@@ -140,11 +153,26 @@ private:
     const Scratch<T> counts_, offsets_;
 };
 
-template <class T>
-COFACTOR_INLINE bool counted(CountRow<T> row) {
-    Int<T> positive{};
-    for (size_t p = 0; p < row.size; p += lanes<T>) positive |= load(row.counts + p) > 0;
-    return any<T>(positive);
+// Rows one at a time, copied: each is there until the next one is opened.
+template <class T, class Counts>
+class CopiedRows {
+public:
+    CopiedRows(const Counts& X, const T* weights) : X_(X), weights_(weights), shelf_(X, 1) {}
+
+    size_t rows() const { return X_.rows(); }
+    CountRow<T> open(size_t n) { return shelf_.take(X_, weights_, n, 0); }
+
+private:
+    const Counts X_;
+    const T* const weights_;
+    CountShelf<T> shelf_;
+};
+
+template <class T, template <class...> class Row, class... I>
+COFACTOR_INLINE bool counted(const Row<T, I...>& row) {
+    for (size_t p = 0; p < row.size; p += lanes<T>)
+        if (any<T>(row.counts_from(p) > 0)) return true;
+    return false;
 }
 
 }  // namespace cofactor::COFACTOR_ISA

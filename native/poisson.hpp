@@ -6,6 +6,7 @@
 #pragma once
 
 #include "poisson_row.hpp"
+#include "stored_counts.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -159,13 +160,12 @@ struct RowLosses {
 };
 
 // Give every row that has counts to `update(n, row, start, codes)`, which returns its losses.
-template <class T, class Counts, class Update>
-COFACTOR_INLINE void update_rows(const Counts& X, const PoissonModel<T>& model,
-                                 PoissonCodes<T> out, Update update) {
-    CountShelf<T> shelf(X, 1);
+template <class T, class Rows, class Update>
+COFACTOR_INLINE void update_rows(Rows& X, const PoissonModel<T>& model, PoissonCodes<T> out,
+                                 Update update) {
     for (size_t n = 0; n < X.rows(); ++n) {
         T *const start = out.start + n * model.k, *const z = out.codes + n * model.k;
-        const CountRow<T> row = shelf.take(X, model.weights, n, 0);
+        const auto row = X.open(n);
         RowLosses losses{0, 0};
         if (counted(row))
             losses = update(n, row, start, z);
@@ -180,7 +180,8 @@ template <class T, class Counts>
 void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweeps,
                      PoissonCodes<T> out) {
     PoissonPanel<T> panel(model, X.longest());
-    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
+    CopiedRows<T, Counts> rows(X, model.weights);
+    update_rows(rows, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
         panel.open(n, row);
         const double before = panel.lift(start);
         __builtin_memcpy(z, start, model.k * sizeof(T));
@@ -188,12 +189,11 @@ void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweep
     });
 }
 
-// Codes of one row, padded with zeros, what a pass finds, and what a unit of each code costs.
+// What a pass over a row finds, and what a unit of each code costs.
 template <class T>
 struct RowSpace {
-    explicit RowSpace(size_t width)
-        : width(width), codes(width), explained(width), prices(width) {
-        for (size_t c = 0; c < width; ++c) codes[c] = explained[c] = 0, prices[c] = 1;
+    explicit RowSpace(size_t width) : width(width), explained(width), prices(width) {
+        for (size_t c = 0; c < width; ++c) explained[c] = 0, prices[c] = 1;
     }
 
     COFACTOR_INLINE void price(const PoissonModel<T>& model, size_t n) const {
@@ -202,65 +202,89 @@ struct RowSpace {
     }
 
     const size_t width;
-    const Scratch<T> codes, explained, prices;
+    const Scratch<T> explained, prices;
 };
 
-// Pass over a row at its codes, padded copies of `start`; both are lifted where they cannot explain
-// a count, and passed again.
+// Pass over a row at its codes; they are lifted where they cannot explain a count, and passed again.
 template <class T, class Pass>
-COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, T* z, Pass pass) {
-    for (size_t c = 0; c < model.k; ++c) z[c] = start[c];
+COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, Pass pass) {
     const double loss = pass();
     if (loss < infinity<double>) return loss;
-    for (size_t c = 0; c < model.k; ++c)
-        start[c] = z[c] = larger(z[c], static_cast<T>(model.floor));
+    for (size_t c = 0; c < model.k; ++c) start[c] = larger(start[c], static_cast<T>(model.floor));
     return pass();
 }
 
+// The same, with a padded copy of the codes for each pass.
+template <class T, class Pass>
+COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, T* z, Pass pass) {
+    return lifted(model, start, [&] {
+        for (size_t c = 0; c < model.k; c += lanes<T>)
+            store<T>(z + c, load_some(start + c, model.k - c));
+        return pass();
+    });
+}
+
 // What a pass at codes finds, and the loss there if it is asked for.
-template <class T>
-COFACTOR_INLINE double found(const PoissonModel<T>& model, size_t n, CountRow<T> row, const T* z,
-                             Passed<T> out, bool asked) {
+template <class T, class Row, class Found = Passed<T>>
+COFACTOR_INLINE double found(const PoissonModel<T>& model, size_t n, const Row& row, const T* z,
+                             Found out, bool asked) {
     return asked ? explain(model, n, row, z, out) : explain_alone(model, row, z, out);
 }
 
 // The minimum of the majorizer: with penalties the root of l2 u^2 + price u = z explained.
 template <class T>
+COFACTOR_INLINE Vec<T> multiplied(const RowSpace<T>& space, const T* explained, T l2, size_t c,
+                                  Vec<T> code) {
+    const Vec<T> own = load(explained + c);
+    Vec<T> price = load(space.prices + c);
+    if (l2 > 0) price = (price + roots<T>(price * price + 4 * l2 * (code * own))) / T{2};
+    return code * (own / positive<T>(price));
+}
+
+template <class T>
 COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T l2, T* z) {
-    for (size_t c = 0; c < space.width; c += lanes<T>) {
-        const Vec<T> own = load(explained + c), code = load(z + c);
-        Vec<T> price = load(space.prices + c);
-        if (l2 > 0) price = (price + roots<T>(price * price + 4 * l2 * (code * own))) / T{2};
-        store<T>(z + c, code * (own / positive<T>(price)));
+    for (size_t c = 0; c < space.width; c += lanes<T>)
+        store<T>(z + c, multiplied(space, explained, l2, c, load(z + c)));
+}
+
+// The same for codes that are not padded.
+template <class T>
+COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T l2, const T* start,
+                              size_t k, T* z) {
+    for (size_t c = 0; c < k; c += lanes<T>) {
+        const Vec<T> code = load_some(start + c, k - c);
+        store_some(z + c, multiplied(space, explained, l2, c, code), k - c);
     }
 }
 
-template <class T, class Counts>
-void multiplicative_rows(const Counts& X, const PoissonModel<T>& model, PoissonCodes<T> out) {
+template <class T, class Rows>
+void multiplicative_rows(Rows X, const PoissonModel<T>& model, PoissonCodes<T> out) {
     const RowSpace<T> space(padded_width(model));
     const bool alike = model.totals.rows == 1;
+    const T l2 = static_cast<T>(model.l2);
     if (X.rows()) space.price(model, 0);
-    update_rows(X, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
+    update_rows(X, model, out, [&](size_t n, const auto& row, T* start, T* z) {
         if (!alike) space.price(model, n);
-        T *const code = space.codes, *const explained = space.explained;
-        const double before = lifted(model, start, code, [&] {
-            return found(model, n, row, code, {explained, nullptr}, out.before);
+        const double before = lifted(model, start, [&] {
+            return found(model, n, row, start, Explained<T>{space.explained}, out.before);
         });
-        multiply(space, explained, static_cast<T>(model.l2), code);
-        for (size_t c = 0; c < model.k; ++c) z[c] = code[c];
-        return RowLosses{before, out.loss ? row_loss(model, n, row, code) : 0.0};
+        multiply(space, static_cast<const T*>(space.explained), l2, start, model.k, z);
+        return RowLosses{before, out.loss ? row_loss(model, n, row, z) : 0.0};
     });
 }
 
 template <class T>
 void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out) {
-    multiplicative_rows(DenseCounts<T>{X}, model, out);
+    multiplicative_rows(CopiedRows(DenseCounts<T>{X}, model.weights), model, out);
 }
 
 template <class T, class I>
 void poisson_multiplicative_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
                                 PoissonCodes<T> out) {
-    multiplicative_rows(SparseCounts<T, I>{X, offsets}, model, out);
+    if (model.weights || offsets)
+        multiplicative_rows(CopiedRows(SparseCounts<T, I>{X, offsets}, model.weights), model, out);
+    else
+        multiplicative_rows(StoredRows<T, I>(X), model, out);
 }
 
 template <class T>

@@ -41,6 +41,16 @@ COFACTOR_INLINE Vec<T> gathered(Four<T> four) {
     return whole;
 }
 
+// Store four numbers as whole vectors, since these are how they are read: processors wait where a
+// load takes more than what one store left.
+template <class T>
+COFACTOR_INLINE void store_four(T* at, Four<T> four) {
+    if constexpr (sizeof four < sizeof(Vec<T>))
+        store<T>(at, gathered<T>(four));
+    else
+        store_quad(at, four);
+}
+
 // Four numbers of a vector whose lanes are all alike.
 template <class T>
 COFACTOR_INLINE Four<T> four_of(Vec<T> alike) {
@@ -71,6 +81,15 @@ COFACTOR_INLINE Components<T, vectors> components_at(const T* at) {
     return found;
 }
 
+template <class T>
+COFACTOR_INLINE Four<T> load_quad_some(const T* at, size_t count) {
+    if (count >= component_rest) return load_quad(at);
+    Four<T> four{};
+    for (size_t i = 0; i < component_rest; ++i)
+        if (i < count) four[i] = at[i];
+    return four;
+}
+
 // Some vectors of every column's components: a tile that is as wide as registers allow.
 template <class T, size_t vectors, bool rest, class Width>
 struct ColumnTile {
@@ -86,34 +105,46 @@ struct ColumnTile {
         return row;
     }
 
-    COFACTOR_INLINE static void store_row(T* at, const Row& row) {
-        for (size_t v = 0; v < vectors; ++v) store<T>(at + v * lanes<T>, row.whole[v]);
-        if constexpr (rest) store_quad(at + vectors * lanes<T>, row.rest);
+    // The first of `count` numbers, and zeros behind them.
+    COFACTOR_INLINE static Row load_codes(const T* at, size_t count) {
+        Row row{};
+        for (size_t v = 0; v < vectors; ++v)
+            if (count > v * lanes<T>) row.whole[v] = load_some(at + v * lanes<T>, count - v * lanes<T>);
+        if constexpr (rest) row.rest = load_quad_some(at + vectors * lanes<T>, count - vectors * lanes<T>);
+        return row;
     }
 
-    // products[s] += <z, column of nonzero s> over the tile.
-    COFACTOR_INLINE void multiply(const Place* places, const Row& z,
+    COFACTOR_INLINE static void store_row(T* at, const Row& row) {
+        for (size_t v = 0; v < vectors; ++v) store<T>(at + v * lanes<T>, row.whole[v]);
+        if constexpr (rest) store_four(at + vectors * lanes<T>, row.rest);
+    }
+
+    // products[s] += <z, column of nonzero s> over the tile. Columns are numbers, or places.
+    template <class Column>
+    COFACTOR_INLINE void multiply(const Column* columns, const Row& z,
                                   Vec<T> (&products)[lanes<T>]) const {
 #pragma GCC unroll 16
         for (size_t s = 0; s < lanes<T>; ++s) {
-            if constexpr (rest)
-                products[s] += gathered<T>(z.rest * load_quad(four(places[s])));
+            const Place place = place_of(columns[s], place_step<T>);
+            if constexpr (rest) products[s] += gathered<T>(z.rest * load_quad(four(place)));
             for (size_t v = 0; v < vectors; ++v)
-                products[s] += z.whole[v] * load(column(places[s]) + v * lanes<T>);
+                products[s] += z.whole[v] * load(column(place) + v * lanes<T>);
         }
     }
 
     // sums += rates[s] * column of nonzero s, in several chains that do not wait for each other.
-    template <size_t chains>
-    COFACTOR_INLINE void add(const Place* places, Vec<T> rates, Row (&sums)[chains]) const {
-        add_each(places, rates, sums, std::make_index_sequence<lanes<T>>{});
+    template <size_t chains, class Column>
+    COFACTOR_INLINE void add(const Column* columns, Vec<T> rates, Row (&sums)[chains]) const {
+        add_each(columns, rates, sums, std::make_index_sequence<lanes<T>>{});
     }
 
 private:
-    template <size_t chains, size_t... s>
-    COFACTOR_INLINE void add_each(const Place* places, Vec<T> rates, Row (&sums)[chains],
+    template <size_t chains, class Column, size_t... s>
+    COFACTOR_INLINE void add_each(const Column* columns, Vec<T> rates, Row (&sums)[chains],
                                   std::index_sequence<s...> every) const {
-        (add_one(places[s], everywhere<T, s>(rates, every), sums[s % chains]), ...);
+        (add_one(place_of(columns[s], place_step<T>), everywhere<T, s>(rates, every),
+                 sums[s % chains]),
+         ...);
     }
 
     COFACTOR_INLINE void add_one(Place place, Vec<T> rate, Row& sum) const {

@@ -39,16 +39,31 @@ template <>
 class DoubleSum<float> {
 public:
     COFACTOR_INLINE void add(Vec<float> value) {
-        typedef float Half __attribute__((vector_size(vector_bytes / 2)));
-        Half low, high;
-        __builtin_memcpy(&low, &value, sizeof low);
-        __builtin_memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof low, sizeof high);
-        low_ += __builtin_convertvector(low, Vec<double>);
-        high_ += __builtin_convertvector(high, Vec<double>);
+        low_ += half<0>(value);
+        high_ += half<1>(value);
     }
     COFACTOR_INLINE double value() const { return sum<double>(low_ + high_); }
 
 private:
+    // GCC would pass through memory, and convert four numbers at a time.
+    template <int part>
+    COFACTOR_INLINE static Vec<double> half(Vec<float> value) {
+#if defined(__AVX512DQ__) && !defined(__clang__)
+        typedef float Half __attribute__((vector_size(vector_bytes / 2)));
+        const Half some = __builtin_ia32_extractf32x8_mask(value, part, Half{}, 0xff);
+        constexpr int as_set = 4;  // rounding, which there is none of
+        return __builtin_ia32_cvtps2pd512_mask(some, Vec<double>{}, 0xff, as_set);
+#elif defined(__AVX2__) && !defined(__clang__)
+        return __builtin_ia32_cvtps2pd256(__builtin_ia32_vextractf128_ps256(value, part));
+#else
+        typedef float Half __attribute__((vector_size(vector_bytes / 2)));
+        Half some;
+        __builtin_memcpy(&some, reinterpret_cast<const char*>(&value) + part * sizeof some,
+                         sizeof some);
+        return __builtin_convertvector(some, Vec<double>);
+#endif
+    }
+
     Vec<double> low_{}, high_{};
 };
 
@@ -88,15 +103,26 @@ private:
 template <class T>
 struct Passed {
     T* explained;  // sums of rates times components
-    T* bends;      // rate / fitted of each nonzero, or null
+    T* bends;      // rate / fitted of each nonzero
+
+    COFACTOR_INLINE void bend(size_t p, Vec<T> quotient) const { store<T>(bends + p, quotient); }
 };
 
-// Counts that nothing explains say nothing: every component is zero there.
+// The same without the quotients.
 template <class T>
-COFACTOR_INLINE Vec<T> divide(Vec<T> x, Vec<T> fitted, T* bends) {
+struct Explained {
+    T* explained;
+
+    COFACTOR_INLINE void bend(size_t, Vec<T>) const {}
+};
+
+// Rates of the counts from p on. Counts that nothing explains say nothing: every component is zero
+// there.
+template <class T, class Found>
+COFACTOR_INLINE Vec<T> divide(Vec<T> x, Vec<T> fitted, Found out, size_t p) {
     const Vec<T> inverse = fitted < least_fitted<T> ? Vec<T>{} : T{1} / positive<T>(fitted);
     const Vec<T> rate = x * inverse;
-    if (bends) store<T>(bends, rate * inverse);
+    out.bend(p, rate * inverse);
     return rate;
 }
 
@@ -111,33 +137,36 @@ struct RowPasses {
         return {model.columns.data, {}, model.rest.data};
     }
 
-    COFACTOR_INLINE static Vec<T> fit(const Tile& tile, CountRow<T> row, size_t p,
+    template <class Column>
+    COFACTOR_INLINE static Vec<T> fit(const Tile& tile, const Column* columns,
                                       const typename Tile::Row& code) {
         Vec<T> products[lanes<T>] = {};
-        tile.multiply(row.places + p, code, products);
-        return sums_across<T>(products) + load(row.offsets + p);
+        tile.multiply(columns, code, products);
+        return sums_across<T>(products);
     }
 
     // Rates are added up a vector late, when they are known: nothing waits for them.
-    template <class Likelihood>
-    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, CountRow<T> row,
-                                            const T* z, Passed<T> out) {
+    template <class Likelihood, class Row, class Found>
+    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, const Row& row,
+                                            const T* z, Found out) {
         const Tile tile = tile_of(model);
-        const typename Tile::Row code = Tile::load_row(z);
+        const typename Tile::Row code = Tile::load_codes(z, model.k);
         typename Tile::Row sums[chains] = {};
         Likelihood likelihood;
         const auto rated = [&](size_t p) COFACTOR_INLINED {
-            const Vec<T> fitted = fit(tile, row, p, code), x = load(row.counts + p);
+            row.ask(p);
+            const Vec<T> fitted = fit(tile, row.columns_from(p), code) + row.offsets_from(p);
+            const Vec<T> x = row.counts_from(p);
             likelihood.add(x, fitted);
-            return divide<T>(x, fitted, out.bends ? out.bends + p : nullptr);
+            return divide<T>(x, fitted, out, p);
         };
         Vec<T> rates = rated(0);
         for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
             const Vec<T> next = rated(p);
-            tile.add(row.places + p - lanes<T>, rates, sums);
+            tile.add(row.columns_from(p - lanes<T>), rates, sums);
             rates = next;
         }
-        tile.add(row.places + row.size - lanes<T>, rates, sums);
+        tile.add(row.columns_from(row.size - lanes<T>), rates, sums);
         for (size_t c = 1; c < chains; ++c) {
             for (size_t v = 0; v < vectors; ++v) sums[0].whole[v] += sums[c].whole[v];
             sums[0].rest += sums[c].rest;
@@ -146,13 +175,16 @@ struct RowPasses {
         return likelihood.value();
     }
 
-    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, CountRow<T> row,
+    template <class Row>
+    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, const Row& row,
                                                    const T* z) {
         const Tile tile = tile_of(model);
-        const typename Tile::Row code = Tile::load_row(z);
+        const typename Tile::Row code = Tile::load_codes(z, model.k);
         LogLikelihood<T> likelihood;
-        for (size_t p = 0; p < row.size; p += lanes<T>)
-            likelihood.add(load(row.counts + p), fit(tile, row, p, code));
+        for (size_t p = 0; p < row.size; p += lanes<T>) {
+            const Vec<T> fitted = fit(tile, row.columns_from(p), code);
+            likelihood.add(row.counts_from(p), fitted + row.offsets_from(p));
+        }
         return likelihood.value();
     }
 };
@@ -167,38 +199,45 @@ struct RowPasses<T, 0, false> {
         return {model.columns.data + c, model.columns.columns, nullptr};
     }
 
-    // Fitted values of the nonzeros from place p on.
-    COFACTOR_INLINE static Vec<T> fit(const PoissonModel<T>& model, CountRow<T> row, size_t p,
+    // What codes say of the nonzeros of some columns.
+    template <class Column>
+    COFACTOR_INLINE static Vec<T> fit(const PoissonModel<T>& model, const Column* columns,
                                       const T* z) {
         Vec<T> products[lanes<T>] = {};
         for (size_t c = 0; c < model.columns.columns; c += component_group)
-            tile_of(model, c).multiply(row.places + p, Tile::load_row(z + c), products);
-        return sums_across<T>(products) + load(row.offsets + p);
+            tile_of(model, c).multiply(columns, Tile::load_codes(z + c, model.k - c), products);
+        return sums_across<T>(products);
     }
 
-    template <class Likelihood>
-    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, CountRow<T> row,
-                                            const T* z, Passed<T> out) {
+    template <class Likelihood, class Row, class Found>
+    [[gnu::noinline]] static double explain(const PoissonModel<T>& model, const Row& row,
+                                            const T* z, Found out) {
         Likelihood likelihood;
         __builtin_memset(out.explained, 0, model.columns.columns * sizeof(T));
         for (size_t p = 0; p < row.size; p += lanes<T>) {
-            const Vec<T> fitted = fit(model, row, p, z), x = load(row.counts + p);
+            row.ask(p);
+            const auto* const columns = row.columns_from(p);
+            const Vec<T> fitted = fit(model, columns, z) + row.offsets_from(p);
+            const Vec<T> x = row.counts_from(p);
             likelihood.add(x, fitted);
-            const Vec<T> rates = divide<T>(x, fitted, out.bends ? out.bends + p : nullptr);
+            const Vec<T> rates = divide<T>(x, fitted, out, p);
             for (size_t c = 0; c < model.columns.columns; c += component_group) {
                 typename Tile::Row sums[1] = {Tile::load_row(out.explained + c)};
-                tile_of(model, c).add(row.places + p, rates, sums);
+                tile_of(model, c).add(columns, rates, sums);
                 Tile::store_row(out.explained + c, sums[0]);
             }
         }
         return likelihood.value();
     }
 
-    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, CountRow<T> row,
+    template <class Row>
+    [[gnu::noinline]] static double log_likelihood(const PoissonModel<T>& model, const Row& row,
                                                    const T* z) {
         LogLikelihood<T> likelihood;
-        for (size_t p = 0; p < row.size; p += lanes<T>)
-            likelihood.add(load(row.counts + p), fit(model, row, p, z));
+        for (size_t p = 0; p < row.size; p += lanes<T>) {
+            const Vec<T> fitted = fit(model, row.columns_from(p), z);
+            likelihood.add(row.counts_from(p), fitted + row.offsets_from(p));
+        }
         return likelihood.value();
     }
 };
@@ -242,9 +281,9 @@ double priced(const PoissonModel<T>& model, size_t n, const T* z) {
 }
 
 // Loss at codes z, padded with zeros; what else the pass finds goes to `out`.
-template <class T>
-COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, CountRow<T> row, const T* z,
-                               Passed<T> out) {
+template <class T, class Row, class Found>
+COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, const Row& row, const T* z,
+                               Found out) {
     const double nats = with_passes(model, [&](auto passes) {
         return passes.template explain<LogLikelihood<T>>(model, row, z, out);
     });
@@ -252,16 +291,16 @@ COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, CountRow<
 }
 
 // The same where only infinite losses matter: all others are zero.
-template <class T>
-COFACTOR_INLINE double explain_alone(const PoissonModel<T>& model, CountRow<T> row, const T* z,
-                                     Passed<T> out) {
+template <class T, class Row, class Found>
+COFACTOR_INLINE double explain_alone(const PoissonModel<T>& model, const Row& row, const T* z,
+                                     Found out) {
     return -with_passes(model, [&](auto passes) {
         return passes.template explain<NoLikelihood<T>>(model, row, z, out);
     });
 }
 
-template <class T>
-COFACTOR_INLINE double row_loss(const PoissonModel<T>& model, size_t n, CountRow<T> row,
+template <class T, class Row>
+COFACTOR_INLINE double row_loss(const PoissonModel<T>& model, size_t n, const Row& row,
                                 const T* z) {
     const double nats =
         with_passes(model, [&](auto passes) { return passes.log_likelihood(model, row, z); });

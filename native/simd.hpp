@@ -120,6 +120,30 @@ COFACTOR_INLINE void store(T* at, Vec<T> value) {
     __builtin_memcpy(at, &value, sizeof value);
 }
 
+#if defined(__AVX512F__)
+COFACTOR_INLINE void store_first(float* at, Vec<float> value, size_t count) {
+    __builtin_ia32_storeups512_mask(at, value, static_cast<unsigned short>((1u << count) - 1));
+}
+COFACTOR_INLINE void store_first(double* at, Vec<double> value, size_t count) {
+    __builtin_ia32_storeupd512_mask(at, value, static_cast<unsigned char>((1u << count) - 1));
+}
+#else
+template <class T>
+COFACTOR_INLINE void store_first(T* at, Vec<T> value, size_t count) {
+    for (size_t i = 0; i + 1 < lanes<T>; ++i)
+        if (i < count) at[i] = value[i];
+}
+#endif
+
+// Store the first numbers, at most a vector of them.
+template <class T>
+COFACTOR_INLINE void store_some(T* at, Vec<T> value, size_t count) {
+    if (count >= lanes<T>)
+        store<T>(at, value);
+    else
+        store_first(at, value, count);
+}
+
 template <class V>
 COFACTOR_INLINE V at_least(V value, V limit) {
     return value > limit ? value : limit;

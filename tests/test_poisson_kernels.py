@@ -181,10 +181,10 @@ def test_loss_belongs_to_the_codes_in_float32(name, rng, step, k):
 
 @every
 @quick
-@given(seeds, every_step)
-def test_storage_does_not_change_a_bit(name, seed, step):
+@given(seeds, every_step, st.integers(1, 200), st.integers(1, 70))
+def test_storage_does_not_change_a_bit(name, seed, step, m, k):
     dense, narrow, wide = (
-        PoissonRows(np.random.default_rng(seed), np.float32, storage)
+        PoissonRows(np.random.default_rng(seed), np.float32, storage, 30, m, k)
         for storage in ("dense", "int32", "int64")
     )
     codes, loss = dense.take(step, kernels.load(name))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cofactor import kernels
 from cofactor.data import RowBlock, Rows, split
 from cofactor.data.base import Floats
 from cofactor.engine import Engine
@@ -140,8 +141,7 @@ def fit(
         if reason is not None or any(asked) or iteration == stop.max_iter:
             break
         before, (here, steps) = here.params.components, steps(here)
-        change = (here.params.components - before).ravel(order="K")
-        shift = float(change @ change)
+        shift = squared_distance(here.params.components, before)
     converged = reason is not None and reason.converged
     return Fit(model, here.params, here.rows, here.statistics, trace, converged)
 
@@ -159,6 +159,18 @@ def check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
         f"Rows have exposures or offsets, which {model.codes.name} codes do not know: leave them "
         "out, or use nonnegative codes."
     )
+
+
+def squared_distance(one: Floats, other: Floats) -> float:
+    """Return ``‖A − B‖²`` without an array for the difference."""
+    flat = np.ravel if one.flags.c_contiguous else _by_columns
+    distance = np.empty(1)
+    kernels.squared_norms(flat(one)[None, :], flat(other), distance)
+    return float(distance[0])
+
+
+def _by_columns(matrix: Floats) -> Floats:
+    return matrix.T.ravel()
 
 
 def n_entries(blocks: Sequence[RowBlock]) -> float:

@@ -241,6 +241,7 @@ def test_blocks_cover_all_rows_and_are_not_too_small(n_rows, row_entries):
     assert sizes.sum() == n_rows
     assert len(sizes) == n_blocks(rows) <= MAX_BLOCKS
     assert (sizes[:-1] >= MIN_BLOCK_ROWS).all()
+    assert len(sizes) == 1 or len(sizes) % 2 == 0
     assert (sizes > 0).all() or n_rows == 0
 
 

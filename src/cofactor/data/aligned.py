@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,17 +39,30 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> Array:
 
     Pages of the system are not touched before they are written to.
     """
+    return _aligned(np.zeros, shape, dtype)
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return room that begins where a cache line does."""
+    return _aligned(np.empty, shape, dtype)
+
+
+def _aligned(make: Callable[..., Array], shape: tuple[int, ...], dtype: Any) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    room = np.zeros(size + LINE, dtype=np.uint8)
+    room = make(size + LINE, dtype=np.uint8)
     offset = -room.ctypes.data % LINE
     return room[offset : offset + size].view(dtype).reshape(shape)
 
 
 def in_groups(matrix: Floats, dtype: Any) -> Array:
     """Return a matrix (d, k) in this precision, its columns padded with zeros to whole groups."""
+    return _padded(matrix, -(-matrix.shape[1] // GROUP_SIZE) * GROUP_SIZE, dtype)
+
+
+def _padded(matrix: Floats, width: int, dtype: Any) -> Array:
     d, k = matrix.shape
-    padded = aligned_zeros((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
-    padded[:, :k] = matrix
+    padded = aligned_empty((d, width), dtype)
+    padded[:, :k], padded[:, k:] = matrix, 0
     return padded
 
 
@@ -62,9 +76,7 @@ def in_groups_and_rest(matrix: Floats, dtype: Any) -> tuple[Array, Array]:
     if not (1 <= groups <= MOST_GROUPS and 1 <= rest <= REST_SIZE):
         return in_groups(matrix, dtype), np.zeros((len(matrix), 0), dtype)
     end = groups * GROUP_SIZE
-    four = aligned_zeros((len(matrix), REST_SIZE), dtype)
-    four[:, :rest] = matrix[:, end:]
-    return in_groups(matrix[:, :end], dtype), four
+    return in_groups(matrix[:, :end], dtype), _padded(matrix[:, end:], REST_SIZE, dtype)
 
 
 def transposed(matrix: Array) -> Array:

@@ -33,7 +33,8 @@ def cut(rows: RowBlock, least: int = MIN_BLOCK_ROWS) -> list[RowBlock]:
     Returns
     -------
     list of RowBlock
-        At most 64 blocks, of at least 256 rows and about 131,072 entries where there are so many.
+        At most 64 blocks, of at least 256 rows and about 131,072 entries where there are so many;
+        an even number of them, since two threads wait for one another where it is odd.
     """
     step = max(least, _block_rows(rows))
     if step >= rows.n_rows:
@@ -93,4 +94,8 @@ def n_blocks(rows: RowBlock) -> int:
 
 def _block_rows(rows: RowBlock) -> int:
     filling = -(-MIN_BLOCK_ENTRIES * rows.n_rows // max(rows.stored.size, 1))
-    return max(MIN_BLOCK_ROWS, filling, -(-rows.n_rows // MAX_BLOCKS))
+    least = max(MIN_BLOCK_ROWS, filling, -(-rows.n_rows // MAX_BLOCKS))
+    n_blocks = -(-rows.n_rows // least)
+    if n_blocks < 3 or n_blocks % 2 == 0:
+        return least
+    return -(-rows.n_rows // (n_blocks - 1))

@@ -201,6 +201,8 @@ def _encode(
         before,
         loss,
     )
+    if not factor.is_judged:
+        return Encoded(new, loss)
     found = new.astype(float, copy=False)
     if at_start:
         begun = start.astype(float, copy=False)

@@ -113,7 +113,9 @@ class FixedFactor:
     @lazy
     def totals(self) -> Floats:
         """``Σ_l u_l W_cl``, shape (1, k)."""
-        return self.weighted.sum(axis=0, keepdims=True)
+        if self.column_weights is None:  # a product takes a seventh of the time of a sum
+            return np.ones((1, len(self.columns))) @ self.columns
+        return self.column_weights[None, :] @ self.columns
 
     def lanes(self, dtype: Any) -> tuple[Array, Array, Array]:
         """Return ``Wᵀ`` in groups of components and a rest, and the column weights or none.
@@ -138,6 +140,7 @@ class Encoded:
     Attributes
     ----------
     codes : ndarray of shape (n, k)
+        In the data's precision where nobody asks for losses.
     loss : ndarray of shape (n,)
         Divergence of each row at these codes, less :meth:`LinearNoise.row_constant`.
     before : ndarray of shape (n, k), optional
@@ -326,7 +329,7 @@ def transposed_step(
         return encode(columns, factor, start, memory).codes
 
     parts = rows.engine.map(of_block, list(zip(rows.columns, starts, memories, strict=True)))
-    return np.vstack(parts).T
+    return np.vstack(parts, dtype=np.float64).T
 
 
 def multiplicative_step(
