@@ -25,7 +25,7 @@ def applied(function: Callable[[Array], Array], values: Array) -> Array:
     """
     if values.size < MANY or not 0 <= values.min() <= values.max() <= LARGEST:
         return function(values.astype(np.float64, copy=False))
-    whole = values.astype(np.int32)
+    whole = values.astype(np.intp)  # others are converted one by one
     if (whole != values).any():
         return function(values.astype(np.float64, copy=False))
     with np.errstate(all="ignore"):  # of numbers that do not occur
