@@ -110,6 +110,15 @@ def test_random_numbers_are_drawn_once(monkeypatch):
     np.testing.assert_array_equal(found.labels_, expected.labels_)
 
 
+def test_what_takes_long_or_much_memory_goes_start_by_start(monkeypatch):
+    """Signals wait for the end of a call, and each iteration that may come has its line."""
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    expected = KMeans(4, n_init=20, random_state=0).fit(X)
+    monkeypatch.setattr(module, "lloyd_starts", None)
+    found = KMeans(4, n_init=20, random_state=0, max_iter=10_000_000).fit(X)
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+
+
 def started(rng, X, weights, k, s, most):
     (n, d), origin = X.shape, X.mean(axis=0, dtype=np.float64)
     chosen = np.full((s, k), -1, np.int32)

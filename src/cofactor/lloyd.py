@@ -297,7 +297,7 @@ class Told:
     trace: Trace
 
     def tell(self, lines: Floats) -> float:
-        """Take down some more iterations; return the dispersion of the last."""
+        """Take down m more iterations, lines (m, 7); return the dispersion of the last."""
         dispersions = self._dispersions(lines)
         objectives: list[float] = self.objectives(lines, dispersions).tolist()
         moved, shifts, seconds, evaluations = lines[:, 3:].T.tolist()
@@ -318,21 +318,21 @@ class Told:
             reason is not None and reason.converged,
         )
 
-    def dispersions(self, lines: Floats) -> Floats:
-        """Return the dispersion that belongs to the means of iterations but for the first."""
+    def later_dispersions(self, lines: Floats) -> Floats:
+        """Return what belongs to the means of each of m iterations after the first, shape (m,)."""
         d = self.params.components.shape[1]
         return self.noise.hard_dispersion(lines[:, 1], lines[:, 2], self.weight, d)
 
     def objectives(self, lines: Floats, dispersions: Floats) -> Floats:
-        """Return minus the free energy after each iteration, in nats."""
+        """Return minus the free energy after each of m iterations, in nats, shape (m,)."""
         d = self.params.components.shape[1]
         losses = self.noise.hard_loss(lines[:, 0], lines[:, 2], dispersions, self.weight, d)
         return losses - self.weight * self.params.log_weights[0]
 
     def _dispersions(self, lines: Floats) -> Floats:
         if len(self.trace):
-            return self.dispersions(lines)
-        return np.append(self.params.dispersion, self.dispersions(lines[1:]))
+            return self.later_dispersions(lines)
+        return np.append(self.params.dispersion, self.later_dispersions(lines[1:]))
 
 
 def _iterations(clusters: Clusters, engine: Engine, ending: Ending) -> Iterator[Floats]:

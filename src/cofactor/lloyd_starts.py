@@ -22,6 +22,10 @@ from cofactor.lloyd import COLUMNS, Clusters, Ending, Told, Whole
 from cofactor.noise.base import NearestNoise, Params
 from cofactor.trace import Trace
 
+# Products of rows and means, of an iteration at least and of a call at most: signals wait for the
+# end of a call, and every iteration that may come has a line in memory.
+LEAST_WORK, MOST_WORK = 1 << 14, 1 << 34
+
 Draws = tuple[int, Floats]  # the first row, and random numbers to choose the others by
 Whole64 = NDArray[np.int64]
 
@@ -93,8 +97,8 @@ class Starts:
         )
         return starts
 
-    def told(self, start: int) -> Floats:
-        """Return the kernel's lines of the iterations that one of the starts took."""
+    def lines_of(self, start: int) -> Floats:
+        """Return the kernel's lines of the m iterations that one of the starts took, (m, 7)."""
         return self.lines[start, : self.n_done[start]]
 
     def clusters(self, start: int, rows: DenseRows, origin: Floats) -> Clusters:
@@ -110,6 +114,11 @@ class Starts:
             on_sphere=False,
             space=np.empty(0, dtype=np.uint8),
         )
+
+
+def fits_a_call(n_products: int, n_starts: int, max_iter: int) -> bool:
+    """Return whether so many starts are soon done, of so many products an iteration."""
+    return max(n_products, LEAST_WORK) * n_starts * (max_iter + 1) <= MOST_WORK
 
 
 def lloyd_starts(
@@ -140,11 +149,11 @@ def lloyd_starts(
     """
     rows = cast(DenseRows, data.rows)
     starts = Starts.of(rows, params.reference, draws, ending)
-    if not all(_has_ended(starts.told(s), ending) for s in range(len(draws))):
+    if not all(_has_ended(starts.lines_of(s), ending) for s in range(len(draws))):
         return None
     told = Told(noise, params, float(rows.weights.sum()), Trace(n_entries=data.n_entries))
     winner = _best(starts, told) if len(draws) > 1 else 0
-    lines = starts.told(winner)
+    lines = starts.lines_of(winner)
     dispersion = told.tell(lines)
     clusters = starts.clusters(winner, rows, params.reference)
     return told.fit(data, clusters, dispersion, lines[-1], ending.reason(told.trace))
@@ -162,6 +171,6 @@ def _best(starts: Starts, told: Told) -> int:
     """Return the start that came to the least minus free energy, in nats."""
     lines = starts.lines[np.arange(len(starts.n_done)), starts.n_done - 1]
     later = starts.n_done > 1
-    dispersions = np.where(later, told.dispersions(lines), told.params.dispersion)
+    dispersions = np.where(later, told.later_dispersions(lines), told.params.dispersion)
     objectives: list[float] = told.objectives(lines, dispersions).tolist()
     return lowest(range(len(objectives)), objectives.__getitem__)

@@ -21,7 +21,7 @@ from cofactor.estimators.cluster_checks import (
 from cofactor.estimators.clustering import ClusteringEstimator
 from cofactor.fit import Fit, fit
 from cofactor.lloyd import Clusterable, Ending, Whole, lloyd, suits
-from cofactor.lloyd_starts import Draws, lloyd_starts
+from cofactor.lloyd_starts import Draws, fits_a_call, lloyd_starts
 from cofactor.model import Model
 from cofactor.neighbors import neighbors, pays
 from cofactor.neighbors import suits as among_neighbors
@@ -236,7 +236,8 @@ class KMeans(ClusteringEstimator):
         self, data: OpenData[MixtureNoise], draws: Sequence[Draws], ending: Ending
     ) -> Fit | None:
         """Fit few rows in one call, if that will do."""
-        if not draws:
+        products = data.X.size * self.n_clusters
+        if not (draws and fits_a_call(products, len(draws), self.max_iter)):
             return None
         noise, params = cast(NearestNoise, data.noise), self._nowhere(data)
         return lloyd_starts(noise, self._whole(data), params, draws, ending)
