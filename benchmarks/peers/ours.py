@@ -22,7 +22,7 @@ from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import from_means
-from cofactor.start.coarse import coarse_factors, worth_coarsening
+from cofactor.start.coarse import Draw, Whole, coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
 from cofactor.stop import Rule, Stop, TimeLimit
 from cofactor.trace import Trace
@@ -142,7 +142,7 @@ class Cofactor:
         return self._factored(Model(Gaussian(sweeps=SWEEPS), Nonnegative()), stop)
 
     def _fitted_counts(self, rule: Rule) -> Factors:
-        """Begin with some of the rows where they are many, as NMF does."""
+        """Begin with some of the data where they are many, as NMF does."""
         coarsely = worth_coarsening(self.X, self.problem.k)
         return self._factored(Model(Poisson(), Nonnegative()), Stop(LONG, (rule,)), coarsely)
 
@@ -151,7 +151,8 @@ class Cofactor:
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
             if coarsely:
-                start = coarse_factors(model, p.X, start, np.ones(p.X.shape[0]), engine)
+                data = Whole(p.X, np.ones(p.X.shape[0]), self.blocks, self.columns, engine)
+                start = coarse_factors(model, data, p.k, _some_of(start))
             codes, components = start
             params = _factor_params(components)
             rows = first_rows(model, self.blocks, params, engine, codes, self.columns)
@@ -218,6 +219,12 @@ class CofactorFloat64(Cofactor):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.X, self.means = problem.X.astype(np.float64), problem.means.astype(np.float64)
+
+
+def _some_of(factors: tuple[Array, Array]) -> Draw:
+    """Return what draws these factors, of a part those of its rows and columns."""
+    codes, components = factors
+    return lambda part: (codes[part.rows], components[:, part.columns])
 
 
 def _factor_params(components: Array) -> Params:

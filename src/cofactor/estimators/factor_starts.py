@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +19,10 @@ from cofactor.estimators.base import OpenData
 from cofactor.estimators.observation import Observation, without_gaps
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import first_factors
+from cofactor.start.coarse import Draw
 from cofactor.start.factors import Factors
 from cofactor.start.growth import grown_factors
+from cofactor.start.parts import Part
 from cofactor.start.rng import rng_for
 
 
@@ -28,17 +31,24 @@ class Start(NamedTuple):
 
     Attributes
     ----------
-    factors : tuple of ndarray
-        Codes (n, k) and components (k, d).
-    free : bool
-        Whether they may be replaced by better ones before the fit begins.
+    factors : callable
+        Returns codes (n, k) and components (k, d).
+    n_components : int
+    of_part : callable, optional
+        Returns factors of a part of the data, where a fit may begin with those.
     settled : bool
-        Whether they are about right already.
+        Whether the factors are about right already.
     """
 
-    factors: Factors
-    free: bool = False
+    factors: Callable[[], Factors]
+    n_components: int
+    of_part: Draw | None = None
     settled: bool = False
+
+    @classmethod
+    def at(cls, factors: Factors, settled: bool = False) -> Start:
+        """Return a start from factors that nobody may replace."""
+        return cls(lambda: factors, len(factors[1]), settled=settled)
 
 
 @dataclass(frozen=True)
@@ -65,15 +75,21 @@ class Starts:
         """Return the starts on some data, one if the caller gives factors or components."""
         if isinstance(self.init, str) and self.init == "custom":
             asked = None if self.n_components == "auto" else self._number(seen)
-            return iter([Start(given_factors(seen.X, asked, W, H))])
+            return iter([Start.at(given_factors(seen.X, asked, W, H))])
         warn_of_ignored(W, H)
         if not isinstance(self.init, str | None):
-            return iter([Start(self._grown(noise, data, seen), settled=True)])
+            return iter([Start.at(self._grown(noise, data, seen), settled=True)])
+        return repeat(self._drawn(data, seen), self.n_init)
+
+    def _drawn(self, data: OpenData, seen: Observation) -> Start:
+        """Return a start that draws, other factors each time if there are several starts."""
+        k, init = self._number(seen), self.init
         state = self.random_state if self.n_init == 1 else rng_for(self.random_state)
-        return (
-            Start(first_guess(seen, self._number(seen), self.init, state, data.weights), free=True)
-            for _ in range(self.n_init)
-        )
+
+        def of_part(part: Part) -> Factors:
+            return drawn_factors(part.X, k, init, state, part.weights)
+
+        return Start(lambda: first_guess(seen, k, init, state, data.weights), k, of_part)
 
     def _number(self, seen: Observation) -> int:
         d: int = seen.X.shape[1]

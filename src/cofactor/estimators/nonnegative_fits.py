@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,12 +22,13 @@ from cofactor.fit import Fit, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
 from cofactor.noise.linear import TINY, NonnegativeNoise
-from cofactor.start.coarse import coarse_factors, worth_coarsening
+from cofactor.start.coarse import Whole, coarse_factors, worth_coarsening
+from cofactor.start.profiles import Factors
 from cofactor.stop import Rule, SmallResidual
 
 
 def _may_begin_coarsely(model: Model) -> bool:
-    """Return whether a fit may begin with some of the rows: where no other promises its steps."""
+    """Return whether a fit may begin with some of the data: where no other promises its steps."""
     plain = model.codes == Nonnegative(Penalty(), Penalty())
     return plain and isinstance(model.noise, Poisson)
 
@@ -44,19 +45,25 @@ def opened(
     model: Model, data: OpenData, seen: Observation, start: Start
 ) -> tuple[Rows[LinearState], Params]:
     """Return the rows of a fit with their first codes and columns, and its first parameters."""
-    factors = start.factors
-    large = worth_coarsening(data.X, len(factors[1]))
-    coarsely = start.free and seen.plain and large and _may_begin_coarsely(model)
-    if coarsely:
-        factors = coarse_factors(model, data.X, factors, data.weights, data.engine)
-    codes, components = factors
+    columns = open_columns(data.X, seen.mask, seen.baseline)
+    (codes, components), settled = _first_factors(model, data, columns, seen.plain, start)
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
-    columns = open_columns(data.X, seen.mask, seen.baseline)
     rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
-    if coarsely or start.settled:
+    if settled:
         cast(Nonnegative, model.codes).renew(rows)
     return rows, params
+
+
+def _first_factors(
+    model: Model, data: OpenData, columns: Sequence[RowBlock], plain: bool, start: Start
+) -> tuple[Factors, bool]:
+    """Return first factors, and whether they are about right already."""
+    k, coarsely = start.n_components, plain and _may_begin_coarsely(model)
+    if start.of_part is None or not coarsely or not worth_coarsening(data.X, k):
+        return start.factors(), start.settled
+    whole = Whole(data.X, data.weights, data.blocks, columns, data.engine)
+    return coarse_factors(model, whole, k, start.of_part), True
 
 
 def settled(found: Fit) -> Fit:
