@@ -105,6 +105,7 @@ void bind_rows(nb::module_& module, const Kernels& kernels);
 void bind_lloyd(nb::module_& module, const Kernels& kernels);
 void bind_descent(nb::module_& module, const Kernels& kernels);
 void bind_line(nb::module_& module);
+void bind_tables(nb::module_& module);
 void bind_seeding(nb::module_& module, const Kernels& kernels);
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
 void bind_poisson(nb::module_& module, const Kernels& kernels);

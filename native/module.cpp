@@ -10,6 +10,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_lloyd(module, kernels);
     bind_descent(module, kernels);
     bind_line(module);
+    bind_tables(module);
     bind_seeding(module, kernels);
     bind_sparse_rows(module, kernels);
     bind_poisson(module, kernels);

@@ -291,3 +291,31 @@ def test_the_package_offers_every_kernel_of_every_implementation():
         for kernel in reference.__all__:
             assert callable(getattr(kernels.load(name), kernel))
             assert hasattr(kernels, kernel)
+
+
+odd_values = st.sampled_from([-1.0, -0.5, 0.5, 4097.0, 2.0**40, np.inf, -np.inf, np.nan])
+
+
+@every
+@quick
+@given(generators, dtypes, st.integers(0, 40), st.none() | odd_values)
+def test_the_largest_whole_number(name, rng, dtype, n, odd):
+    values = rng.integers(0, 4097, size=n).astype(dtype)
+    expected = int(values.max(initial=0))
+    if odd is not None and n:
+        values[rng.integers(n)], expected = odd, -1
+    for implementation in (kernels.load(name), reference):
+        assert implementation.largest_whole(values, 4096) == expected
+
+
+@every
+@quick
+@given(generators, dtypes, index_dtypes, rows, columns)
+def test_sums_of_a_table(name, rng, dtype, index_dtype, n, d):
+    indptr, _, data = random_csr(rng, dtype, index_dtype, n, d)
+    table, results = rng.integers(-9, 10, size=64).astype(float), []
+    for implementation in (kernels.load(name), reference):
+        out = np.full(n, np.nan)
+        implementation.table_sums(indptr, data, table, out)
+        results.append(out)
+    assert_same(*results)

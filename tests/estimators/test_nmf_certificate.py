@@ -8,7 +8,6 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import xlogy
 from strategies import seeds
 
 from cofactor.codes import Nonnegative
@@ -19,8 +18,6 @@ from cofactor.estimators import NMF
 from cofactor.fit import first_rows
 from cofactor.model import Model
 from cofactor.noise import Gamma, Gaussian, NegativeBinomial, Params, Poisson
-from cofactor.start.coarse import coarse_factors, coarse_stride
-from cofactor.stop import Stop
 
 few = settings(max_examples=20)
 NOISES = [Gaussian(), Poisson(), Gamma(), NegativeBinomial(5.0)]
@@ -111,53 +108,3 @@ def test_log_likelihood_has_all_its_digits(dtype, rtol, store):
             )
         )
     assert model.log_likelihood_ == pytest.approx(float(exact), rel=rtol)
-
-
-@few
-@given(seeds, st.sampled_from([np.asarray, sp.csr_array]))
-def test_a_coarse_start_fits_better_than_what_it_starts_from(seed, store):
-    rng, X = np.random.default_rng(seed), counts(seed, 80)
-    start = rng.uniform(0.1, 1.0, (80, 3)), rng.uniform(0.1, 1.0, (3, 12))
-    model = Model(Poisson(), Nonnegative())
-    codes, components = coarse_factors(model, store(X), start, np.ones(80), SerialEngine())
-    before, after = (
-        (xlogy(X, X / np.maximum(z @ w, 1e-300)) - X + z @ w).sum()
-        for z, w in (start, (codes, components))
-    )
-    assert after < before
-    assert (components.max(axis=0) > 0).all()
-
-
-@few
-@given(seeds, st.sampled_from([np.asarray, sp.csr_array]))
-def test_long_coarse_starts_explain_the_sum_of_their_rows(seed, store):
-    """At an optimum the fitted values of the rows add up to what the rows do."""
-    rng, X = np.random.default_rng(seed), counts(seed, 80)
-    start = rng.uniform(0.1, 1.0, (80, 3)), rng.uniform(0.1, 1.0, (3, 12))
-    model, ones = Model(Poisson(), Nonnegative()), np.ones(80)
-    found = coarse_factors(model, store(X), start, ones, SerialEngine(), Stop(60))
-    mean, stride = found[0] @ found[1], coarse_stride(store(X), 3)
-    np.testing.assert_allclose(mean[::stride].sum(), X[::stride].sum(), rtol=1e-3)
-
-
-@few
-@given(st.integers(1, 400), st.integers(1, 60), st.integers(1, 20), st.floats(0.01, 1.0), seeds)
-def test_coarse_starts_leave_enough_to_begin_with(n, d, k, density, seed):
-    """Three entries for each number of the components, unless every fourth row has fewer."""
-    X = sp.random_array((n, d), density=density, format="csr", random_state=seed)
-    stride = coarse_stride(X, k)
-    assert 4 <= stride <= 8
-    assert stride == 4 or X.nnz >= 3 * stride * k * d
-    assert stride == 4 or n >= 4 * stride * k
-    assert stride <= coarse_stride(sp.vstack([X, X], format="csr"), k)
-
-
-def test_a_large_fit_begins_coarsely_and_ends_as_well():
-    X = sp.csr_array(counts(7, 1_200, 100).astype(np.float32))
-    fits = [
-        NMF(3, noise="poisson", init=init, max_iter=60, random_state=0).fit(X)
-        for init in ("random", "nndsvda")
-    ]
-    for model in fits:
-        assert np.diff(model.trace_.objective).max() <= 1e-6 * abs(model.trace_[0].objective)
-        assert model.log_likelihood_ == pytest.approx(fits[0].log_likelihood_, rel=1e-3)

@@ -14,7 +14,7 @@ MIN_BLOCK_ROWS = 256
 MIN_BLOCK_ENTRIES = 1 << 17
 MAX_BLOCKS = 64
 EVEN_BLOCKS = 24  # which 2, 3, 4, 6, 8 and 12 threads share evenly
-EVEN_COST = 1 << 16  # entries of an even block, at least
+EVEN_COST = 1 << 15  # entries of an even block, at least
 ROW_COST = 64  # entries that take as long as what a row costs besides
 ALIGNED_ROWS = 16  # that kernels keep together
 CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
@@ -45,11 +45,12 @@ def cut(rows: RowBlock, least: int = MIN_BLOCK_ROWS) -> list[RowBlock]:
 def cut_evenly(rows: RowBlock) -> list[RowBlock]:
     """Cut rows into blocks that take about as long as each other, however many rows that are.
 
-    For work that is not added up, so that finer blocks cost nothing but calls: some rows (words of
-    texts, or their columns) may have a thousand times the stored entries of others.
+    For work of which little is added up, so that finer blocks cost nothing but calls: some rows
+    (words of texts, or their columns) may have a thousand times the stored entries of others. An
+    even number, as for :func:`cut`.
     """
     cost = _stored_before(rows) + ROW_COST * np.arange(rows.n_rows + 1.0)
-    n_blocks = int(np.clip(cost[-1] // EVEN_COST, 1, EVEN_BLOCKS))
+    n_blocks = int(np.clip(cost[-1] // EVEN_COST // 2 * 2, 1, EVEN_BLOCKS))
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, n_blocks) / n_blocks)
     edges = np.unique([0, *(inner // ALIGNED_ROWS * ALIGNED_ROWS), rows.n_rows])
     if len(edges) < 3:

@@ -29,7 +29,7 @@ from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.listed import Listed
 from cofactor.data.sparse import SparseRows
-from cofactor.data.whole import applied
+from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
 from cofactor.lazy import lazy
 
@@ -130,7 +130,10 @@ class DenseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        sums: Floats = applied(function, self.values).sum(axis=1)
+        indptr = np.arange(self.n_rows + 1) * self.n_columns
+        sums = looked_up(function, indptr, self.values.ravel())
+        if sums is None:
+            sums = function(self.dense()).sum(axis=1)
         return sums
 
     def squared_norms(self, shift: Floats) -> Floats:

@@ -29,7 +29,7 @@ from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.data.listed import Listed
-from cofactor.data.whole import applied
+from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
@@ -136,8 +136,13 @@ class SparseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        values = applied(function, self.matrix.data)
-        return np.asarray(self._like(values).sum(axis=1)).ravel()
+        indptr, _, values = self.arrays
+        sums = looked_up(function, indptr, values)
+        if sums is not None:
+            return sums
+        return np.asarray(
+            self._like(function(values.astype(np.float64, copy=False))).sum(axis=1)
+        ).ravel()
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""

@@ -6,28 +6,36 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cofactor.data.base import Array
+from cofactor import kernels
+from cofactor.data.base import Array, Floats
 
 LARGEST = 4096  # whole number that is looked up
 MANY = 4 * LARGEST  # values that pay for a table
 
 
-def applied(function: Callable[[Array], Array], values: Array) -> Array:
-    """Return ``function(values)`` in float64, computed once for each whole number.
+def looked_up(function: Callable[[Array], Array], indptr: Array, values: Array) -> Floats | None:
+    """Return the sum of ``function(values)`` over each row, computed once for each whole number.
 
     Logarithms of factorials take a hundred times longer than finding them in a table.
 
     Parameters
     ----------
     function : callable
-        Entry by entry, defined from 0 on.
-    values : ndarray
+        Value by value, defined from 0 on.
+    indptr : int32 or int64 ndarray of shape (n + 1,)
+        Where the values of each row begin and end.
+    values : ndarray of shape (nnz,)
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+        None where values are few, large or not whole.
     """
-    if values.size < MANY or not 0 <= values.min() <= values.max() <= LARGEST:
-        return function(values.astype(np.float64, copy=False))
-    whole = values.astype(np.intp)  # others are converted one by one
-    if (whole != values).any():
-        return function(values.astype(np.float64, copy=False))
+    largest = kernels.largest_whole(values, LARGEST) if values.size >= MANY else -1
+    if largest < 0:
+        return None
     with np.errstate(all="ignore"):  # of numbers that do not occur
-        table = function(np.arange(values.max() + 1.0))
-    return np.asarray(table.take(whole))
+        table = function(np.arange(largest + 1.0))
+    sums = np.empty(len(indptr) - 1)
+    kernels.table_sums(indptr, values, np.ascontiguousarray(table, dtype=np.float64), sums)
+    return sums

@@ -80,6 +80,7 @@ from cofactor.kernels._statistics_reference import (
     weighted_sums,
     weighted_sums_csr,
 )
+from cofactor.kernels._tables_reference import largest_whole, table_sums
 
 __all__ = [
     "add_to_sums_csr",
@@ -94,6 +95,7 @@ __all__ = [
     "hartigan_open_csr",
     "hartigan_targets",
     "hartigan_targets_csr",
+    "largest_whole",
     "line_space",
     "lloyd",
     "lloyd_csr",
@@ -139,6 +141,7 @@ __all__ = [
     "squared_distances",
     "squared_norms",
     "squared_norms_csr",
+    "table_sums",
     "top_losses",
     "top_losses_csr",
     "weighted_grams",

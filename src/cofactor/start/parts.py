@@ -80,14 +80,14 @@ class Found:
 
     def _codes_of(self, part: Part) -> Floats:
         totals = np.asarray(part.X.sum(axis=1), dtype=float).ravel()
-        known = np.searchsorted(part.rows, self.part.rows)
-        profile = self.codes.sum(axis=0) / max(float(totals[known].sum()), TINY)
+        known, weights = np.searchsorted(part.rows, self.part.rows), self.part.weights
+        profile = weights @ self.codes / max(float(weights @ totals[known]), TINY)
         codes = np.outer(totals, profile)
         codes[known] = self.codes
         return codes
 
     def _components_of(self, columns: Labels, sums: Floats) -> Floats:
-        known, weight = self.part.columns, self.codes.sum(axis=0)
+        known, weight = self.part.columns, self.part.weights @ self.codes
         average = weight @ self.components.sum(axis=1) / max(float(weight.sum()), TINY)
         share = sums[columns] / max(float(sums[known].sum()), TINY)
         components = np.tile(average * share, (len(self.components), 1))
