@@ -20,7 +20,7 @@ from cofactor.estimators import NMF
 from cofactor.model import Model
 from cofactor.noise import Poisson
 from cofactor.noise.linear import FixedFactor
-from cofactor.start.coarse import Whole, coarse_factors, common_columns, leap, levels
+from cofactor.start.coarse import Columns, Whole, coarse_factors, common_columns, leap, levels
 from cofactor.start.parts import Found, Part
 from tests.strategies import seeds
 
@@ -101,7 +101,8 @@ def test_threads_begin_with_the_same_bits(n_threads):
 def test_parts_lie_within_one_another_and_leave_enough(n, d, k, seed):
     X = sp.csr_array(np.random.default_rng(seed).poisson(0.7, (n, d)).astype(float))
     quarter = Part.whole(X, np.ones(n)).every(4)
-    parts = [part for part, _ in levels(quarter, X.sum(axis=0), k)]
+    columns = Columns(X.sum(axis=0), X.astype(bool).sum(axis=0))
+    parts = [part for part, _ in levels(quarter, columns, k)]
     assert 1 <= len(parts) <= 2
     for part in parts:
         assert len(part.rows) >= min(4 * k, len(quarter.rows))
@@ -115,16 +116,25 @@ def test_parts_lie_within_one_another_and_leave_enough(n, d, k, seed):
 
 
 @few
-@given(seeds, st.integers(1, 50), st.floats(0.0, 1.0), st.integers(0, 60))
-def test_common_columns_are_the_fewest_that_hold_a_share(seed, d, share, least):
-    sums = np.random.default_rng(seed).poisson(2.0, d).astype(float)
-    found = common_columns(sums, share, least)
+@given(seeds, st.integers(1, 200), st.integers(1, 20), st.sampled_from([4, 8, 16]))
+def test_common_columns_hold_enough_and_leave_enough(seed, d, k, stride):
+    """At most as many as hold 90 % of all counts, and of those as many as have entries enough."""
+    sums = np.random.default_rng(seed).geometric(0.05, d).astype(float)
+    stored = np.ceil(sums / 3).astype(int)
+    found = common_columns(Columns(sums, stored), k, stride)
     assert (np.diff(found) > 0).all()
-    assert len(found) >= min(least, d)
-    if sums.sum() > 0 and len(found) > max(least, 1):
-        assert sums[found].sum() >= share * sums.sum() - 1e-9
-        assert sums[found].sum() - sums[found].min() < share * sums.sum() + 1e-9
+    assert len(found) >= min(4 * k, d)
+    assert sums[found].sum() >= 0.5 * sums.sum()
     assert sums[found].min() >= np.delete(sums, found).max(initial=0.0)
+    if len(found) > 4 * k:
+        assert sums[found].sum() - sums[found].min() < 0.9 * sums.sum()
+        scarce = stored[found].sum() < 2.0 * k * stride * len(found)
+        assert not scarce or sums[found].sum() - sums[found].min() < 0.5 * sums.sum()
+
+
+def test_columns_without_counts_may_take_part():
+    sums, stored = np.zeros(9), np.zeros(9, dtype=int)
+    assert len(common_columns(Columns(sums, stored), 2, 8)) == 8
 
 
 @few

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -21,13 +21,29 @@ from cofactor.start.profiles import Factors
 from cofactor.stop import Stop
 
 STRIDES = 16, 8, 4  # one row of so many takes part; the first two that leave enough are taken
-SHARES = 0.75, 0.85  # of all counts that the columns hold that take part, the most common first
-ITERATIONS = 16, 8
+ITERATIONS = 16, 20
+SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at least, at most
 LEAST_EACH = 4  # rows and columns for each component
+ENTRIES_EACH = 2.0  # stored, for each number of the components
 LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
 
 Draw = Callable[[Part], Factors]
+
+
+class Columns(NamedTuple):
+    """What is known of the columns of data.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (d,)
+        Of the weighted rows, in any unit.
+    stored : ndarray of shape (d,)
+        How many entries are stored.
+    """
+
+    sums: Floats
+    stored: Labels
 
 
 @dataclass(frozen=True)
@@ -61,8 +77,8 @@ def coarse_factors(model: Model, data: Whole, k: int, draw: Draw) -> Factors:
 
     All entries together say little more about the components than some of them do while these are
     still far from any optimum, and the columns that hold most counts cost least for each. On word
-    counts fits that begin so end in better optima, too. :func:`levels` tells which take part; the
-    others follow by a :func:`leap`.
+    counts fits that begin so end in better optima, too. :func:`levels` tells which take part; then
+    the others :func:`leap` to where these lead them.
 
     Parameters
     ----------
@@ -79,42 +95,50 @@ def coarse_factors(model: Model, data: Whole, k: int, draw: Draw) -> Factors:
     codes : ndarray of shape (n, k)
     components : ndarray of shape (k, d)
     """
-    whole, sums = Part.whole(data.X, data.weights), mean_row(data.blocks, data.engine)
+    quarter = Part.whole(data.X, data.weights).every(STRIDES[-1])
+    columns = Columns(mean_row(data.blocks, data.engine), _stored_each(data.X, data.columns))
     found: Found | None = None
-    for part, iterations in levels(whole.every(STRIDES[-1]), sums, k):
-        start = draw(part) if found is None else found.spread(part, sums)
+    for part, iterations in levels(quarter, columns, k):
+        start = draw(part) if found is None else found.spread(part, columns.sums)
         found = _improved(model, part, start, Stop(iterations), data.engine)
-    return _joined(model, data, cast(Found, found), sums)
+    return _joined(model, data, cast(Found, found), columns.sums)
 
 
-def levels(quarter: Part, sums: Floats, k: int) -> Iterator[tuple[Part, int]]:
+def levels(quarter: Part, columns: Columns, k: int) -> Iterator[tuple[Part, int]]:
     """Yield the parts of every fourth row that ``k`` components begin with, and their iterations.
 
-    Every sixteenth row with the columns that hold three quarters of all counts, then every eighth
-    with those that hold 85 %; where rows are few every eighth and fourth, or every fourth alone.
+    Every sixteenth row and then every eighth; where rows are few every eighth and fourth, or every
+    fourth alone. Each with :func:`common_columns`.
 
     Parameters
     ----------
     quarter : Part
         Every fourth row.
-    sums : ndarray of shape (d,)
-        Of all columns, in any unit.
+    columns : Columns
     k : int
         Number of components.
     """
     n = STRIDES[-1] * quarter.X.shape[0]
     strides = [stride for stride in STRIDES if n >= LEAST_EACH * stride * k] or STRIDES[-1:]
-    for stride, share, iterations in zip(strides, SHARES, ITERATIONS, strict=False):
-        columns = common_columns(sums, share, LEAST_EACH * k)
-        yield quarter.every(stride // STRIDES[-1]).at(columns), iterations
+    for stride, iterations in zip(strides, ITERATIONS, strict=False):
+        some = quarter.every(stride // STRIDES[-1])
+        yield some.at(common_columns(columns, k, stride)), iterations
 
 
-def common_columns(sums: Floats, share: float, least: int) -> Labels:
-    """Return the fewest columns that hold this share of all counts, at least some; ascending."""
-    order = np.argsort(-sums, kind="stable")
-    held = np.cumsum(sums[order])
-    enough = np.searchsorted(held, share * held[-1]) + 1
-    return np.sort(order[: max(int(enough), least)])
+def common_columns(columns: Columns, k: int, stride: int) -> Labels:
+    """Return the columns that begin with one row of every ``stride``, ascending.
+
+    The most common ones, that hold 90 % of all counts; fewer, down to those that hold half, where
+    that leaves fewer than two entries for each number of the components: with rare words, texts end
+    in worse optima.
+    """
+    order = np.argsort(-columns.sums, kind="stable")
+    held, stored = np.cumsum(columns.sums[order]), np.cumsum(columns.stored[order])
+    counted = np.arange(1, len(order) + 1)
+    enough = stored >= ENTRIES_EACH * k * stride * counted
+    fewest, most = np.searchsorted(held, np.multiply(SHARES, held[-1])) + 1
+    number = np.clip(max(counted[enough], default=0), fewest, most)
+    return np.sort(order[: max(int(number), LEAST_EACH * k)])
 
 
 def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
@@ -174,6 +198,13 @@ def _improved(model: Model, part: Part, start: Factors, stop: Stop, engine: Engi
 
 def _stored(X: Any) -> int:
     return int(X.nnz if hasattr(X, "nnz") else X.size)
+
+
+def _stored_each(X: Any, columns: Sequence[RowBlock]) -> Labels:
+    """Return the number of entries stored of each column, shape (d,)."""
+    if not hasattr(X, "nnz"):
+        return np.full(X.shape[1], X.shape[0])
+    return np.concatenate([np.diff(block.entries.indptr) for block in columns])
 
 
 def without_gaps(components: Floats) -> Floats:
