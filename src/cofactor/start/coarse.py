@@ -18,10 +18,12 @@ from cofactor.noise.base import Params
 from cofactor.noise.linear import TINY, FixedFactor, Judged, NonnegativeNoise
 from cofactor.start.parts import Found, Part
 from cofactor.start.profiles import Factors
-from cofactor.stop import Stop
+from cofactor.stop import SmallChange, Stop
 
-STRIDES = 16, 8, 4  # one row of so many takes part; the first two that leave enough are taken
-ITERATIONS = 16, 20
+STRIDES = 16, 8, 4  # one row of so many takes part
+LEVELS = 2  # of those that leave enough rows, the coarsest first
+ITERATIONS = 32  # on each, at most
+ENOUGH = 5e-4  # of the fall of the objective: less in two iterations running ends them
 SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at least, at most
 LEAST_EACH = 4  # rows and columns for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
@@ -98,14 +100,15 @@ def coarse_factors(model: Model, data: Whole, k: int, draw: Draw) -> Factors:
     quarter = Part.whole(data.X, data.weights).every(STRIDES[-1])
     columns = Columns(mean_row(data.blocks, data.engine), _stored_each(data.X, data.columns))
     found: Found | None = None
-    for part, iterations in levels(quarter, columns, k):
+    stop = Stop(ITERATIONS, (SmallChange(ENOUGH, relative=True, patience=2),))
+    for part in levels(quarter, columns, k):
         start = draw(part) if found is None else found.spread(part, columns.sums)
-        found = _improved(model, part, start, Stop(iterations), data.engine)
+        found = _improved(model, part, start, stop, data.engine)
     return _joined(model, data, cast(Found, found), columns.sums)
 
 
-def levels(quarter: Part, columns: Columns, k: int) -> Iterator[tuple[Part, int]]:
-    """Yield the parts of every fourth row that ``k`` components begin with, and their iterations.
+def levels(quarter: Part, columns: Columns, k: int) -> Iterator[Part]:
+    """Yield the parts of every fourth row that ``k`` components begin with, one after the other.
 
     Every sixteenth row and then every eighth; where rows are few every eighth and fourth, or every
     fourth alone. Each with :func:`common_columns`.
@@ -120,9 +123,9 @@ def levels(quarter: Part, columns: Columns, k: int) -> Iterator[tuple[Part, int]
     """
     n = STRIDES[-1] * quarter.X.shape[0]
     strides = [stride for stride in STRIDES if n >= LEAST_EACH * stride * k] or STRIDES[-1:]
-    for stride, iterations in zip(strides, ITERATIONS, strict=False):
+    for stride in strides[:LEVELS]:
         some = quarter.every(stride // STRIDES[-1])
-        yield some.at(common_columns(columns, k, stride)), iterations
+        yield some.at(common_columns(columns, k, stride))
 
 
 def common_columns(columns: Columns, k: int, stride: int) -> Labels:
