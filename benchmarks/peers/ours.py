@@ -22,8 +22,9 @@ from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import from_means
-from cofactor.start.coarse import Draw, Whole, coarse_factors, worth_coarsening
+from cofactor.start.coarse import Draw, coarse_factors, worth_coarsening
 from cofactor.start.kmeans_plusplus import kmeans_plusplus
+from cofactor.start.parts import Opened, Part
 from cofactor.stop import Rule, Stop, TimeLimit
 from cofactor.trace import Trace
 
@@ -151,7 +152,8 @@ class Cofactor:
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
             if coarsely:
-                data = Whole(p.X, np.ones(p.X.shape[0]), self.blocks, self.columns, engine)
+                whole = Part.whole(p.X, np.ones(p.X.shape[0]))
+                data = Opened(whole, self.blocks, self.columns, engine)
                 start = coarse_factors(model, data, p.k, _some_of(start))
             codes, components = start
             params = _factor_params(components)

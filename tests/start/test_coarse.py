@@ -20,8 +20,9 @@ from cofactor.estimators import NMF
 from cofactor.model import Model
 from cofactor.noise import Poisson
 from cofactor.noise.linear import FixedFactor
-from cofactor.start.coarse import Columns, Whole, coarse_factors, common_columns, leap, levels
-from cofactor.start.parts import Found, Part
+from cofactor.start.coarse import Columns, coarse_factors, common_columns, levels
+from cofactor.start.leaps import leap
+from cofactor.start.parts import Found, Opened, Part
 from tests.strategies import seeds
 
 few = tries(max_examples=20)
@@ -46,7 +47,7 @@ def drawn(seed, k=3):
 def coarse(X, seed, weights=None, engine=None, k=3):
     weights = np.ones(X.shape[0]) if weights is None else weights
     blocks, columns = open_blocks(X, weights), open_columns(X)
-    data = Whole(X, weights, blocks, columns, engine or SerialEngine())
+    data = Opened(Part.whole(X, weights), blocks, columns, engine or SerialEngine())
     return coarse_factors(MODEL, data, k, drawn(seed, k))
 
 

@@ -22,7 +22,8 @@ from cofactor.fit import Fit, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
 from cofactor.noise.linear import TINY, NonnegativeNoise
-from cofactor.start.coarse import Whole, coarse_factors, worth_coarsening
+from cofactor.start.coarse import coarse_factors, worth_coarsening
+from cofactor.start.parts import Opened, Part
 from cofactor.start.profiles import Factors
 from cofactor.stop import Rule, SmallResidual
 
@@ -62,7 +63,7 @@ def _first_factors(
     k, coarsely = start.n_components, plain and _may_begin_coarsely(model)
     if start.of_part is None or not coarsely or not worth_coarsening(data.X, k):
         return start.factors(), start.settled
-    whole = Whole(data.X, data.weights, data.blocks, columns, data.engine)
+    whole = Opened(Part.whole(data.X, data.weights), data.blocks, columns, data.engine)
     return coarse_factors(model, whole, k, start.of_part), True
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from cofactor.data.base import Floats, Labels
+from cofactor.data import RowBlock, open_columns, open_rows
+from cofactor.data.base import Array, Floats, Labels
+from cofactor.data.cut import cut_evenly
+from cofactor.engine import Engine
 from cofactor.noise.linear import TINY
 from cofactor.start.profiles import Factors
 
@@ -49,6 +53,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """A part, opened for an engine.
+
+    Attributes
+    ----------
+    part : Part
+    blocks, columns : sequence of RowBlock
+        Of its rows, and of its transpose.
+    engine : Engine
+    """
+
+    part: Part
+    blocks: Sequence[RowBlock]
+    columns: Sequence[RowBlock]
+    engine: Engine
+
+    @classmethod
+    def at(cls, part: Part, engine: Engine) -> Opened:
+        """Return a part in even blocks."""
+        blocks = cut_evenly(open_rows(part.X, part.weights))
+        return cls(part, blocks, open_columns(part.X), engine)
+
+
+@dataclass(frozen=True)
 class Found:
     """Factors of a part.
 
@@ -76,20 +104,25 @@ class Found:
         sums : ndarray of shape (d,)
             Of all columns of the data, in any unit.
         """
-        return self._codes_of(part), self._components_of(part.columns, sums)
+        return self._codes_of(part), self._components_of(part, sums)
+
+    def places(self, part: Part) -> tuple[Array, Array]:
+        """Return where rows and columns of this part are in a larger one."""
+        rows = np.searchsorted(part.rows, self.part.rows)
+        return rows, np.searchsorted(part.columns, self.part.columns)
 
     def _codes_of(self, part: Part) -> Floats:
         totals = np.asarray(part.X.sum(axis=1), dtype=float).ravel()
-        known, weights = np.searchsorted(part.rows, self.part.rows), self.part.weights
+        (known, _), weights = self.places(part), self.part.weights
         profile = weights @ self.codes / max(float(weights @ totals[known]), TINY)
         codes = np.outer(totals, profile)
         codes[known] = self.codes
         return codes
 
-    def _components_of(self, columns: Labels, sums: Floats) -> Floats:
+    def _components_of(self, part: Part, sums: Floats) -> Floats:
         known, weight = self.part.columns, self.part.weights @ self.codes
         average = weight @ self.components.sum(axis=1) / max(float(weight.sum()), TINY)
-        share = sums[columns] / max(float(sums[known].sum()), TINY)
+        share = sums[part.columns] / max(float(sums[known].sum()), TINY)
         components = np.tile(average * share, (len(self.components), 1))
-        components[:, np.searchsorted(columns, known)] = self.components
+        components[:, self.places(part)[1]] = self.components
         return components

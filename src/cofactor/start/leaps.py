@@ -1,0 +1,75 @@
+"""Factors of a part of data, carried over to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cofactor.data import RowBlock, split
+from cofactor.data.base import Array, Floats
+from cofactor.noise.linear import TINY, FixedFactor, Judged, NonnegativeNoise
+from cofactor.start.parts import Found, Opened
+from cofactor.start.profiles import Factors
+
+
+def joined(noise: NonnegativeNoise, found: Found, data: Opened, sums: Floats) -> Factors:
+    """Return factors of data, of which a part has some already.
+
+    Where there are none, :meth:`Found.spread` puts averages; rows, then columns, :func:`leap` from
+    there.
+
+    Parameters
+    ----------
+    noise : NonnegativeNoise
+    found : Found
+        On a part of these data.
+    data : Opened
+    sums : ndarray
+        Of the columns of all data, in any unit.
+
+    Returns
+    -------
+    codes : ndarray of shape (n, k)
+    components : ndarray of shape (k, d)
+    """
+    codes, components = found.spread(data.part, sums)
+
+    def leapt(blocks: Sequence[RowBlock], factor: FixedFactor, start: Floats) -> Floats:
+        pairs = list(zip(blocks, split(start, blocks), strict=True))
+        return np.vstack(data.engine.map(lambda pair: leap(noise, pair[0], factor, pair[1]), pairs))
+
+    factor = FixedFactor(components.T, judged=Judged.NOWHERE)
+    rows, columns = found.places(data.part)
+    codes = _but(rows, found.codes, leapt(data.blocks, factor, codes))
+    uneven = None if (data.part.weights == 1.0).all() else data.part.weights
+    factor = FixedFactor(codes, column_weights=uneven, judged=Judged.NOWHERE)
+    far = leapt(data.columns, factor, components.T)
+    return codes, _but(columns, found.components.T, far).T
+
+
+def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
+    """Return codes twice as far as a multiplicative step leads, in logarithms.
+
+    From an average of all rows a single step leads to where theirs are, roughly: steps of
+    expectation and maximization are short, and up to twice their length still converges
+    [Salakhutdinov & Roweis 2003]. Rows keep the sums of fitted values that the step gave them.
+
+    Parameters
+    ----------
+    noise : NonnegativeNoise
+    block : RowBlock
+    factor : FixedFactor
+        Components (k, d).
+    codes : ndarray of shape (n, k)
+    """
+    step = noise.multiplicative_codes(block, factor, codes).codes.astype(float, copy=False)
+    far = np.square(step) / np.maximum(codes, TINY)
+    fitted = factor.totals[0]
+    return far * ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
+
+
+def _but(places: Array, known: Floats, rows: Floats) -> Floats:
+    """Return rows with those that are known put in their places."""
+    rows[places] = known
+    return rows
