@@ -14,7 +14,9 @@ MIN_BLOCK_ROWS = 256
 MIN_BLOCK_ENTRIES = 1 << 17
 MAX_BLOCKS = 64
 EVEN_BLOCKS = 24  # which 2, 3, 4, 6, 8 and 12 threads share evenly
-EVEN_COST = 1 << 15  # entries of an even block, at least
+FEW_BLOCKS = 8  # of little data, where a call takes longer than waiting for the last block
+EVEN_COST = 1 << 17  # entries of an even block, at least
+LEAST_COST = 1 << 15  # of a few blocks
 ROW_COST = 64  # entries that take as long as what a row costs besides
 ALIGNED_ROWS = 16  # that kernels keep together
 CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
@@ -50,7 +52,8 @@ def cut_evenly(rows: RowBlock) -> list[RowBlock]:
     even number, as for :func:`cut`.
     """
     cost = _stored_before(rows) + ROW_COST * np.arange(rows.n_rows + 1.0)
-    n_blocks = int(np.clip(cost[-1] // EVEN_COST // 2 * 2, 1, EVEN_BLOCKS))
+    few, many = cost[-1] // LEAST_COST // 2 * 2, cost[-1] // EVEN_COST // 2 * 2
+    n_blocks = int(max(1, min(few, FEW_BLOCKS), min(many, EVEN_BLOCKS)))
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, n_blocks) / n_blocks)
     edges = np.unique([0, *(inner // ALIGNED_ROWS * ALIGNED_ROWS), rows.n_rows])
     if len(edges) < 3:
