@@ -22,8 +22,8 @@ from cofactor.stop import SmallChange, Stop
 
 STRIDES = 16, 8, 4  # one row of so many takes part
 LEVELS = 2  # of those that leave enough rows, the coarsest first
-ITERATIONS = 32  # on each, at most
-ENOUGH = 7e-4  # of the fall of the objective: less in two iterations running ends them
+ITERATIONS = 24  # on each, at most
+ENOUGH = 5e-4  # of the fall of the objective: less in two iterations running ends them
 SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at least, at most
 LEAST_EACH = 4  # rows and columns for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
