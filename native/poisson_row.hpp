@@ -21,15 +21,19 @@ COFACTOR_INLINE Vec<T> positive(Vec<T> fitted) {
     return at_least(fitted, splat(least_fitted<T>));
 }
 
-// A running sum in float64, lane by lane.
+// A running sum in float64, lane by lane; floats are widened as sums of eight.
 template <class T>
 class DoubleSum;
+
+COFACTOR_INLINE double sum_of(Vec<double> value) {
+    return sum_of(lanes<double>, [&](size_t i) COFACTOR_INLINED { return value[i]; });
+}
 
 template <>
 class DoubleSum<double> {
 public:
     COFACTOR_INLINE void add(Vec<double> value) { part_ += value; }
-    COFACTOR_INLINE double value() const { return sum<double>(part_); }
+    COFACTOR_INLINE double value() { return sum_of(part_); }
 
 private:
     Vec<double> part_{};
@@ -39,12 +43,21 @@ template <>
 class DoubleSum<float> {
 public:
     COFACTOR_INLINE void add(Vec<float> value) {
-        low_ += half<0>(value);
-        high_ += half<1>(value);
+        few_ += value;
+        if (++count_ % 8 == 0) widen();
     }
-    COFACTOR_INLINE double value() const { return sum<double>(low_ + high_); }
+    COFACTOR_INLINE double value() {
+        widen();
+        return sum_of(low_ + high_);
+    }
 
 private:
+    COFACTOR_INLINE void widen() {
+        low_ += half<0>(few_);
+        high_ += half<1>(few_);
+        few_ = Vec<float>{};
+    }
+
     // GCC would pass through memory, and convert four numbers at a time.
     template <int part>
     COFACTOR_INLINE static Vec<double> half(Vec<float> value) {
@@ -64,7 +77,9 @@ private:
 #endif
     }
 
+    Vec<float> few_{};
     Vec<double> low_{}, high_{};
+    unsigned count_ = 0;
 };
 
 // Sum of x log(fitted); -inf if a count cannot be explained.
@@ -73,9 +88,9 @@ class LogLikelihood {
 public:
     COFACTOR_INLINE void add(Vec<T> x, Vec<T> fitted) {
         unexplained_ |= (x > 0) & (fitted < least_fitted<T>);
-        sum_.add(x * log_positive<T>(positive<T>(fitted)));
+        sum_.add(x * log_summand<T>(positive<T>(fitted)));
     }
-    COFACTOR_INLINE double value() const {
+    COFACTOR_INLINE double value() {
         return any<T>(unexplained_) ? -infinity<double> : sum_.value();
     }
 
@@ -272,12 +287,10 @@ COFACTOR_INLINE const double* totals_of(const PoissonModel<T>& model, size_t n) 
 template <class T>
 double priced(const PoissonModel<T>& model, size_t n, const T* z) {
     const double* const totals = totals_of(model, n);
-    double sum = 0;
-    for (size_t c = 0; c < model.k; ++c) {
+    return sum_of(model.k, [&](size_t c) COFACTOR_INLINED {
         const double code = z[c];
-        sum += (totals[c] + model.l1 + 0.5 * model.l2 * code) * code;
-    }
-    return sum;
+        return (totals[c] + model.l1 + 0.5 * model.l2 * code) * code;
+    });
 }
 
 // Loss at codes z, padded with zeros; what else the pass finds goes to `out`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -177,6 +178,43 @@ def test_loss_belongs_to_the_codes_in_float32(name, rng, step, k):
     codes, loss = problem.take(step, kernels.load(name))
     assert codes.dtype == np.float32
     np.testing.assert_allclose(loss, problem.exact_loss(), rtol=1e-4, atol=1e-4)
+
+
+@every
+@settings(max_examples=15)
+@given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 900), st.integers(-12, 12))
+def test_losses_agree_with_fifty_digits(name, seed, dtype, m, power):
+    """Those of counts up to thousands, with fitted values about one, and far from it."""
+    rng = np.random.default_rng(seed)
+    problem = PoissonRows(rng, dtype, n=2, m=m)
+    problem.dense *= np.round(rng.lognormal(0, 2, problem.dense.shape))
+    problem.codes = (problem.codes + 0.1) * dtype(4.0**power)
+    begun = problem.codes.copy()
+    problem.take("multiplicative", kernels.load(name))
+    for row, found in enumerate(problem.before * problem.counted):
+        exact, size = _loss_of_fifty_digits(problem, row, begun[row])
+        assert abs(found - exact) <= {np.float32: 1e-6, np.float64: 1e-14}[dtype] * size
+
+
+def _loss_of_fifty_digits(problem, row, z):
+    """Return a row's loss, and the sum of what its terms and their rounding may be."""
+    entries = np.flatnonzero(problem.dense[row])
+    totals = np.broadcast_to(problem.totals, problem.codes.shape)[row]
+    with mpmath.workdps(50):
+        z = [mpmath.mpf(float(code)) for code in z]
+        terms = [
+            z_k * (float(t) + problem.l1) + problem.l2 / 2 * z_k**2
+            for z_k, t in zip(z, totals, strict=True)
+        ]
+        size = sum(terms)
+        for j in entries:
+            x = float(problem.weighted[row, j])
+            log = mpmath.log(
+                sum(z_k * float(h) for z_k, h in zip(z, problem.parts[j], strict=True))
+            )
+            terms.append(-x * log)
+            size += x * (1 + abs(log))
+        return (sum(terms), size) if len(entries) else (0, 0)
 
 
 @every
