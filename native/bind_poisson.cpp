@@ -1,4 +1,6 @@
 // Bindings of the kernels of Poisson codes.
+#include <optional>
+
 #include "bindings.hpp"
 
 namespace cofactor {
@@ -118,6 +120,34 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         nb::arg("floor"), named("before"), named("loss"), Unlocked());
 }
 
+// Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
+// has let go of it and another one has it.
+constexpr size_t brief = size_t{1} << 17;
+
+template <class S, class T>
+void bind_layout(nb::module_& module,
+                 void (*const& lay)(Matrix<const S>, const double*, Matrix<T>, Matrix<T>, double*)) {
+    module.def(
+        "lay_components",
+        [&lay](const Array2<const S>& columns, const Array1<const double>& weights,
+               const Array2<T>& whole, const Array2<T>& rest, const Array1<double>& totals) {
+            const size_t d = columns.shape(0), k = columns.shape(1), width = whole.shape(1);
+            expect_whole_groups(width);
+            const size_t beside = expected_rest(width, rest.shape(1));
+            expect("whole", whole, {d, width});
+            expect("rest", rest, {d, beside});
+            expect("totals", totals, {k});
+            if (beside ? k <= width || width + beside < k : width < k || k + 16 <= width)
+                throw nb::value_error("whole and rest are not as wide as the components need");
+            if (weights.size()) expect("weights", weights, {d});
+            std::optional<nb::gil_scoped_release> unlocked;
+            if (d * k > brief) unlocked.emplace();
+            lay(matrix(columns), weights.size() ? weights.data() : nullptr, matrix(whole),
+                matrix(rest), totals.data());
+        },
+        named("columns"), named("weights"), named("whole"), named("rest"), named("totals"));
+}
+
 template <class T>
 void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
     using Values = const Array2<const T>&;
@@ -177,6 +207,10 @@ void bind_poisson(nb::module_& module, const Kernels& kernels) {
     bind_sparse(module, kernels.sparse_f64_i64);
     bind_dense(module, kernels.poisson_f32);
     bind_dense(module, kernels.poisson_f64);
+    bind_layout(module, kernels.poisson_f32.lay_floats);
+    bind_layout(module, kernels.poisson_f32.lay_doubles);
+    bind_layout(module, kernels.poisson_f64.lay_floats);
+    bind_layout(module, kernels.poisson_f64.lay_doubles);
 }
 
 }  // namespace cofactor

@@ -117,6 +117,10 @@ struct PoissonKernels {
                        PoissonCodes<T> out);
     void (*newton)(Matrix<const T> X, PoissonModel<T> model, PoissonNewton<T> newton,
                    PoissonCodes<T> out);
+    void (*lay_floats)(Matrix<const float> columns, const double* weights, Matrix<T> whole,
+                       Matrix<T> rest, double* totals);
+    void (*lay_doubles)(Matrix<const double> columns, const double* weights, Matrix<T> whole,
+                        Matrix<T> rest, double* totals);
 };
 
 // Coordinates of rows in strips, some first ones and those that follow, with the squared norms of the

@@ -159,4 +159,62 @@ private:
     }
 };
 
+// Some components of some columns: where they come from, where they go, and what columns weigh, null
+// for 1.
+template <class S, class T>
+struct Layout {
+    const S* from;
+    size_t k;
+    T* to;
+    size_t width;
+    const double* weights;
+};
+
+// Lay out the first `count` of a group's components, and zeros behind them; add up their columns.
+template <size_t group, class S, class T>
+COFACTOR_INLINE void lay_group(Layout<S, T> layout, size_t count, size_t columns, double* totals) {
+    double sums[group] = {};
+    for (size_t j = 0; j < columns; ++j) {
+        const S* const from = layout.from + j * layout.k;
+        T* const to = layout.to + j * layout.width;
+        const double weight = layout.weights ? layout.weights[j] : 1.0;
+        for (size_t c = 0; c < group; ++c) {
+            const S value = c < count ? from[c] : S{0};
+            to[c] = static_cast<T>(value);
+            sums[c] += weight * static_cast<double>(value);
+        }
+    }
+    for (size_t c = 0; c < smaller(count, group); ++c) totals[c] += sums[c];
+}
+
+// The same, so that compilers see where a group is full.
+template <size_t group, class S, class T>
+void lay(Layout<S, T> layout, size_t count, size_t columns, double* totals) {
+    if (count >= group)
+        lay_group<group>(layout, group, columns, totals);
+    else
+        lay_group<group>(layout, count, columns, totals);
+}
+
+// Lay out the components of all columns as passes take them, and add them up, a strip at a time.
+template <class S, class T>
+void lay_components(Matrix<const S> columns, const double* weights, Matrix<T> whole,
+                    Matrix<T> rest, double* totals) {
+    constexpr size_t strip = 64;
+    const size_t k = columns.columns, width = whole.columns;
+    for (size_t c = 0; c < k; ++c) totals[c] = 0;
+    for (size_t j = 0; j < columns.rows; j += strip) {
+        const size_t size = smaller(strip, columns.rows - j);
+        const S* const from = columns.data + j * k;
+        const double* const own = weights ? weights + j : nullptr;
+        for (size_t c = 0; c < width; c += component_group)
+            lay<component_group>(Layout<S, T>{from + c, k, whole.data + j * width + c, width, own},
+                                 k - c, size, totals + c);
+        if (rest.columns)
+            lay<component_rest>(Layout<S, T>{from + width, k, rest.data + j * component_rest,
+                                             component_rest, own},
+                                k - width, size, totals + width);
+    }
+}
+
 }  // namespace cofactor::COFACTOR_ISA

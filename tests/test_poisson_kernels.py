@@ -11,10 +11,11 @@ from scipy import sparse, special
 from strategies import generators, seeds
 
 from cofactor import kernels
-from cofactor.data.aligned import in_groups_and_rest
+from cofactor.data.aligned import in_lanes
 from cofactor.kernels import reference
 
 every = pytest.mark.parametrize("name", kernels.available())
+precisions = st.sampled_from([np.float32, np.float64])
 storages = st.sampled_from(["dense", "int32", "int64"])
 quick = settings(max_examples=30)
 
@@ -34,7 +35,7 @@ class PoissonRows:
         self.dense = (rng.poisson(0.7, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
         self.storage = storage
         self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
-        self.columns, self.rest = in_groups_and_rest(self.parts, dtype)
+        self.columns, self.rest, *_ = in_lanes(self.parts, dtype)
         self.column_weights = rng.choice([0.5, 2.0], m if rng.random() < 0.5 else 0).astype(dtype)
         rows = rng.choice([1, n])  # entries of their own observed, or all
         self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
@@ -121,7 +122,23 @@ def test_kernels_match_reference(name, seed, storage, step, n, m, k):
 
 @every
 @quick
-@given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 1500), st.integers(1, 70))
+@given(seeds, precisions, precisions, st.integers(1, 300), st.integers(1, 70), st.booleans())
+def test_components_are_laid_out_like_the_reference(name, seed, given, dtype, m, k, weighted):
+    rng = np.random.default_rng(seed)
+    matrix, weights = rng.gamma(0.5, size=(m, k)).astype(given), rng.uniform(0.5, 2.0, m)
+    expected = in_lanes(matrix, dtype, weights if weighted else None)
+    got = [np.full_like(part, np.nan) for part in expected]
+    for part, kernel in ((got, kernels.load(name)), (expected, reference)):
+        kernel.lay_components(matrix, weights[: m * weighted], *part[:2], part[2][0])
+    for part in (0, 1):
+        np.testing.assert_array_equal(got[part], expected[part])
+    np.testing.assert_array_equal(np.hstack(got[:2])[:, :k], matrix.astype(dtype))
+    np.testing.assert_allclose(got[2], expected.totals, rtol=1e-14)
+
+
+@every
+@quick
+@given(seeds, precisions, st.integers(1, 1500), st.integers(1, 70))
 def test_hessians_match_reference_in_their_precision(name, seed, dtype, m, k):
     """To two digits in float32: processors may round what they multiply to 8 bits."""
     got, expected = (PoissonRows(np.random.default_rng(seed), dtype, n=3, m=m, k=k) for _ in "ab")
@@ -182,7 +199,7 @@ def test_loss_belongs_to_the_codes_in_float32(name, rng, step, k):
 
 @every
 @settings(max_examples=15)
-@given(seeds, st.sampled_from([np.float32, np.float64]), st.integers(1, 900), st.integers(-12, 12))
+@given(seeds, precisions, st.integers(1, 900), st.integers(-12, 12))
 def test_losses_agree_with_fifty_digits(name, seed, dtype, m, power):
     """Those of counts up to thousands, with fitted values about one, and far from it."""
     rng = np.random.default_rng(seed)

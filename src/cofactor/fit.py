@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -134,7 +134,7 @@ def fit(
             moved,
             shift,
             evaluations,
-            residual=None if residual is None else residual(here.rows, here.params),
+            residual=None if residual is None else residual(here.rows, _widened(here.params)),
         )
         reason = stop.reason(trace)
         asked = [callback(record) is True for callback in callbacks]
@@ -143,7 +143,7 @@ def fit(
         before, (here, steps) = here.params.components, steps(here)
         shift = squared_distance(here.params.components, before)
     converged = reason is not None and reason.converged
-    return Fit(model, here.params, here.rows, here.statistics, trace, converged)
+    return Fit(model, _widened(here.params), here.rows, here.statistics, trace, converged)
 
 
 def check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
@@ -161,11 +161,17 @@ def check_plain(model: Model, blocks: Sequence[RowBlock]) -> None:
     )
 
 
+def _widened(params: Params) -> Params:
+    """Return parameters in float64: steps leave them in the precision that they are found in."""
+    return replace(params, components=params.components.astype(np.float64, copy=False))
+
+
 def squared_distance(one: Floats, other: Floats) -> float:
     """Return ``‖A − B‖²`` without an array for the difference."""
     flat = np.ravel if one.flags.c_contiguous else _by_columns
-    distance = np.empty(1)
-    kernels.squared_norms(flat(one)[None, :], flat(other), distance)
+    both, distance = np.result_type(one, other), np.empty(1)
+    one, other = (flat(matrix).astype(both, copy=False) for matrix in (one, other))
+    kernels.squared_norms(one[None, :], other, distance)
     return float(distance[0])
 
 

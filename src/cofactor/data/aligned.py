@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from threading import get_ident
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cofactor import kernels
 from cofactor.data.base import GROUP_SIZE, Array, Floats
 
 LINE = 64  # bytes
 STRIP = 128  # rows
+OWN_BYTES = 1 << 22  # of matrices that each thread lays out for itself
 REST_SIZE = 4  # columns beside whole groups
 MOST_GROUPS = 3  # that are worth a rest
 
@@ -56,27 +59,72 @@ def _aligned(make: Callable[..., Array], shape: tuple[int, ...], dtype: Any) -> 
 
 def in_groups(matrix: Floats, dtype: Any) -> Array:
     """Return a matrix (d, k) in this precision, its columns padded with zeros to whole groups."""
-    return _padded(matrix, -(-matrix.shape[1] // GROUP_SIZE) * GROUP_SIZE, dtype)
-
-
-def _padded(matrix: Floats, width: int, dtype: Any) -> Array:
     d, k = matrix.shape
-    padded = aligned_empty((d, width), dtype)
+    padded = aligned_empty((d, -(-k // GROUP_SIZE) * GROUP_SIZE), dtype)
     padded[:, :k], padded[:, k:] = matrix, 0
     return padded
 
 
-def in_groups_and_rest(matrix: Floats, dtype: Any) -> tuple[Array, Array]:
-    """Return a matrix (d, k) in this precision, cut as the kernels of Poisson rows take it.
+class Lanes(NamedTuple):
+    """A matrix (d, k) as the kernels of Poisson rows take it.
 
-    The first array has whole groups of columns. Up to four columns that follow up to three groups
-    are all of the second; else it has none.
+    Attributes
+    ----------
+    whole : ndarray of shape (d, w)
+        Whole groups of its columns, the last one filled up with zeros.
+    rest : ndarray of shape (d, 4) or (d, 0)
+        Up to four columns that follow up to three groups; of others none are left.
+    totals : ndarray of shape (1, k)
+        The weighted sums of its columns, in float64.
+    weights : ndarray of shape (d,) or (0,)
+        Of its rows; none where all are 1.
     """
-    groups, rest = divmod(matrix.shape[1], GROUP_SIZE)
-    if not (1 <= groups <= MOST_GROUPS and 1 <= rest <= REST_SIZE):
-        return in_groups(matrix, dtype), np.zeros((len(matrix), 0), dtype)
-    end = groups * GROUP_SIZE
-    return in_groups(matrix[:, :end], dtype), _padded(matrix[:, end:], REST_SIZE, dtype)
+
+    whole: Array
+    rest: Array
+    totals: Floats
+    weights: Array
+
+
+class LaidOut:
+    """A matrix (d, k) that rows of many blocks meet, laid out for each precision.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (d, k)
+    weights : ndarray of shape (d,), optional
+        Of its rows; default 1.
+    """
+
+    def __init__(self, matrix: Array, weights: Floats | None = None) -> None:
+        self._matrix, self._weights = matrix, weights
+        self._lanes: dict[Any, Lanes] = {}
+
+    def lanes(self, dtype: Any) -> Lanes:
+        """Return its lanes in this precision.
+
+        Threads make their own of a small matrix: rows find these in the thread's cache, and not
+        line by line in that of another.
+        """
+        small = self._matrix.size * np.dtype(dtype).itemsize <= OWN_BYTES
+        key = dtype, get_ident() if small else None
+        if key not in self._lanes:
+            self._lanes[key] = in_lanes(self._matrix, dtype, self._weights)
+        return self._lanes[key]
+
+
+def in_lanes(matrix: Array, dtype: Any, weights: Floats | None = None) -> Lanes:
+    """Return a matrix (d, k) in this precision; ``weights`` of its rows are 1 unless given."""
+    d, k = matrix.shape
+    groups, over = divmod(k, GROUP_SIZE)
+    resting = 1 <= groups <= MOST_GROUPS and 1 <= over <= REST_SIZE
+    width = groups if resting else -(-k // GROUP_SIZE)
+    whole = aligned_empty((d, width * GROUP_SIZE), dtype)
+    rest = aligned_empty((d, REST_SIZE if resting else 0), dtype)
+    own = np.zeros(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    totals = np.empty((1, k))
+    kernels.lay_components(np.ascontiguousarray(matrix), own, whole, rest, totals[0])
+    return Lanes(whole, rest, totals, own.astype(dtype))
 
 
 def transposed(matrix: Array) -> Array:

@@ -14,6 +14,28 @@ _NEWTON_ROWS = 16  # of a block of Hessians
 _SCALE_RANGE = 1e4  # of the factors by which an old Hessian may be off
 
 
+def lay_components(columns: Data, weights: Floats, whole: Data, rest: Data, totals: Floats) -> None:
+    """Lay out the components of every column as the kernels of Poisson rows take them.
+
+    Parameters
+    ----------
+    columns : array of shape (m, k)
+    weights : float64 array of shape (m,) or (0,)
+        Of the columns in the totals; empty for 1.
+    whole : array of shape (m, w)
+        Written: the first w components, or all of them and zeros; ``w`` is a multiple of 16.
+    rest : array of shape (m, 4) or (m, 0)
+        Written: those that follow, and zeros.
+    totals : float64 array of shape (k,)
+        Written: the sums of the components over the columns.
+    """
+    k, width = columns.shape[1], whole.shape[1]
+    first, beside = min(k, width), max(k - width, 0)
+    whole[:, :first], whole[:, first:] = columns[:, :first], 0
+    rest[:, :beside], rest[:, beside:] = columns[:, width:], 0
+    totals[:] = (weights if weights.size else np.ones(len(columns))) @ columns.astype(np.float64)
+
+
 def poisson_multiplicative_csr(
     indptr: Indices,
     indices: Indices,

@@ -53,6 +53,7 @@ from cofactor.kernels._neighbors_reference import (
     neighbor_targets,
 )
 from cofactor.kernels._poisson_reference import (
+    lay_components,
     poisson_coordinate,
     poisson_coordinate_csr,
     poisson_multiplicative,
@@ -96,6 +97,7 @@ __all__ = [
     "hartigan_targets",
     "hartigan_targets_csr",
     "largest_whole",
+    "lay_components",
     "line_space",
     "lloyd",
     "lloyd_csr",

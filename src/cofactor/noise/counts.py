@@ -136,8 +136,9 @@ def prices(block: RowBlock, factor: FixedFactor) -> Floats:
 
     Shape (1, k) where that is the same for all rows, else (n, k).
     """
-    sums = factor.totals if block.complete else block.observed_times(factor.weighted)
-    return block.baseline.exposed(sums)
+    if block.complete:
+        return block.baseline.exposed(factor.laid_out.lanes(block.stored.dtype).totals)
+    return block.baseline.exposed(block.observed_times(factor.weighted))
 
 
 def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
@@ -177,7 +178,7 @@ def _encode(
 ) -> Encoded:
     """Run a kernel, which looks at the losses of the codes found only if ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
-    columns, rest, weights = factor.lanes(dtype)
+    lanes = factor.laid_out.lanes(dtype)
     n, at_start = len(codes), factor.judged is Judged.BEFORE and not looking
     start = np.array(codes, dtype=dtype, order="C")
     new, before, loss = (
@@ -188,10 +189,10 @@ def _encode(
     rows = block if block.baseline.offset is None else block.as_sparse()
     rows.run(
         kernel,
-        columns,
-        rest,
+        lanes.whole,
+        lanes.rest,
         prices(block, factor),
-        weights,
+        lanes.weights,
         start,
         new,
         *settings,
