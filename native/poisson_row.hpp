@@ -160,7 +160,13 @@ struct RowPasses {
         return sums_across<T>(products);
     }
 
-    // Rates are added up a vector late, when they are known: nothing waits for them.
+    template <class Row>
+    COFACTOR_INLINE static Vec<T> fitted_from(const Tile& tile, const Row& row,
+                                              const typename Tile::Row& code, size_t p) {
+        return fit(tile, row.columns_from(p), code) + row.offsets_from(p);
+    }
+
+    // Vectors are fitted while the one before waits for its quotients.
     template <class Likelihood, class Row, class Found>
     [[gnu::noinline]] static double explain(const PoissonModel<T>& model, const Row& row,
                                             const T* z, Found out) {
@@ -168,20 +174,21 @@ struct RowPasses {
         const typename Tile::Row code = Tile::load_codes(z, model.k);
         typename Tile::Row sums[chains] = {};
         Likelihood likelihood;
-        const auto rated = [&](size_t p) COFACTOR_INLINED {
-            row.ask(p);
-            const Vec<T> fitted = fit(tile, row.columns_from(p), code) + row.offsets_from(p);
+        const auto rated = [&](size_t p, Vec<T> fitted) COFACTOR_INLINED {
             const Vec<T> x = row.counts_from(p);
             likelihood.add(x, fitted);
             return divide<T>(x, fitted, out, p);
         };
-        Vec<T> rates = rated(0);
+        row.ask(0);
+        Vec<T> fitted = fitted_from(tile, row, code, 0);
         for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
-            const Vec<T> next = rated(p);
+            row.ask(p);
+            const Vec<T> rates = rated(p - lanes<T>, fitted);
+            fitted = fitted_from(tile, row, code, p);
             tile.add(row.columns_from(p - lanes<T>), rates, sums);
-            rates = next;
         }
-        tile.add(row.columns_from(row.size - lanes<T>), rates, sums);
+        const size_t last = row.size - lanes<T>;
+        tile.add(row.columns_from(last), rated(last, fitted), sums);
         for (size_t c = 1; c < chains; ++c) {
             for (size_t v = 0; v < vectors; ++v) sums[0].whole[v] += sums[c].whole[v];
             sums[0].rest += sums[c].rest;
@@ -196,10 +203,12 @@ struct RowPasses {
         const Tile tile = tile_of(model);
         const typename Tile::Row code = Tile::load_codes(z, model.k);
         LogLikelihood<T> likelihood;
-        for (size_t p = 0; p < row.size; p += lanes<T>) {
-            const Vec<T> fitted = fit(tile, row.columns_from(p), code);
-            likelihood.add(row.counts_from(p), fitted + row.offsets_from(p));
+        Vec<T> fitted = fitted_from(tile, row, code, 0);
+        for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
+            likelihood.add(row.counts_from(p - lanes<T>), fitted);
+            fitted = fitted_from(tile, row, code, p);
         }
+        likelihood.add(row.counts_from(row.size - lanes<T>), fitted);
         return likelihood.value();
     }
 };
