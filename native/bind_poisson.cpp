@@ -23,10 +23,10 @@ struct Task {
     using Loss = const Array1<double>&;
 
     Task(size_t rows, size_t n_columns, Columns columns, Columns rest, Totals totals,
-         Weights weights, Codes start, Codes codes, double l1, double l2, double floor,
-         Loss before, Loss loss)
+         Weights weights, Codes start, Codes codes, double l1, double l2, double log,
+         double floor, Loss before, Loss loss)
         : model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
-                weights.size() ? weights.data() : nullptr, l1, l2, floor},
+                weights.size() ? weights.data() : nullptr, l1, l2, log, floor},
           out{start.data(), codes.data(), before.size() ? before.data() : nullptr,
               loss.size() ? loss.data() : nullptr} {
         expect_whole_groups(columns.shape(1));
@@ -76,39 +76,41 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         "poisson_multiplicative_csr",
         [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
                    Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
-                   double l1, double l2, double floor, Loss before, Loss loss) {
+                   double l1, double l2, double log, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
                                floor, before, loss);
             kernels.poisson_multiplicative(X, offsets_of<T>(offsets, data.size()), task.model,
                                            task.out);
         },
         named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
         named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
-        nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
+        nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"), named("before"),
+        named("loss"), Unlocked());
     module.def(
         "poisson_coordinate_csr",
         [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
                    Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
-                   size_t sweeps, double l1, double l2, double floor, Loss before, Loss loss) {
+                   size_t sweeps, double l1, double l2, double log, double floor, Loss before,
+                   Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
                                floor, before, loss);
             kernels.poisson_coordinate(X, offsets_of<T>(offsets, data.size()), task.model, sweeps,
                                        task.out);
         },
         named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
         named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
-        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"),
-        named("loss"), Unlocked());
+        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"),
+        named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_newton_csr",
         [&kernels](Pointers indptr, Pointers indices, Values data, Columns columns, Columns rest,
                    Totals totals, Weights weights, Codes start, Codes codes,
                    const Array3<T>& hessians, size_t sweeps, double tolerance, double trust,
-                   double l1, double l2, double floor, Loss before, Loss loss) {
+                   double l1, double l2, double log, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2,
+            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
                                floor, before, loss);
             const PoissonNewton<T> newton =
                 newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance, trust);
@@ -117,7 +119,7 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         named("indptr"), named("indices"), named("data"), named("columns"), named("rest"),
         named("totals"), named("weights"), named("start"), named("codes"), named("hessians"),
         nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("trust"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("floor"), named("before"), named("loss"), Unlocked());
+        nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
 }
 
 // Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
@@ -159,43 +161,43 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
     module.def(
         "poisson_multiplicative",
         [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
-                   Codes start, Codes codes, double l1, double l2, double floor, Loss before,
-                   Loss loss) {
+                   Codes start, Codes codes, double l1, double l2, double log, double floor,
+                   Loss before, Loss loss) {
             const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, floor, before, loss);
+                               codes, l1, l2, log, floor, before, loss);
             kernels.multiplicative(matrix(X), task.model, task.out);
         },
         named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
-        named("start"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"),
-        named("before"), named("loss"), Unlocked());
+        named("start"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"),
+        nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_coordinate",
         [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
-                   Codes start, Codes codes, size_t sweeps, double l1, double l2, double floor,
-                   Loss before, Loss loss) {
+                   Codes start, Codes codes, size_t sweeps, double l1, double l2, double log,
+                   double floor, Loss before, Loss loss) {
             const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, floor, before, loss);
+                               codes, l1, l2, log, floor, before, loss);
             kernels.coordinate(matrix(X), task.model, sweeps, task.out);
         },
         named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
         named("start"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("floor"), named("before"), named("loss"), Unlocked());
+        nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_newton",
         [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
                    Codes start, Codes codes, const Array3<T>& hessians, size_t sweeps,
-                   double tolerance, double trust, double l1, double l2, double floor, Loss before,
-                   Loss loss) {
+                   double tolerance, double trust, double l1, double l2, double log, double floor,
+                   Loss before, Loss loss) {
             const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, floor, before, loss);
+                               codes, l1, l2, log, floor, before, loss);
             const PoissonNewton<T> newton =
                 newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance, trust);
             kernels.newton(matrix(X), task.model, newton, task.out);
         },
         named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
         named("start"), named("codes"), named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"),
-        nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("floor"), named("before"),
-        named("loss"), Unlocked());
+        nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"),
+        named("before"), named("loss"), Unlocked());
 }
 
 }  // namespace

@@ -87,6 +87,7 @@ struct PoissonModel {
     const T* weights;
     double l1;
     double l2;
+    double log;
     double floor;
 };
 

@@ -22,6 +22,21 @@ constexpr size_t panel_stride(size_t size) {
     return ((size + line - 1) / line | 1) * line;
 }
 
+// Pass over a row at its codes; they are lifted where a prior allows no zeros, or where they cannot
+// explain a count, and then passed again.
+template <class T, class Pass>
+COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, Pass pass) {
+    const auto lift = [&] {
+        for (size_t c = 0; c < model.k; ++c)
+            start[c] = larger(start[c], static_cast<T>(model.floor));
+    };
+    if (model.log > 0) lift();
+    const double loss = pass();
+    if (loss < infinity<double>) return loss;
+    lift();
+    return pass();
+}
+
 template <class T>
 class PoissonPanel {
 public:
@@ -36,6 +51,7 @@ public:
     }
 
     void open(size_t n, CountRow<T> row) {
+        n_ = n;
         row_ = row;
         totals_ = totals_of(model_, n);
         stride_ = panel_stride<T>(row.size);
@@ -44,10 +60,7 @@ public:
 
     // Lift codes that cannot explain a count, and return the loss.
     double lift(T* z) {
-        const double loss = evaluate(z);
-        if (loss < infinity<double>) return loss;
-        for (size_t c = 0; c < k_; ++c) z[c] = larger(z[c], static_cast<T>(model_.floor));
-        return evaluate(z);
+        return lifted(model_, z, [&] { return evaluate(z); });
     }
 
     // Sweeps of coordinate Newton steps; codes that do not lower the loss are taken back for a
@@ -101,15 +114,10 @@ private:
     // Fit the row and return its loss.
     double evaluate(const T* z) {
         fit(z);
-        double price = 0;
-        for (size_t c = 0; c < k_; ++c) {
-            const double code = z[c];
-            price += (totals_[c] + model_.l1 + 0.5 * model_.l2 * code) * code;
-        }
         LogLikelihood<T> likelihood;
         for (size_t p = 0; p < row_.size; p += lanes<T>)
             likelihood.add(load(row_.counts + p), load(fitted_ + p));
-        return price - likelihood.value();
+        return priced(model_, n_, z) - likelihood.value();
     }
 
     // One majorize-minimize step and its loss. Needs the fitted values of z.
@@ -120,8 +128,8 @@ private:
             Vec<T> gained{};
             for (size_t p = 0; p < row_.size; p += lanes<T>)
                 gained += load(fitted_ + p) * load(component(c) + p);
-            z[c] = static_cast<T>(majorizer_minimum(static_cast<double>(z[c]) * sum<T>(gained),
-                                                    totals_[c] + model_.l1, model_.l2));
+            const double pull = static_cast<double>(z[c]) * sum<T>(gained) + model_.log;
+            z[c] = static_cast<T>(majorizer_minimum(pull, totals_[c] + model_.l1, model_.l2));
         }
         return evaluate(z);
     }
@@ -142,7 +150,10 @@ private:
         const double curvature = larger(sum<T>(curved) + model_.l2, least_divisor);
         const double limit = larger(model_.floor, least_part * code);
         const T old = code;
-        code = static_cast<T>(larger(code - slope / curvature, limit));
+        const double target = model_.log > 0
+                                  ? held_up_minimum(code, slope, curvature, model_.log)
+                                  : code - slope / curvature;
+        code = static_cast<T>(larger(target, limit));
         return {h, code - old};
     }
 
@@ -150,6 +161,7 @@ private:
     const size_t k_;
     const Scratch<T> panel_, fitted_, zeros_, saved_;
     CountRow<T> row_{};
+    size_t n_ = 0;
     const double* totals_ = nullptr;
     size_t stride_ = 0;
 };
@@ -166,11 +178,13 @@ COFACTOR_INLINE void update_rows(Rows& X, const PoissonModel<T>& model, PoissonC
     for (size_t n = 0; n < X.rows(); ++n) {
         T *const start = out.start + n * model.k, *const z = out.codes + n * model.k;
         const auto row = X.open(n);
-        RowLosses losses{0, 0};
-        if (counted(row))
+        RowLosses losses{};
+        if (counted(row)) {
             losses = update(n, row, start, z);
-        else
-            for (size_t c = 0; c < model.k; ++c) start[c] = z[c] = 0;
+        } else {
+            losses.before = losses.after = settle_uncounted(model, n, z);
+            __builtin_memcpy(start, z, model.k * sizeof(T));
+        }
         if (out.before) out.before[n] = losses.before;
         if (out.loss) out.loss[n] = losses.after;
     }
@@ -192,7 +206,12 @@ void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweep
 // What a pass over a row finds, and what a unit of each code costs.
 template <class T>
 struct RowSpace {
-    explicit RowSpace(size_t width) : width(width), explained(width), prices(width) {
+    explicit RowSpace(const PoissonModel<T>& model)
+        : l2(static_cast<T>(model.l2)),
+          log(static_cast<T>(model.log)),
+          width(padded_width(model)),
+          explained(width),
+          prices(width) {
         for (size_t c = 0; c < width; ++c) explained[c] = 0, prices[c] = 1;
     }
 
@@ -201,18 +220,11 @@ struct RowSpace {
         for (size_t c = 0; c < model.k; ++c) prices[c] = static_cast<T>(totals[c] + model.l1);
     }
 
+    const T l2, log;
     const size_t width;
     const Scratch<T> explained, prices;
 };
 
-// Pass over a row at its codes; they are lifted where they cannot explain a count, and passed again.
-template <class T, class Pass>
-COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, Pass pass) {
-    const double loss = pass();
-    if (loss < infinity<double>) return loss;
-    for (size_t c = 0; c < model.k; ++c) start[c] = larger(start[c], static_cast<T>(model.floor));
-    return pass();
-}
 
 // The same, with a padded copy of the codes for each pass.
 template <class T, class Pass>
@@ -231,44 +243,46 @@ COFACTOR_INLINE double found(const PoissonModel<T>& model, size_t n, const Row& 
     return asked ? explain(model, n, row, z, out) : explain_alone(model, row, z, out);
 }
 
-// The minimum of the majorizer: with penalties the root of l2 u^2 + price u = z explained.
+// The minimum of the majorizer: with penalties the root of l2 u^2 + price u = z explained + log.
 template <class T>
-COFACTOR_INLINE Vec<T> multiplied(const RowSpace<T>& space, const T* explained, T l2, size_t c,
+COFACTOR_INLINE Vec<T> multiplied(const RowSpace<T>& space, const T* explained, size_t c,
                                   Vec<T> code) {
-    const Vec<T> own = load(explained + c);
-    Vec<T> price = load(space.prices + c);
-    if (l2 > 0) price = (price + roots<T>(price * price + 4 * l2 * (code * own))) / T{2};
+    const Vec<T> own = load(explained + c), price = load(space.prices + c);
+    if (space.l2 > 0 || space.log > 0) {
+        const Vec<T> pull = code * own + space.log;
+        const Vec<T> root = roots<T>(price * price + 4 * space.l2 * pull);
+        return pull / positive<T>((price + root) / T{2});
+    }
     return code * (own / positive<T>(price));
 }
 
 template <class T>
-COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T l2, T* z) {
+COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T* z) {
     for (size_t c = 0; c < space.width; c += lanes<T>)
-        store<T>(z + c, multiplied(space, explained, l2, c, load(z + c)));
+        store<T>(z + c, multiplied(space, explained, c, load(z + c)));
 }
 
 // The same for codes that are not padded.
 template <class T>
-COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, T l2, const T* start,
+COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, const T* start,
                               size_t k, T* z) {
     for (size_t c = 0; c < k; c += lanes<T>) {
         const Vec<T> code = load_some(start + c, k - c);
-        store_some(z + c, multiplied(space, explained, l2, c, code), k - c);
+        store_some(z + c, multiplied(space, explained, c, code), k - c);
     }
 }
 
 template <class T, class Rows>
 void multiplicative_rows(Rows X, const PoissonModel<T>& model, PoissonCodes<T> out) {
-    const RowSpace<T> space(padded_width(model));
+    const RowSpace<T> space(model);
     const bool alike = model.totals.rows == 1;
-    const T l2 = static_cast<T>(model.l2);
     if (X.rows()) space.price(model, 0);
     update_rows(X, model, out, [&](size_t n, const auto& row, T* start, T* z) {
         if (!alike) space.price(model, n);
         const double before = lifted(model, start, [&] {
             return found(model, n, row, start, Explained<T>{space.explained}, out.before);
         });
-        multiply(space, static_cast<const T*>(space.explained), l2, start, model.k, z);
+        multiply(space, static_cast<const T*>(space.explained), start, model.k, z);
         return RowLosses{before, out.loss ? row_loss(model, n, row, z) : 0.0};
     });
 }

@@ -28,7 +28,7 @@ public:
           bends_(shelf_.size()),
           squares_(4 * width_ * width_),
           hessian_(model, width_),
-          space_(width_),
+          space_(model),
           starts_(newton_rows * width_),
           explained_(newton_rows * width_),
           solved_(newton_rows * width_),
@@ -71,9 +71,9 @@ private:
                 open_ |= 1u << l;
                 explain_row(l);
             } else {
-                __builtin_memset(begun(l), 0, model_.k * sizeof(T));
-                if (out_.before) out_.before[first_ + l] = 0;
-                settle(l, start(l), 0);
+                const double loss = settle_uncounted(model_, first_ + l, begun(l));
+                if (out_.before) out_.before[first_ + l] = loss;
+                settle(l, begun(l), loss);
             }
         }
     }
@@ -165,7 +165,7 @@ private:
     void retreat(size_t l) {
         __builtin_memcpy(solved(l), start(l), width_ * sizeof(T));
         if (model_.totals.rows > 1) space_.price(model_, first_ + l);
-        multiply(space_, explained(l), static_cast<T>(model_.l2), solved(l));
+        multiply(space_, explained(l), solved(l));
         if (!taken(l, solved(l), true)) settle(l, start(l), before_[l]);
     }
 

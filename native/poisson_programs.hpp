@@ -16,6 +16,27 @@ constexpr double newton_part = 0.05;
 
 constexpr size_t packed_size(size_t k) { return k * (k + 1) / 2; }
 
+// The minimum of slope (u - z) + bend (u - z)^2 / 2, with step = 1 / bend.
+template <class T>
+struct Parabola {
+    COFACTOR_INLINE Vec<T> operator()(Vec<T> z, Vec<T> slope, Vec<T>, Vec<T> step) const {
+        return z - slope * step;
+    }
+};
+
+// The same less log ln u, which a prior adds: exact, however far that is from its own parabola.
+template <class T>
+struct HeldUp {
+    T log;
+
+    COFACTOR_INLINE Vec<T> operator()(Vec<T> z, Vec<T> slope, Vec<T> bend, Vec<T> step) const {
+        const Vec<T> linear = slope - bend * z;
+        const Vec<T> root = roots<T>(linear * linear + 4 * log * bend);
+        const Vec<T> falling = 2 * log / positive<T>(linear + root);
+        return linear > 0 ? falling : (root - linear) * step / T{2};
+    }
+};
+
 // A program moves codes down along a Hessian that explains the derivatives exactly, or roughly
 // once it is rescaled. Arrays are [component][row].
 template <class T>
@@ -72,7 +93,10 @@ public:
         for (size_t lane = 0; lane < newton_rows; lane += lanes<T>) {
             rescale(lane, fresh >> lane);
             begin(hessians + lane, lane, model);
-            for (size_t sweep = 0; sweep < sweeps; ++sweep) descend(hessians + lane);
+            if (model.log > 0)
+                descend(hessians + lane, sweeps, HeldUp<T>{static_cast<T>(model.log)});
+            else
+                descend(hessians + lane, sweeps, Parabola<T>{});
             for (size_t t = 0; t < k_; ++t)
                 store<T>(solved_ + t * newton_rows + lane,
                          (load(start_ + t * lanes<T>) + moved(t)) / load(scale_ + t * lanes<T>));
@@ -144,8 +168,14 @@ private:
         }
     }
 
+    template <class Minimum>
+    void descend(const T* hessians, size_t sweeps, Minimum minimum) {
+        for (size_t sweep = 0; sweep < sweeps; ++sweep) sweep_once(hessians, minimum);
+    }
+
     // Move every code to its minimum, one after the other.
-    void descend(const T* row) {
+    template <class Minimum>
+    void sweep_once(const T* row, Minimum minimum) {
         Vec<T> last{};
         for (size_t t = 0; t < k_; ++t, row += t * newton_rows) {
             const size_t here = t * lanes<T>;
@@ -153,7 +183,8 @@ private:
             Vec<T> slope = load(slope_ + here) + load(bend_ + here) * own + behind(row, t);
             slope += before(row, t);
             if (t) slope += load(row + (t - 1) * newton_rows) * last;  // last, as it was known last
-            const Vec<T> target = start + own - slope * load(step_ + here);
+            const Vec<T> target =
+                minimum(start + own, slope, load(bend_ + here), load(step_ + here));
             last = at_least(target, load(least_ + here)) - start;
             store<T>(moved_ + here, last);
         }

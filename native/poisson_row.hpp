@@ -292,14 +292,28 @@ COFACTOR_INLINE const double* totals_of(const PoissonModel<T>& model, size_t n) 
     return model.totals.data + (model.totals.rows == 1 ? 0 : n * model.k);
 }
 
-// The part of a row's loss that is a polynomial of its codes: prices, and the penalty.
+// Sum of log z over codes above zero, in float64.
+template <class T>
+double sum_of_logs(const T* z, size_t k) {
+    Vec<double> logs{};
+    for (size_t c = 0; c < k; c += lanes<double>) {
+        alignas(64) double some[lanes<double>];
+        for (size_t i = 0; i < lanes<double>; ++i)
+            some[i] = c + i < k ? larger(static_cast<double>(z[c + i]), least_divisor) : 1.0;
+        logs += log_positive<double>(load(some));
+    }
+    return sum<double>(logs);
+}
+
+// The part of a row's loss that its codes have by themselves: prices, and the penalty.
 template <class T>
 double priced(const PoissonModel<T>& model, size_t n, const T* z) {
     const double* const totals = totals_of(model, n);
-    return sum_of(model.k, [&](size_t c) COFACTOR_INLINED {
+    const double own = sum_of(model.k, [&](size_t c) COFACTOR_INLINED {
         const double code = z[c];
         return (totals[c] + model.l1 + 0.5 * model.l2 * code) * code;
     });
+    return model.log > 0 ? own - model.log * sum_of_logs(z, model.k) : own;
 }
 
 // Loss at codes z, padded with zeros; what else the pass finds goes to `out`.
@@ -333,6 +347,22 @@ COFACTOR_INLINE double row_loss(const PoissonModel<T>& model, size_t n, const Ro
 COFACTOR_INLINE double majorizer_minimum(double explained, double price, double l2) {
     const double root = __builtin_sqrt(price * price + 4 * l2 * explained);
     return 2 * explained / larger(price + root, least_divisor);
+}
+
+// The minimum over u of slope (u - z) + bend (u - z)^2 / 2 - log ln u.
+COFACTOR_INLINE double held_up_minimum(double z, double slope, double bend, double log) {
+    const double linear = slope - bend * z;
+    const double root = __builtin_sqrt(linear * linear + 4 * bend * log);
+    return linear > 0 ? 2 * log / (linear + root) : (root - linear) / (2 * bend);
+}
+
+// The best codes of a row without counts, zero unless a prior holds them up, and their loss.
+template <class T>
+COFACTOR_INLINE double settle_uncounted(const PoissonModel<T>& model, size_t n, T* z) {
+    const double* const totals = totals_of(model, n);
+    for (size_t c = 0; c < model.k; ++c)
+        z[c] = static_cast<T>(majorizer_minimum(model.log, totals[c] + model.l1, model.l2));
+    return priced(model, n, z);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

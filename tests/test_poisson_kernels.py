@@ -41,6 +41,7 @@ class PoissonRows:
         self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
         self.codes = (rng.gamma(0.5, size=(n, k)) * (rng.random((n, k)) < 0.8)).astype(dtype)
         self.l1, self.l2, self.floor = rng.choice([0.0, 0.5]), rng.choice([0.0, 0.5]), 1e-9
+        self.log = rng.choice([0.0, 0.7])  # of a Gamma prior
         self.offsets = np.zeros((n, m), dtype)
         self.hessians = np.zeros((-(-n // 16), k * (k + 1) // 2, 16), dtype)
         self.before, self.loss = np.empty(n), np.empty(n)
@@ -66,6 +67,7 @@ class PoissonRows:
             *settings,
             self.l1,
             self.l2,
+            self.log,
             self.floor,
             self.before,
             self.loss,
@@ -76,8 +78,8 @@ class PoissonRows:
         """The loss of the codes in float64; `inf` where a count cannot be explained."""
         z = (self.codes if codes is None else codes).astype(float)
         nats = special.xlogy(self.weighted, z @ self.parts.T.astype(float) + self.offsets)
-        prices = (z * (self.totals + self.l1)).sum(axis=1) + 0.5 * self.l2 * (z**2).sum(axis=1)
-        return np.where(self.counted, prices - nats.sum(axis=1), 0.0)
+        own = z * (self.totals + self.l1) + 0.5 * self.l2 * z**2 - special.xlogy(self.log, z)
+        return own.sum(axis=1) - nats.sum(axis=1)
 
     @property
     def weighted(self):
@@ -282,7 +284,7 @@ def test_codes_come_to_satisfy_the_optimality_conditions(name, step):
     z, h = problem.codes[problem.counted], problem.parts
     rates = problem.weighted[problem.counted] / (z @ h.T)
     totals = np.broadcast_to(problem.totals, problem.codes.shape)[problem.counted]
-    slope = totals + problem.l1 + problem.l2 * z - rates @ h
+    slope = totals + problem.l1 + problem.l2 * z - problem.log / z - rates @ h
     assert (slope > -1e-6).all()
     np.testing.assert_allclose(z * slope, 0.0, atol=1e-6)
 
@@ -291,7 +293,7 @@ def test_codes_come_to_satisfy_the_optimality_conditions(name, step):
 @pytest.mark.parametrize("step", ["coordinate", "newton"])
 def test_a_zero_code_can_leave_zero(name, step):
     problem = PoissonRows(np.random.default_rng(2))
-    problem.codes[:] = 0.0
+    problem.codes[:], problem.log = 0.0, 0.0
     codes, loss = problem.take(step, kernels.load(name))
     assert np.isfinite(loss).all()
     assert (codes[problem.counted].max(axis=1) > problem.floor).all()
@@ -302,9 +304,42 @@ def test_a_zero_code_can_leave_zero(name, step):
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_an_unreachable_count_has_infinite_loss(name, step):
     problem = PoissonRows(np.random.default_rng(3))
-    problem.columns[:], problem.rest[:] = 0.0, 0.0
+    problem.columns[:], problem.rest[:], problem.log = 0.0, 0.0, 0.0
     _, loss = problem.take(step, kernels.load(name))
     np.testing.assert_array_equal(loss, np.where(problem.counted, np.inf, 0.0))
+
+
+@every
+@quick
+@given(generators, storages, every_step, st.sampled_from([np.float32, np.float64]))
+def test_one_component_under_a_prior_has_a_closed_form(name, rng, storage, step, dtype):
+    """With the row's total ``t`` it is the root of ``l2 z² + (Σh + l1) z = t + log``."""
+    problem = PoissonRows(rng, dtype, storage, k=1)
+    problem.parts = np.maximum(problem.parts, dtype(0.01))
+    problem.columns, problem.rest = in_groups_and_rest(problem.parts, dtype)
+    problem.log = 0.7
+    for _ in range(60):
+        codes, _ = problem.take(step, kernels.load(name))
+    price = np.broadcast_to(problem.totals + problem.l1, codes.shape)[:, 0]
+    pull = problem.weighted.sum(axis=1) + problem.log
+    expected = 2 * pull / (price + np.sqrt(price**2 + 4 * problem.l2 * pull))
+    allowed = {np.float32: 1e-3, np.float64: 1e-6}[dtype]  # roots of what losses are known to
+    np.testing.assert_allclose(codes[:, 0], expected, rtol=allowed)
+
+
+@every
+@settings(max_examples=5)
+@given(seeds, storages, st.sampled_from(["coordinate", "newton"]), st.integers(2, 6))
+def test_newton_steps_under_a_prior_come_to_where_em_does(name, seed, storage, step, k):
+    em, newton = (PoissonRows(np.random.default_rng(seed), storage=storage, k=k) for _ in "ab")
+    em.log = newton.log = 0.7
+    em.l1 = newton.l1 = 0.5
+    for _ in range(3000):
+        em.take("multiplicative", kernels)
+    for _ in range(60):
+        newton.take(step, kernels.load(name))
+    assert (newton.loss <= em.loss + 1e-9 * np.abs(em.loss)).all()
+    np.testing.assert_allclose(newton.codes, em.codes, rtol=1e-3, atol=1e-5)
 
 
 @every

@@ -60,7 +60,8 @@ def test_a_flat_prior_is_none():
     lasso = NMF(3, alpha_W=1.0, alpha_H=0.0, l1_ratio=1.0, **settings).fit(X)
     exponential = NMF(3, prior_W=(1, 9.0), **settings).fit(X)  # 9 columns
     np.testing.assert_allclose(exponential.components_, lasso.components_)
-    nearly = NMF(3, prior_W=(1 + 1e-12, 0), prior_H=(1 + 1e-12, 0), **settings).fit(X)
+    slight = (1 + 1e-12, 1e-12)
+    nearly = NMF(3, prior_W=slight, prior_H=slight, **settings).fit(X)
     np.testing.assert_allclose(nearly.components_, plain.components_, rtol=1e-6)
 
 
@@ -69,6 +70,7 @@ def test_a_flat_prior_is_none():
     [
         ({"prior_W": (0.5, 1.0)}, "a shape of at least 1"),
         ({"prior_H": (2.0, -1.0)}, "a rate of at least 0"),
+        ({"prior_H": (2.0, 0.0)}, "grow without bound .* a rate above 0"),
         ({"prior_W": (2.0,)}, "expected a pair"),
         ({"prior_W": ("a", "b")}, "expected a pair"),
         ({"prior_W": (2.0, 1.0), "noise": "gaussian"}, "gaussian noise does not know"),

@@ -100,8 +100,8 @@ class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, F
     warm_start : bool, default False
         Start from the components of the last fit, which may have been fewer, in place of ``init``.
     prior_W, prior_H : (float, float) or None, default None
-        Shape, at least 1, and rate of a Gamma prior of every code and component, of Poisson noise
-        only: the most probable factors are found [Cemgil 2009].
+        Shape, at least 1, and rate, above 0 if the shape is above 1, of a Gamma prior of every code
+        and component, of Poisson noise only: the most probable factors are found [Cemgil 2009].
     kkt_tol : float or None, default None
         Converged, too, when the residual ``kkt_residual_`` is at most this; measured, and kept
         in the trace, only if given.

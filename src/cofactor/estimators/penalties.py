@@ -53,8 +53,8 @@ def penalty_of(
     Raises
     ------
     InputError
-        If the prior is no pair, its shape below 1, where its density has no maximum, or its rate
-        below 0.
+        If the prior is no pair, its shape below 1, where its density has no maximum, its rate
+        below 0, or 0 where nothing else holds entries down.
     ImpossibleCellError
         If the noise knows no priors.
     """
@@ -63,6 +63,11 @@ def penalty_of(
         raise ImpossibleCellError(
             f"{whom} is a Gamma prior, which {noise.name} noise does not know: use poisson noise, "
             "or the penalties alpha_W and alpha_H."
+        )
+    if shape > 1 and rate == alpha == 0:
+        raise InputError(
+            f"{whom} is {prior!r}, under which entries grow without bound while those of the other "
+            "factor vanish: give it a rate above 0."
         )
     return Penalty(size * alpha * l1_ratio + rate, size * alpha * (1.0 - l1_ratio), shape - 1.0)
 

@@ -28,22 +28,20 @@ class CountRows:
         totals: Floats,
         weights: Data,
         codes: Data,
-        l1: float,
-        l2: float,
+        penalty: tuple[float, float, float],
         offsets: Data | None = None,
     ) -> None:
-        self.n, k = codes.shape
+        (l1, self.l2, self.log), (self.n, k) = penalty, codes.shape
         self.row = np.repeat(np.arange(self.n), np.diff(indptr))
         self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
         self.offsets = 0.0 if offsets is None or not offsets.size else offsets.astype(np.float64)
         self.panel = np.hstack([columns, rest])[indices, :k].astype(np.float64)  # (nnz, k)
         self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
-        self.l2 = l2
         self.counted = self._by_row(self.x) > 0
 
     def begun(self, start: Data, floor: float, before: Floats) -> tuple[Floats, Floats]:
         """Lift a start until it explains every reachable count; return it, and its loss."""
-        unreached = np.isposinf(self.loss(start.astype(np.float64)))
+        unreached = np.isposinf(self.loss(start.astype(np.float64))) | (self.log > 0)
         start[unreached] = np.maximum(start[unreached], floor)
         self.finish(start, before)
         z = start.astype(np.float64)
@@ -56,8 +54,9 @@ class CountRows:
             slope = self.price[:, k] + self.l2 * z[:, k] - self._by_row(rate * h)
             with np.errstate(over="ignore"):
                 curvature = self._by_row(rate * h * h / np.maximum(fitted, LEAST)) + self.l2
-                step = slope / np.maximum(curvature, LEAST)
-            new = np.maximum(z[:, k] - step, np.maximum(_LEAST_PART * z[:, k], floor))
+                bend = np.maximum(curvature, LEAST)
+                target = separable_minimum(z[:, k], slope, bend, self.log)
+            new = np.maximum(target, np.maximum(_LEAST_PART * z[:, k], floor))
             fitted += (new - z[:, k])[self.row] * h
             z[:, k] = new
 
@@ -76,24 +75,28 @@ class CountRows:
         return found
 
     def multiplicative(self, z: Floats) -> Floats:
-        explained = z * self.explained(z)
-        root = np.sqrt(self.price**2 + 4.0 * self.l2 * explained)
-        step: Floats = 2.0 * explained / np.maximum(self.price + root, LEAST)
-        return step
+        return self._majorizer_minimum(z * self.explained(z) + self.log)
 
     def loss(self, z: Floats) -> Floats:
         fitted = self._fitted(z)
         nats = self.x * np.log(np.maximum(fitted, LEAST))
         nats[(self.x > 0) & (fitted < LEAST)] = -np.inf
-        penalty = 0.5 * self.l2 * np.square(z).sum(axis=1)
-        loss: Floats = (z * self.price).sum(axis=1) + penalty - self._by_row(nats)
+        penalty = 0.5 * self.l2 * np.square(z) - self.log * np.log(np.maximum(z, LEAST))
+        loss: Floats = (z * self.price + penalty).sum(axis=1) - self._by_row(nats)
         return loss
 
     def finish(self, codes: Data, loss: Floats) -> None:
-        """Zero the rows without counts, and write the losses of all if asked."""
-        codes[~self.counted] = 0
+        """Settle the rows without counts, and write the losses of all if asked."""
+        alone = self._majorizer_minimum(np.full_like(codes, self.log, dtype=np.float64))
+        codes[~self.counted] = alone[~self.counted]
         if loss.size:
-            loss[:] = np.where(self.counted, self.loss(codes.astype(np.float64)), 0.0)
+            loss[:] = self.loss(codes.astype(np.float64))
+
+    def _majorizer_minimum(self, pull: Floats) -> Floats:
+        """Return the root of ``l2 u**2 + price u = pull``."""
+        root = np.sqrt(self.price**2 + 4.0 * self.l2 * pull)
+        found: Floats = 2.0 * pull / np.maximum(self.price + root, LEAST)
+        return found
 
     def _inverse(self, z: Floats) -> Floats:
         """One over the fitted values; zero where nothing explains a count."""
@@ -107,3 +110,13 @@ class CountRows:
     def _by_row(self, values: Floats) -> Floats:
         sums: Floats = np.bincount(self.row, weights=values, minlength=self.n).astype(np.float64)
         return sums
+
+
+def separable_minimum(z: Floats, slope: Floats, bend: Floats, log: float) -> Floats:
+    """Return where ``slope (u - z) + bend (u - z)**2 / 2 - log ln u`` is least, of any sign."""
+    if log == 0.0:
+        return z - slope / bend
+    linear = slope - bend * z
+    root = np.sqrt(np.square(linear) + 4.0 * log * bend)
+    falling = 2.0 * log / np.maximum(linear + root, LEAST)
+    return np.where(linear > 0, falling, (root - linear) / (2.0 * bend))

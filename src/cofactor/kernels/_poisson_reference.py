@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.kernels._count_rows_reference import LEAST, CountRows, Data, Floats, Indices
+from cofactor.kernels._count_rows_reference import (
+    LEAST,
+    CountRows,
+    Data,
+    Floats,
+    Indices,
+    separable_minimum,
+)
 
 _NEWTON_PART = 0.05  # of a code that a Newton step leaves
 _NEWTON_ROWS = 16  # of a block of Hessians
@@ -49,6 +56,7 @@ def poisson_multiplicative_csr(
     codes: Data,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -57,14 +65,16 @@ def poisson_multiplicative_csr(
 
     For each row, with counts ``x_j`` times the weights of their columns, lowers over ``z >= 0``::
 
-        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - sum_{j: x_j > 0} x_j log y_j
+        f(z) = sum_k (totals_k + l1) z_k + l2/2 |z|**2 - log sum_k log z_k
+               - sum_{j: x_j > 0} x_j log y_j
 
     where ``y_j = <z, h_j> + o_j`` is the fitted value, with the entry's offset ``o_j``.
-    With ``a_k = sum_j x_j h_jk / y_j`` and ``s = totals + l1`` the step is
-    ``z_k <- (-s_k + sqrt(s_k**2 + 4 l2 z_k a_k)) / (2 l2)``, which is ``z_k a_k / s_k`` without
-    ``l2`` (Lee & Seung 1999); it never raises ``f``. A start in which a positive count has fitted
-    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``, in place; one of a
-    row without positive counts becomes zero, like its codes and its losses.
+    With ``a_k = sum_j x_j h_jk / y_j`` and ``s = totals + l1`` the step is the root of
+    ``l2 u**2 + s_k u = z_k a_k + log``, which is ``z_k a_k / s_k`` without ``l2`` and ``log`` (Lee
+    & Seung 1999; Cemgil 2009); it never raises ``f``. A start in which a positive count has fitted
+    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``, in place, as every
+    start is if ``log > 0``; one of a row without positive counts becomes the minimum, like its
+    codes: the root of ``l2 u**2 + s_k u = log``, which is zero without ``log``.
 
     Parameters
     ----------
@@ -88,6 +98,8 @@ def poisson_multiplicative_csr(
         Written: the codes found.
     l1, l2 : float
         Nonnegative penalties, in nats per unit code and per unit squared code.
+    log : float
+        The shape of a Gamma prior of rate ``l1`` less 1, at least 0.
     floor : float
         Nonnegative: what codes are lifted to.
     before : float64 array of shape (n,) or (0,)
@@ -96,7 +108,8 @@ def poisson_multiplicative_csr(
     loss : float64 array of shape (n,) or (0,)
         Written unless empty: the same at the codes found, which takes another look at the counts.
     """
-    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2, offsets)
+    penalty = l1, l2, log
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty, offsets)
     z, _ = rows.begun(start, floor, before)
     codes[:] = rows.multiplicative(z)
     rows.finish(codes, loss)
@@ -116,6 +129,7 @@ def poisson_coordinate_csr(
     sweeps: int,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -123,12 +137,14 @@ def poisson_coordinate_csr(
     """Lower the Poisson loss of every CSR row by cyclic coordinate-Newton sweeps.
 
     ``sweeps`` cycles of ``z_k <- max(z_k - f_k / f_kk, z_k / 10, floor)`` with the derivatives at
-    the current point (coordinate descent of Hsieh & Dhillon 2011). No step leaves less than a
-    tenth of a code, so that the fitted values can be updated without losing their digits. A row
-    whose ``f`` did not fall takes the step of `poisson_multiplicative_csr` from its input instead,
-    so that ``f`` never rises. A zero code can leave zero. Parameters as there.
+    the current point (coordinate descent of Hsieh & Dhillon 2011); the logarithm of a prior is
+    added to the parabola as it is. No step leaves less than a tenth of a code, so that the fitted
+    values can be updated without losing their digits. A row whose ``f`` did not fall takes the step
+    of `poisson_multiplicative_csr` from its input instead, so that ``f`` never rises. A zero code
+    can leave zero. Parameters as there.
     """
-    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2, offsets)
+    penalty = l1, l2, log
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty, offsets)
     first, height = rows.begun(start, floor, before)
     z = first.copy()
     for _ in range(sweeps):
@@ -155,6 +171,7 @@ def poisson_newton_csr(
     trust: float,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -162,15 +179,16 @@ def poisson_newton_csr(
     """Lower the Poisson loss of every CSR row by a nonnegative Newton step.
 
     With ``A = sum_j x_j h_j h_j' / <z, h_j>**2`` and ``a = A z``, the gradient's other part, each
-    row minimises ``g'd + d'Ad/2`` over ``z + d >= max(z / 20, floor)`` by ``sweeps`` cycles over
-    the coordinates. Hessians are kept from call to call. An old one must satisfy the same
-    equation, so a row is given a new one if ``sum_k z_k |a - A z|_k > tolerance sum_k z_k a_k``;
-    else it is scaled by ``s = sqrt(a / A z)`` on both sides. Diagonals are lifted to at least
-    ``a_k**2 / sum_j x_j``, a bound by Cauchy and Schwarz. A row whose ``f`` would rise solves once
-    more with a new Hessian, and if that fails takes the step of `poisson_multiplicative_csr`; but
-    where ``loss`` is empty, only rows that an old Hessian moves by more than ``trust`` of their
-    mean, ``sum_k a_k |d_k| > trust sum_k a_k z_k``, are looked at, and none if ``before`` is empty,
-    too. There are no offsets, with which ``a = A z`` would not hold.
+    row minimises ``g'd + d'Ad/2 - log sum_k log(z + d)_k`` over ``z + d >= max(z / 20, floor)`` by
+    ``sweeps`` cycles over the coordinates; neither ``A`` nor ``g`` knows of the logarithm. Hessians
+    are kept from call to call. An old one must satisfy the same equation, so a row is given a new
+    one if ``sum_k z_k |a - A z|_k > tolerance sum_k z_k a_k``; else it is scaled by ``s = sqrt(a /
+    A z)`` on both sides. Diagonals are lifted to at least ``a_k**2 / sum_j x_j``, a bound by Cauchy
+    and Schwarz. A row whose ``f`` would rise solves once more with a new Hessian, and if that fails
+    takes the step of `poisson_multiplicative_csr`; but where ``loss`` is empty, only rows that an
+    old Hessian moves by more than ``trust`` of their mean, ``sum_k a_k |d_k| > trust sum_k a_k
+    z_k``, are looked at, and none if ``before`` is empty, too. There are no offsets, with which ``a
+    = A z`` would not hold.
 
     Parameters
     ----------
@@ -183,7 +201,8 @@ def poisson_newton_csr(
 
     Other parameters as in `poisson_multiplicative_csr`.
     """
-    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, l1, l2)
+    penalty = l1, l2, log
+    rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty)
     z, height = rows.begun(start, floor, before)
     kept = _unpacked(hessians, *codes.shape)
     explained, fresh = rows.explained(z), np.zeros(rows.n, dtype=bool)
@@ -193,7 +212,7 @@ def poisson_newton_csr(
     for renewed in (stale, rows.counted):
         renewed = renewed & pending & ~fresh
         kept[renewed], fresh = exact[renewed], fresh | renewed
-        program = _Program(kept, fresh, z, explained, rows.price, l2, height, floor)
+        program = _Program(kept, fresh, z, explained, rows.price, l2, log, floor)
         solved = program.solved(sweeps).astype(codes.dtype).astype(np.float64)
         moved = (explained * np.abs(solved - z)).sum(axis=1)
         doubted = ~fresh & (moved > trust * (explained * z).sum(axis=1)) & (before.size > 0)
@@ -217,6 +236,7 @@ def poisson_multiplicative(
     codes: Data,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -233,6 +253,7 @@ def poisson_multiplicative(
         codes,
         l1,
         l2,
+        log,
         floor,
         before,
         loss,
@@ -250,6 +271,7 @@ def poisson_coordinate(
     sweeps: int,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -267,6 +289,7 @@ def poisson_coordinate(
         sweeps,
         l1,
         l2,
+        log,
         floor,
         before,
         loss,
@@ -287,6 +310,7 @@ def poisson_newton(
     trust: float,
     l1: float,
     l2: float,
+    log: float,
     floor: float,
     before: Floats,
     loss: Floats,
@@ -306,6 +330,7 @@ def poisson_newton(
         trust,
         l1,
         l2,
+        log,
         floor,
         before,
         loss,
@@ -363,7 +388,7 @@ class _Program:
     explained: Floats
     price: Floats
     l2: float
-    before: Floats
+    log: float
     floor: float
 
     def solved(self, sweeps: int) -> Floats:
@@ -373,7 +398,8 @@ class _Program:
         for _ in range(sweeps):
             for t in range(x.shape[1]):
                 bend = np.maximum(self.hessians[:, t, t] + lift[:, t], LEAST)
-                moved = np.maximum(x[:, t] - slope[:, t] / bend, least[:, t]) - x[:, t]
+                target = separable_minimum(x[:, t], slope[:, t], bend, self.log)
+                moved = np.maximum(target, least[:, t]) - x[:, t]
                 x[:, t] += moved
                 slope[:, t] += moved * lift[:, t]
                 slope += moved[:, None] * self.hessians[:, t]

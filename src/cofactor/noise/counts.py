@@ -198,6 +198,7 @@ def _encode(
         *settings,
         penalty.l1,
         penalty.l2,
+        penalty.log,
         CODE_FLOOR,
         before,
         loss,

@@ -22,7 +22,6 @@ from cofactor.noise.counts import (
     prices,
 )
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.gamma_prior import prior_step
 from cofactor.noise.linear import TINY, Encoded, FixedFactor, NonnegativeNoise
 from cofactor.noise.multiples import MultipleNoise
 from cofactor.noise.online import Shares
@@ -98,24 +97,18 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
 
     def multiplicative_codes(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
         """See :class:`NonnegativeNoise`: ``z ← z·((x/a)Wᵀ)/(Σ_l w_l)`` [Lee & Seung 2001]."""
-        if factor.penalty.log:
-            return prior_step(block, factor, codes)
         return multiplicative(block, factor, codes)
 
     def nonnegative_codes(
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
         """See :class:`NonnegativeNoise` and :mod:`cofactor.noise.counts`."""
-        if factor.penalty.log:
-            return prior_step(block, factor, codes)
         return best_step(block, factor, codes, memory, CAREFUL)
 
     def hasty_codes(
         self, block: RowBlock, factor: FixedFactor, codes: Floats, memory: Any = None
     ) -> Encoded:
         """Take a cheaper step, which may raise losses unless they are judged after it."""
-        if factor.penalty.log:
-            return prior_step(block, factor, codes)
         return best_step(block, factor, codes, memory, HASTY)
 
     def pulls(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> tuple[Floats, Floats]:
