@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import seeds
 
 from cofactor.errors import InputError
 from cofactor.estimators import NMF
+from cofactor.noise import online
 
 few = settings(max_examples=8)
 NOISES = ["poisson", "gaussian", "negative_binomial"]
@@ -121,7 +123,12 @@ def test_impossible_batches_are_explained():
         learner("gamma").partial_fit(X + 1)
     with pytest.raises(InputError, match="rate is 0; expected a number above 0"):
         learner().partial_fit(X, rate=0)
-    with pytest.raises(InputError, match="without missing entries only"):
+
+
+def test_gram_matrices_of_too_many_columns_are_refused(monkeypatch):
+    monkeypatch.setattr(online, "MOST_NUMBERS", 100)
+    X = counts(n=30)
+    with pytest.raises(InputError, match=r"keep 120 numbers, products of 3 .* for each of 20 "):
         learner("gaussian").partial_fit(X, mask=X > 0)
 
 
@@ -156,3 +163,107 @@ def test_gaussian_batches_seen_for_longer_say_the_same_of_components():
         models[0].partial_fit(X)
         models[1].partial_fit(X, exposure=exposure)  # codes are less by as much
     np.testing.assert_allclose(models[1].components_, models[0].components_, rtol=1e-6, atol=1e-8)
+
+
+def holed(X, seed=5, share=0.7):
+    mask = np.random.default_rng(seed).uniform(size=X.shape) < share
+    mask[:, 3] = False  # a column that these rows say nothing of
+    return mask
+
+
+def begun(X, **settings):
+    """Return an NMF whose components are known: those of a short fit."""
+    return learner("gaussian", max_iter=5, tol=0, **settings).fit(X)
+
+
+@pytest.mark.parametrize("penalised", [False, True])
+@few
+@given(
+    seed=seeds,
+    share=st.sampled_from([0.2, 0.9]),
+    sparse=st.booleans(),
+    threads=st.sampled_from([1, 3]),
+)
+def test_an_incomplete_batch_alone_is_a_step_of_the_fit(penalised, seed, share, sparse, threads):
+    """From its best codes: coordinate sweeps of the columns under what was observed of them."""
+    X, rng = counts(seed, n=40), np.random.default_rng(seed)
+    mask, exposure, weights = (
+        holed(X, seed, share),
+        rng.uniform(0.5, 2.0, 40),
+        rng.choice([1, 2], 40),
+    )
+    penalty = {"alpha_H": 0.3, "l1_ratio": 0.5} if penalised else {}
+    model = begun(X, n_threads=threads, **penalty)
+    before = model.components_.copy()
+    beside = {"mask": sp.csr_array(mask) if sparse else mask, "exposure": exposure, "offset": 0.5}
+    Z = exposure[:, None] * model.transform(X, **beside)
+    model.partial_fit(X, sample_weight=weights, rate=1.0, **beside)
+    found, total = before.copy(), weights.sum()
+    l1 = l2 = 0.15 if penalised else 0.0
+    for column, seen in enumerate(mask.T):
+        own = Z[seen] * np.sqrt(weights[seen])[:, None]
+        rest = (X[seen, column] - 0.5) * np.sqrt(weights[seen])
+        gram, products = own.T @ own / total, own.T @ rest / total
+        for t in np.tile(np.arange(3), online.SWEEPS):
+            w = found[:, column]
+            slope = gram[t] @ w - products[t] + l1 + l2 * w[t]
+            w[t] = max(w[t] - slope / (gram[t, t] + l2), 0.0) if gram[t, t] else w[t]
+    np.testing.assert_allclose(model.components_, found, rtol=1e-4, atol=1e-6)
+
+
+def test_a_mask_of_ones_is_no_mask_for_batches():
+    X = counts(n=60)
+    plain, masked = begun(X), begun(X)
+    for rows in (X[:30], X[30:]):
+        plain.partial_fit(rows)
+        masked.partial_fit(rows, mask=np.ones(rows.shape, bool))
+    np.testing.assert_allclose(masked.components_, plain.components_, rtol=1e-6, atol=1e-9)
+
+
+def test_masked_entries_of_batches_do_not_matter():
+    X, mask = counts(n=60), holed(counts(n=60))
+    models = [begun(X) for _ in range(3)]
+    models[0].partial_fit(X, mask=mask)
+    models[1].partial_fit(np.where(mask, X, 1e6), mask=mask)
+    models[2].partial_fit(np.where(mask, X, np.nan))
+    for other in models[1:]:
+        np.testing.assert_array_equal(other.components_, models[0].components_)
+
+
+def test_batches_are_forgotten_at_their_rates():
+    """What is kept is ``Σ_t ρ_t Π_s>t (1 − ρ_s)`` times what each batch said, complete or not."""
+    X, rates = counts(n=120), (0.5, 0.4, 0.3)
+    model, said, kept = begun(X), [], None
+    for batch, rate, masked in zip(np.split(X, 3), rates, (False, True, False), strict=True):
+        alone = begun(X)
+        alone.components_ = model.components_.copy()
+        beside = {"mask": holed(batch)} if masked else {}
+        alone.partial_fit(batch, rate=1.0, **beside)
+        model.partial_fit(batch, rate=rate, **beside)
+        said.append(alone._averages)
+        kept = said[-1] if kept is None else kept.scaled(1 - rate) + said[-1].scaled(rate)
+        for own, expected in zip(vars(model._averages).values(), vars(kept).values(), strict=True):
+            np.testing.assert_allclose(own, expected, rtol=1e-9, atol=1e-12)
+    model.partial_fit(X[:40], rate=1.0, mask=holed(X[:40]))
+    assert model._averages.grams.shape == (6, 20)
+    assert np.array_equal(model._averages.grams[:, 3], np.zeros(6))  # nobody knows of it any more
+
+
+def test_incomplete_batches_come_near_the_fit_of_all_rows():
+    X = counts(n=1200)
+    mask = np.random.default_rng(0).uniform(size=X.shape) < 0.7
+    whole = learner("gaussian", max_iter=1000).fit(X, mask=mask)
+    model = learner("gaussian")
+    for _ in range(3):
+        for some in np.split(np.arange(1200), 12):
+            model.partial_fit(np.where(mask[some], X[some], np.nan))
+    assert model.score(X, mask=mask) == pytest.approx(whole.score(X, mask=mask), rel=0.01)
+    assert model.score(X, mask=~mask) > -1.1 * abs(whole.score(X, mask=~mask))
+
+
+def test_incomplete_batches_have_the_same_bits_on_any_number_of_threads():
+    X = counts(n=600, d=300).astype(np.float32)
+    mask = holed(X)
+    fits = [learner("gaussian", n_threads=n).partial_fit(X, mask=mask) for n in (1, 2, 3, 7)]
+    for model in fits:
+        np.testing.assert_array_equal(model.components_, fits[0].components_)

@@ -63,7 +63,8 @@ class OnlineFactors:
         Raises
         ------
         InputError
-            If the noise cannot learn so, or produce such data, or the rate is out of range.
+            If the noise cannot learn so, or produce such data, the rate is out of range, or least
+            squares would keep too much for columns with missing entries.
         """
         nmf: Any = self
         nmf._validate_params()

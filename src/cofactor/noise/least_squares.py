@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from cofactor.data import RowBlock, Rows
-from cofactor.data.base import Floats
+from cofactor.data.base import Array, Floats
 from cofactor.kernels import nonnegative_sweeps
 from cofactor.noise.linear import TINY, Encoded, Penalty
 
 GRADIENT_STEPS = 8
+ROUNDING = 1e-12  # of the largest curvature: what differences of sums may hold for nothing
 
 
 def row_losses(codes: Floats, gram: Floats, products: Floats) -> Floats:
@@ -49,6 +50,46 @@ def coordinate_descent(
     held = np.ascontiguousarray(gram), np.ascontiguousarray(products)
     nonnegative_sweeps(*held, new, sweeps, penalty.l1, penalty.l2, loss)
     return Encoded(new, loss)
+
+
+def triangle_places(k: int) -> Array:
+    """Return where the entries of a symmetric matrix are in its lower triangle, shape (k, k)."""
+    places, (row, column) = np.empty((k, k), dtype=np.intp), np.tril_indices(k)
+    places[row, column] = places[column, row] = np.arange(len(row))
+    return places
+
+
+def column_sweeps(
+    components: Floats, grams: Floats, products: Floats, penalty: Penalty, sweeps: int
+) -> Floats:
+    """Minimise over each coordinate in turn, each column under a Gram matrix of its own.
+
+    Coordinates stay where the curvature is no more than rounding may have left.
+
+    Parameters
+    ----------
+    components : ndarray of shape (k, d)
+        At least 0.
+    grams : ndarray of shape (k (k + 1) / 2, d)
+        Lower triangles, row by row.
+    products : ndarray of shape (k, d)
+    penalty : Penalty
+    sweeps : int
+
+    Returns
+    -------
+    ndarray of shape (k, d)
+    """
+    found, places = np.array(components, dtype=float), triangle_places(len(components))
+    for _ in range(sweeps):
+        for t, own in enumerate(places):
+            bend = grams[own[t]]
+            moves = bend > ROUNDING * bend.max(initial=0.0)
+            slope = np.einsum("ud,ud->d", grams[own], found) - products[t]
+            slope += penalty.l1 + penalty.l2 * found[t]
+            best = found[t] - slope / np.where(moves, bend + penalty.l2, 1.0)
+            found[t] = np.where(moves, np.maximum(best, 0.0), found[t])
+    return found
 
 
 def projected_gradient(codes: Floats, gram: Floats, products: Floats) -> Floats:
