@@ -66,14 +66,19 @@ def shares(values: Floats) -> Floats:
 def log_probability(block: RowBlock, proportions: Floats, topics: Floats) -> Floats:
     """Return ``Σ_j x_ij log (θ_iβ)_j`` of each row in nats, shape (n,); see :class:`Topics`.
 
-    Only stored entries are visited.
+    Where counts are missing, probabilities are those among the terms that were counted. Only
+    stored entries are visited.
     """
     rows = block.as_sparse()
     indptr, indices, data = rows.arrays
     fitted, shares = np.empty(len(data)), np.ascontiguousarray(proportions)
     sampled_products(indptr, indices, shares, np.ascontiguousarray(topics.T), fitted)
     owner = np.repeat(np.arange(rows.n_rows), np.diff(indptr))
-    return np.bincount(owner, xlogy(data, fitted), rows.n_rows).astype(float)
+    whole = np.bincount(owner, xlogy(data, fitted), rows.n_rows).astype(float)
+    if block.complete:
+        return whole
+    counted = (proportions * block.observed_times(topics.T)).sum(axis=1)
+    return whole - xlogy(block.row_sums(lambda x: x), counted)
 
 
 def log_arrangements(block: RowBlock) -> Floats:
