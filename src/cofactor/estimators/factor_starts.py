@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
+from cofactor.data import RowBlock, split
 from cofactor.data.base import Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
@@ -62,12 +63,15 @@ class Starts:
     n_components : int, 'auto' or None
     n_init : int
     random_state : int, RandomState or None
+    as_drawn : bool
+        Whether to begin with first factors as they are; else they are :func:`levelled`.
     """
 
     init: Any
     n_components: Any
     n_init: int
     random_state: Any
+    as_drawn: bool = True
 
     def of(
         self, noise: NonnegativeNoise, data: OpenData, seen: Observation, W: Any, H: Any
@@ -86,10 +90,14 @@ class Starts:
         k, init = self._number(seen), self.init
         state = self.random_state if self.n_init == 1 else rng_for(self.random_state)
 
+        def of_all() -> Factors:
+            factors = first_guess(seen, k, init, state, data.weights)
+            return factors if self.as_drawn else levelled(data, factors)
+
         def of_part(part: Part) -> Factors:
             return drawn_factors(part.X, k, init, state, part.weights)
 
-        return Start(lambda: first_guess(seen, k, init, state, data.weights), k, of_part)
+        return Start(of_all, k, of_part)
 
     def _number(self, seen: Observation) -> int:
         d: int = seen.X.shape[1]
@@ -182,6 +190,25 @@ def first_guess(
         codes, components = (lift * factor for factor in drawn)
     exposures = seen.baseline.exposures
     return (codes if exposures is None else codes / exposures[:, None]), components
+
+
+def levelled(data: OpenData, factors: Factors) -> Factors:
+    """Return factors whose codes are scaled so that means add up to what the data do.
+
+    Starts that fill zeros in both factors with the mean of the data are off by another mean. The
+    first step makes up for that, and falls so far by it that no later one seems to matter.
+    """
+    codes, components = factors
+
+    def sums(part: tuple[RowBlock, Floats]) -> Floats:
+        block, own = part
+        rest = block.row_sums(lambda x: x) - block.offset_sums()
+        means = block.baseline.exposed(own * block.observed_times(components.T)).sum(axis=1)
+        return np.array([block.weights @ rest, block.weights @ means])
+
+    parts = list(zip(data.blocks, split(codes, data.blocks), strict=True))
+    total, mean = np.sum(data.engine.map(sums, parts), axis=0)
+    return (codes * (total / mean), components) if min(total, mean) > 0 else factors
 
 
 def _checked(factor: Any, shape: tuple[int | None, int], whom: str) -> Any:

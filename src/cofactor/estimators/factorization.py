@@ -231,7 +231,7 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         self.components_: Array = self._components.astype(dtype)
         self.n_iter_: int = max(1, len(found.trace) - 1)
         self.converged_: bool = found.converged
-        self.log_likelihood_: float = -found.objective
+        self.log_likelihood_: float = -float(found.objective)
         self.dispersion_: float | None = float(dispersion) if dispersion.size else None
         self.trace_: Trace = found.trace
 

@@ -55,7 +55,7 @@ def nonnegative_encoder(
 ) -> Callable[[RowBlock], Encoded]:
     """Return what finds the best nonnegative codes of a block's rows; see :func:`codes_under`."""
     codes = Nonnegative(penalty)
-    factor, total = codes.factor(components), max(float(components.sum()), TINY)
+    factor, total = codes.factor(components), float(components.sum()) or 1.0
 
     def of_block(block: RowBlock) -> Encoded:
         level = block.baseline.unexposed(block.row_sums(lambda x: x)) / total

@@ -368,7 +368,8 @@ class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, F
     def _starts(self) -> Starts:
         goes_on = self.warm_start and hasattr(self, "components_")
         init = self.components_ if goes_on else self.init
-        return Starts(init, self.n_components, self.n_init, self.random_state)
+        as_drawn = self.solver == "mu" or self.noise_.name != "poisson"
+        return Starts(init, self.n_components, self.n_init, self.random_state, as_drawn)
 
     def _run(
         self, model: Model, data: OpenData, seen: Observation, start: Start, limit: TimeLimit
@@ -390,6 +391,7 @@ class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, F
         self.reconstruction_err_: float = float(np.sqrt(2.0 * max(statistics.divergence, 0.0)))
         self.n_iter_: int = len(found.trace) - 1
         self.converged_: bool = found.converged
-        self.log_likelihood_: float = -noise.nats(statistics.divergence, statistics.constants)
+        nats = noise.nats(statistics.divergence, statistics.constants)
+        self.log_likelihood_: float = -float(nats)
         self.dispersion_: float | None = float(dispersion) if dispersion.size else None
         self.trace_: Trace = found.trace

@@ -127,7 +127,10 @@ def judgement(found: Fit) -> tuple[float, float, float]:
 def explained_deviance(
     noise: NonnegativeNoise, divergence: float, rows: Rows[LinearState]
 ) -> float:
-    """Return ``1 − Σ d(x, a) / Σ d(x, x̄)`` with ``x̄`` the mean of all entries observed."""
+    """Return ``1 − Σ d(x, a) / Σ d(x, x̄)`` with ``x̄`` the mean of all entries observed.
+
+    Where they are all alike, 1 if they are explained without rest, else 0.
+    """
     entries = sum(float(block.weights @ block.row_entries()) for block in rows.blocks)
     total = sum(float(block.weights @ block.row_sums(lambda x: x)) for block in rows.blocks)
     mean = np.array(total / max(entries, TINY))
@@ -138,4 +141,4 @@ def explained_deviance(
         float(block.weights @ block.row_sums(lambda x: noise.divergence(x, mean) - of_zero))
         for block in rows.blocks
     )
-    return 1.0 - divergence / max(null, TINY)
+    return 1.0 - divergence / null if null > 0 else float(divergence <= 0)

@@ -86,7 +86,7 @@ def nonnegative(seen: Observation, whom: str) -> Observation:
 
 def checked_exposures(exposure: Any, n: int) -> Floats:
     """Return exposures as floats of shape (n,), all above 0."""
-    values = _numbers(exposure, "exposure")
+    values = _numbers(exposure, "exposure", "one number for each row")
     if values.shape != (n,):
         raise InputError(f"exposure has shape {values.shape}; expected ({n},), one for each row.")
     bad = ~(np.isfinite(values) & (values > 0))
@@ -106,7 +106,7 @@ def checked_offset(offset: Any, n: int, d: int) -> Offset:
         matrix = canonical_csr(offset, "offset", np.float64)
         _check_offset(matrix.data, matrix.shape, (n, d))
         return SparseOffset(matrix)
-    values = _numbers(offset, "offset")
+    values = _numbers(offset, "offset", "numbers, or a tuple of two arrays whose product it is")
     if values.ndim < 2:
         row = np.broadcast_to(values, (d,)) if values.ndim == 0 else values
         _check_offset(row, row.shape, (d,))
@@ -115,14 +115,11 @@ def checked_offset(offset: Any, n: int, d: int) -> Offset:
     return DenseOffset(np.ascontiguousarray(values))
 
 
-def _numbers(given: Any, whom: str) -> Floats:
+def _numbers(given: Any, whom: str, expected: str) -> Floats:
     try:
         return np.asarray(given, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{whom} is no array of numbers ({error}); expected numbers, or of offsets a tuple of "
-            "two arrays whose product it is."
-        ) from error
+        raise InputError(f"{whom} is no array of numbers; expected {expected}.") from error
 
 
 def _factored(offset: tuple[Any, ...], n: int, d: int) -> FactoredOffset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -76,9 +77,14 @@ class OnlineFactors:
             )
         if nmf.prior_H is not None:
             raise InputError("Batches do not say how many rows a prior_H is for: leave it out.")
-        if rate is not None and not 0 < rate <= 1:
-            raise InputError(f"rate is {rate}; expected a number above 0 and at most 1.")
+        if rate is not None and not (isinstance(rate, Real) and 0 < rate <= 1):
+            raise InputError(f"rate is {rate!r}; expected a number above 0 and at most 1.")
         begins = not hasattr(self, "components_")
+        if not begins and nmf.n_components not in (None, "auto", len(self.components_)):
+            raise InputError(
+                f"n_components is {nmf.n_components}, but {len(self.components_)} components have "
+                "been learnt: fit anew, with init=components_ to keep them."
+            )
         nmf._forget()
         seen = nmf._seen(X, mask, exposure, offset, reset=begins)
         if begins:
@@ -109,6 +115,8 @@ def _first_components(nmf: Any, X: Any, sample_weight: Any, beside: dict[str, An
     """Return the components of a short fit."""
     short = clone(nmf).set_params(max_iter=FIRST_ITERATIONS, tol=0.0)
     components: Array = short.fit(X, sample_weight=sample_weight, **beside).components_
+    if not components.any():
+        raise InputError("The first batch holds nothing but zeros; expected some to learn from.")
     return components
 
 

@@ -75,10 +75,11 @@ class TopicScores:
             If counts are not whole, or the share is 0 or 1.
         """
         check_is_fitted(self)
+        model: Any = self
         known, held = split_words(self._counts(X), share, rng_for(random_state))
-        with self._judged(known) as data:
+        with model._open(known, Multinomial()) as data:
             proportions = self._shares(data)
-        with self._judged(held) as data:
+        with model._open(held, Multinomial()) as data:
             likelihood = self._log_probability(data, proportions).sum()
             return float(likelihood / _n_words(data))
 
