@@ -182,3 +182,46 @@ def test_nonnegative_codes_want_nonnegative_data(counts):
     with pytest.raises(ValueError, match="semi-nonnegative ones take data of any sign"):
         Factorization(2, codes="nonnegative").fit(counts - 1.0)
     assert Factorization(2, codes="semi-nonnegative", random_state=0).fit(counts - 1.0).n_iter_ > 0
+
+
+@pytest.mark.parametrize("codes", ["nonnegative", "semi-nonnegative"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_exposures_and_offsets_are_part_of_the_mean(codes, masked):
+    """Codes take up exposures, and data less their offset are data of the rest."""
+    rng = np.random.default_rng(0)
+    rest = rng.gamma(1.0, 2.0, (60, 3)) @ rng.gamma(1.0, 1.0, (3, 12)) + 0.1 * rng.random((60, 12))
+    exposure, offset = rng.uniform(0.5, 2.0, 60), rng.gamma(1.0, 1.0, 12)
+    mask = rng.random(rest.shape) < 0.8 if masked else np.ones(rest.shape, bool)
+    settings = {"codes": codes, "random_state": 0, "tol": 1e-9, "max_iter": 5000}
+    plain = Factorization(3, **settings).fit(rest, mask=mask)
+    beside = {"mask": mask, "exposure": exposure, "offset": offset}
+    model = Factorization(3, **settings)
+    Z = model.fit_transform(rest + offset, **beside)
+    assert model.log_likelihood_ == pytest.approx(plain.log_likelihood_, rel=0.02)
+    left = rest + offset - (exposure[:, None] * (Z @ model.components_) + offset)
+    variance = np.square(left)[mask].mean()
+    assert model.dispersion_ == pytest.approx(variance, rel=1e-3)
+    with pytest.raises(InputError, match="This Factorization was fitted with an offset"):
+        model.transform(rest)
+    assert model.recommend(rest, 2, exclude_seen=False, offset=0).items.shape == (60, 2)
+
+
+@pytest.mark.parametrize("codes", ["free", "simplex", "scaled one-hot"])
+def test_other_codes_know_no_exposures(codes):
+    X = np.random.default_rng(0).gamma(1.0, 1.0, (20, 6))
+    with pytest.raises(InputError, match=f"which {codes} codes do not know"):
+        Factorization(2, codes=codes).fit(X, exposure=np.ones(20))
+
+
+def test_poisson_sums_are_those_of_nmf(counts):
+    rng, n = np.random.default_rng(1), len(counts)
+    beside = {"exposure": rng.uniform(0.5, 2.0, n), "offset": 0.3}
+    weights = rng.choice([1.0, 2.0], n)
+    found = [
+        Factorization(3, codes="nonnegative", noise="poisson", tol=1e-9, max_iter=3000),
+        NMF(3, noise="poisson", tol=1e-9, max_iter=3000),
+    ]
+    likelihoods = [
+        model.fit(counts, sample_weight=weights, **beside).log_likelihood_ for model in found
+    ]
+    assert likelihoods[0] == pytest.approx(likelihoods[1], rel=1e-5)

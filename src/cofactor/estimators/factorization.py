@@ -28,6 +28,7 @@ from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
 from cofactor.estimators.observation import (
     Observation,
+    check_offset,
     nonnegative,
     observation,
     without_gaps,
@@ -106,6 +107,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
     }
 
+    _needs_offset: bool = False  # of new rows, as the fit had one
+
     def __init__(
         self,
         n_components: int = 2,
@@ -130,7 +133,14 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         self.time_limit = time_limit
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, mask: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        mask: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
     ) -> Factorization:
         """Find the components.
 
@@ -144,6 +154,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         mask : array-like or sparse matrix of shape (n, d), optional
             True where an entry was observed, as for :meth:`NMF.fit_transform`; default: all but
             NaN.
+        exposure, offset
+            As for :meth:`NMF.fit_transform`; of nonnegative and semi-nonnegative codes only.
 
         Raises
         ------
@@ -156,28 +168,44 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
             If data are below 0, and codes nonnegative.
         """
         self._validate_params()
-        model, kind, seen = self._model, KINDS[self.codes], self._seen(X, mask, reset=True)
-        with self._open(seen.X, model.noise, sample_weight, seen.mask) as data:
+        model, kind = self._model, KINDS[self.codes]
+        seen = self._seen(X, mask, exposure, offset, reset=True)
+        with self._open(seen.X, model.noise, sample_weight, seen.mask, seen.baseline) as data:
             check_plain(model, data.blocks)
             rng, begun = rng_for(self.random_state), replace(data, X=without_gaps(seen))
             codes, components = kind.start(model.noise, begun, self.n_components, rng)
             found = self._run(model, data, seen, codes, components)
         self._remember(found, seen.X.dtype)
+        self._needs_offset = offset is not None
         warn_unless_converged(found, "Factorization", "Increase max_iter or tol.")
         return self
 
     def fit_transform(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, mask: Any = None
+        self, X: Any, y: Any = None, sample_weight: Any = None, **observed: Any
     ) -> Array:
-        """Fit, and return the codes; see :meth:`transform`."""
-        return self.fit(X, sample_weight=sample_weight, mask=mask).transform(X, mask=mask)
+        """Fit, and return the codes; see :meth:`fit` and :meth:`transform`."""
+        return self.fit(X, sample_weight=sample_weight, **observed).transform(X, **observed)
 
-    def transform(self, X: Any, *, mask: Any = None) -> Array:
-        """Return the best codes of rows under the fitted components, shape (n, n_components)."""
+    def transform(
+        self, X: Any, *, mask: Any = None, exposure: Any = None, offset: Any = None
+    ) -> Array:
+        """Return the best codes of rows under the fitted components, shape (n, n_components).
+
+        Parameters
+        ----------
+        X, mask, exposure, offset
+            As for :meth:`fit`, of these rows.
+
+        Raises
+        ------
+        InputError
+            If the fit had an offset and these rows have none; ``offset=0`` says so.
+        """
         check_is_fitted(self)
-        seen, model = self._seen(X, mask, reset=False), self._model
+        check_offset(self, offset)
+        seen, model = self._seen(X, mask, exposure, offset, reset=False), self._model
         encode = KINDS[self.codes].encoder(model.noise, self._components)
-        with self._open(seen.X, model.noise, None, seen.mask) as data:
+        with self._open(seen.X, model.noise, None, seen.mask, seen.baseline) as data:
             check_plain(model, data.blocks)
             codes = data.rowwise(encode)
         return codes.astype(seen.X.dtype, copy=False)
@@ -185,7 +213,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     def _certified(self, X: Any, sample_weight: Any) -> Certificate:
         """See :class:`Certifiable`."""
         check_is_fitted(self)
-        seen, model = self._seen(X, None, reset=False), self._model
+        check_offset(self, None)
+        seen, model = self._seen(X, reset=False), self._model
         encode = KINDS[self.codes].encoder(model.noise, self._components)
         with self._open(seen.X, model.noise, sample_weight, seen.mask) as data:
             check_plain(model, data.blocks)
@@ -201,10 +230,12 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     def _model(self) -> Model:
         return Model(noise_named(self.noise), KINDS[self.codes].codes)
 
-    def _seen(self, X: Any, mask: Any, *, reset: bool) -> Observation:
-        """Return valid data, and which of them were observed."""
+    def _seen(
+        self, X: Any, mask: Any = None, exposure: Any = None, offset: Any = None, *, reset: bool
+    ) -> Observation:
+        """Return valid data, and how they were observed."""
         X = self._validated(X, reset=reset, finite="allow-nan" if mask is None else False)
-        seen = observation(X, mask)
+        seen = observation(X, mask, exposure, offset)
         return seen if KINDS[self.codes].any_sign else nonnegative(seen, SUMS)
 
     def _run(
@@ -238,7 +269,9 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
 
 def _columns(model: Model, seen: Observation) -> Sequence[RowBlock]:
     """Return the transposed data, if the codes need them."""
-    return open_columns(seen.X, seen.mask) if model.codes.reads_columns(seen.plain) else ()
+    if not model.codes.reads_columns(seen.plain):
+        return ()
+    return open_columns(seen.X, seen.mask, seen.baseline)
 
 
 def _singular(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from cofactor.codes import Nonnegative
 from cofactor.data.base import Array
-from cofactor.errors import InputError
 from cofactor.estimators.base import RANDOM_STATE, FamilyEstimator, OpenData, best, narrator, runs
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.factor_starts import Start, Starts, warn_of_locked_zeros
@@ -28,7 +27,7 @@ from cofactor.estimators.nonnegative_fits import (
     stationary_stop,
     warn_of_the_last_iteration,
 )
-from cofactor.estimators.observation import Observation, nonnegative, observation
+from cofactor.estimators.observation import Observation, check_offset, nonnegative, observation
 from cofactor.estimators.online_factors import OnlineFactors
 from cofactor.estimators.penalties import Penalised
 from cofactor.estimators.recommender import Recommender
@@ -357,11 +356,7 @@ class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, F
 
     def _new_rows(self, X: Any, mask: Any, exposure: Any, offset: Any) -> Observation:
         check_is_fitted(self)
-        if offset is None and self._needs_offset:
-            raise InputError(
-                "This NMF was fitted with an offset, and these rows have none: pass theirs, or "
-                "offset=0."
-            )
+        check_offset(self, offset)
         return self._seen(X, mask, exposure, offset, reset=False)
 
     @property

@@ -78,6 +78,15 @@ def observation(X: Any, mask: Any, exposure: Any = None, offset: Any = None) -> 
     return Observation(clean, found, beside)
 
 
+def check_offset(fitted: Any, offset: Any) -> None:
+    """Refuse rows without an offset where the fit had one."""
+    if offset is None and fitted._needs_offset:
+        raise InputError(
+            f"This {type(fitted).__name__} was fitted with an offset, and these rows have none: "
+            "pass theirs, or offset=0."
+        )
+
+
 def nonnegative(seen: Observation, whom: str) -> Observation:
     """Return the same data; refuse, as scikit-learn does, observed numbers below 0."""
     check_non_negative(seen.X, whom)
