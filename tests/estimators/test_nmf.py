@@ -473,3 +473,26 @@ def test_gamma_noise_is_itakura_saito():
     np.testing.assert_array_equal(named.components_, loss.components_)
     assert Nonnegative.suit(Gamma())
     assert named.log_likelihood_ == loss.log_likelihood_
+
+
+@pytest.mark.parametrize("scale", [0.01, 255.0, 1e6])
+def test_poisson_fits_go_on_whatever_the_scale_of_counts(scale):
+    """Starts add up to the data, so that no first fall hides what is left to gain."""
+    rng = np.random.default_rng(0)
+    X = rng.poisson(rng.gamma(0.5, 2.0, (120, 3)) @ rng.gamma(0.5, 1.0, (3, 25)) + 0.2) + 0.5
+    settings = {"noise": "poisson", "random_state": 0}
+    expected, found = NMF(3, **settings).fit(X), NMF(3, **settings).fit(scale * X)
+    assert found.explained_deviance_ == pytest.approx(expected.explained_deviance_, abs=3e-4)
+    assert found.kkt_residual_ < 0.01
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "poisson"])
+def test_components_of_zeros_are_lived_with(noise):
+    X = np.random.default_rng(0).poisson(2.0, (10, 4)).astype(float)
+    model = NMF(2, noise=noise, random_state=0).fit(np.zeros((10, 4)))
+    assert np.isfinite(model.transform(X)).all()
+    assert type(model.log_likelihood_) is float
+    assert model.explained_deviance_ == 1.0
+    held = NMF(2, noise="poisson", prior_W=(1.5, 1.0), prior_H=(1.5, 1.0), random_state=0)
+    assert held.fit(np.zeros((10, 4))).explained_deviance_ == 0.0  # the priors allow no zeros
+    assert (held.components_ > 0).all()

@@ -121,8 +121,15 @@ def test_impossible_batches_are_explained():
     X = counts(n=30)
     with pytest.raises(InputError, match="Gamma noise cannot learn from batches"):
         learner("gamma").partial_fit(X + 1)
-    with pytest.raises(InputError, match="rate is 0; expected a number above 0"):
-        learner().partial_fit(X, rate=0)
+    for rate in (0, "slow", np.nan):
+        with pytest.raises(InputError, match=f"rate is {rate!r}; expected a number above 0"):
+            learner().partial_fit(X, rate=rate)
+    with pytest.raises(InputError, match="holds nothing but zeros"):
+        learner().partial_fit(0 * X)
+    model = learner().partial_fit(X).partial_fit(0 * X)
+    assert np.isfinite(model.components_).all()
+    with pytest.raises(InputError, match="n_components is 5, but 3 components have been learnt"):
+        model.set_params(n_components=5).partial_fit(X)
 
 
 def test_gram_matrices_of_too_many_columns_are_refused(monkeypatch):

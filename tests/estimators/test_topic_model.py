@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -332,3 +333,12 @@ def test_words_are_held_out_of_whole_counts():
     with pytest.raises(InputError, match="share is 1; expected a number between"):
         model.completion_score(X, share=1)
     np.testing.assert_array_equal(model.term_scores(), model.topics_)
+
+
+def test_scores_of_named_terms_do_not_warn():
+    X, _, _ = documents()
+    table = pd.DataFrame(X, columns=[f"term {j}" for j in range(X.shape[1])])
+    model = TopicModel(3, random_state=0).fit(table)
+    assert model.completion_score(table, random_state=0) < 0
+    assert model.perplexity(table) > 1
+    assert model.top_terms(2)[0][0].startswith("term ")
