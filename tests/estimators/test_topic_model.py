@@ -342,3 +342,14 @@ def test_scores_of_named_terms_do_not_warn():
     assert model.completion_score(table, random_state=0) < 0
     assert model.perplexity(table) > 1
     assert model.top_terms(2)[0][0].startswith("term ")
+
+
+def test_the_best_of_many_starts_is_kept():
+    X, _, _ = documents(k=6)
+    settings = {"init": "random", "max_iter": 100}
+    best = TopicModel(6, n_init=5, random_state=np.random.RandomState(0), **settings).fit(X)
+    rng = np.random.RandomState(0)
+    alone = [TopicModel(6, random_state=rng, **settings).fit(X) for _ in range(5)]
+    lowest = min(model.trace_[-1].objective for model in alone)
+    assert best.trace_[-1].objective == pytest.approx(lowest, rel=1e-4)
+    assert best.log_likelihood_ == pytest.approx(max(m.log_likelihood_ for m in alone), rel=1e-4)

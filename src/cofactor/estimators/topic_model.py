@@ -57,6 +57,8 @@ class TopicModel(
         Converged when ten iterations at the present pace would lower the objective by less than
         this part of its whole fall; 0 takes all iterations.
     max_iter : int, default 500
+    n_init : int, default 1
+        Number of starts, of which the fit of the lowest objective is kept.
     random_state : int, RandomState or None
     verbose : int, default 0
         Above 0, print each iteration.
@@ -65,7 +67,7 @@ class TopicModel(
     callbacks : sequence of callable, default ()
         Each gets every :class:`~cofactor.trace.Iteration`; returning True stops the fit.
     time_limit : float or None, default None
-        In seconds.
+        In seconds, for all starts together.
     warm_start : bool, default False
         Start from the topics of the last fit, which may have been fewer, in place of ``init``.
 
@@ -103,6 +105,7 @@ class TopicModel(
         "init": [StrOptions(set(STARTS)), "array-like", None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
@@ -118,6 +121,7 @@ class TopicModel(
         init: Any = None,
         tol: float = 1e-4,
         max_iter: int = 500,
+        n_init: int = 1,
         random_state: Any = None,
         verbose: int = 0,
         n_threads: int | None = None,
@@ -129,6 +133,7 @@ class TopicModel(
         self.init = init
         self.tol = tol
         self.max_iter = max_iter
+        self.n_init = n_init
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
