@@ -55,12 +55,15 @@ def test_masks_agree_in_every_form(seed, share):
         for form in (mask, mask.transposed.transposed):
             np.testing.assert_array_equal(form.dense(), dense.dense())
         np.testing.assert_array_equal(mask.transposed.dense(), dense.dense().T)
+        np.testing.assert_array_equal(mask.complement.dense(), dense.complement.dense())
+        np.testing.assert_array_equal(mask.complement.complement.dense(), dense.dense())
         np.testing.assert_array_equal(mask.row_entries(), dense.row_entries())
         np.testing.assert_allclose(mask.times(B), dense.times(B), atol=1e-12)
         np.testing.assert_array_equal(mask.take(slice(2, 5)).dense(), dense.dense()[2:5])
         np.testing.assert_array_equal(mask.take(np.array([4, 1])).dense(), dense.dense()[[4, 1]])
         np.testing.assert_array_equal(mask.kept(X).toarray(), X.toarray() * observed)
     np.testing.assert_array_equal(dense.kept(X).toarray(), X.toarray() * observed)
+    np.testing.assert_array_equal(dense.complement.dense(), ~observed)
 
 
 @unconverged

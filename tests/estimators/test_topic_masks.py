@@ -109,3 +109,20 @@ def test_what_needs_every_count_says_so():
             method(holes)
     with pytest.raises(InputError, match=r"mask has shape \(3, 15\); expected \(40, 15\)"):
         model.transform(X, mask=mask[:3])
+
+
+@few
+@given(seed=seeds)
+def test_hidden_counts_are_scored_under_the_shares_of_the_others(seed):
+    X, mask = incomplete(seed)
+    model = fitted(X, mask=mask)
+    P, total = model.transform(X, mask=mask) @ model.topics_, 0.0
+    for x, p, hidden in zip(X, P, ~mask, strict=True):
+        total += (x[hidden] * np.log(p[hidden] / p[hidden].sum())).sum() if hidden.any() else 0.0
+    expected = total / X[~mask].sum()
+    for data, shown in ((X, mask), (sp.csr_array(X), sp.csr_array(mask)), (sp.csr_array(X), mask)):
+        assert model.completion_score(data, mask=shown) == pytest.approx(expected, rel=1e-6)
+    holes = sp.csr_array(np.where(mask, X, np.nan))
+    assert model.score(holes) == pytest.approx(model.score(X, mask=mask), rel=1e-6)
+    with pytest.raises(InputError, match="expected False where entries are held out"):
+        model.completion_score(X, mask=np.ones(X.shape, bool))

@@ -27,6 +27,11 @@ class Mask(Protocol):
         """The mask of the transposed data."""
         ...
 
+    @property
+    def complement(self) -> Mask:
+        """The mask of what was not observed."""
+        ...
+
     def take(self, rows: RowSelection) -> Self:
         """Return the mask of the selected rows."""
         ...
@@ -74,6 +79,11 @@ class DenseMask:
     def transposed(self) -> DenseMask:
         """See :class:`Mask`."""
         return DenseMask(np.ascontiguousarray(self.values.T))
+
+    @property
+    def complement(self) -> DenseMask:
+        """See :class:`Mask`."""
+        return DenseMask(1.0 - self.values)
 
     def take(self, rows: RowSelection) -> Self:
         """See :class:`Mask`."""
@@ -126,6 +136,11 @@ class ObservedEntries:
         """See :class:`Mask`."""
         return type(self)(sp.csr_array(self.pattern.T))
 
+    @property
+    def complement(self) -> Mask:
+        """See :class:`Mask`."""
+        return MissingEntries(self.pattern)
+
     def take(self, rows: RowSelection) -> Self:
         """See :class:`Mask`."""
         return type(self)(rows_of(self.pattern, rows))
@@ -154,6 +169,11 @@ class ObservedEntries:
 
 class MissingEntries(ObservedEntries):
     """A mask whose ``pattern`` lists what was not observed, for data of which little is missing."""
+
+    @property
+    def complement(self) -> Mask:
+        """See :class:`Mask`."""
+        return ObservedEntries(self.pattern)
 
     def dense(self) -> Floats:
         """See :class:`Mask`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -188,6 +188,21 @@ def _truths(values: Array) -> Array:
     if values.dtype != bool and not np.isin(values, (0, 1)).all():
         raise InputError("mask holds other numbers than 0 and 1; expected True or False.")
     return values.astype(bool)
+
+
+def parted(X: Any, mask: Any) -> tuple[Observation, Observation]:
+    """Return data as a mask shows them, and what it hides of them.
+
+    Raises
+    ------
+    InputError
+        If the mask is not one of these data, or hides nothing.
+    """
+    shown = observation(X, mask)
+    hidden = cast(Mask, shown.mask).complement
+    if not hidden.row_entries().any():
+        raise InputError("mask is True everywhere; expected False where entries are held out.")
+    return shown, Observation(_without_missing(X, hidden), hidden, Baseline())
 
 
 def _without_missing(X: Any, mask: Mask) -> Any:

@@ -13,7 +13,7 @@ from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.folding import codes_under
-from cofactor.estimators.observation import Observation, nonnegative, observation
+from cofactor.estimators.observation import Observation, nonnegative, observation, parted
 from cofactor.estimators.terms import RANKINGS, mean_npmi, split_words
 from cofactor.estimators.topics import log_arrangements, log_probability, shares
 from cofactor.noise import Multinomial, Penalty, Poisson
@@ -53,7 +53,9 @@ class TopicScores:
             likelihood = self._log_probability(data, self._shares(data)).sum()
             return float(np.exp(-likelihood / _n_words(data)))
 
-    def completion_score(self, X: Any, share: float = 0.5, random_state: Any = None) -> float:
+    def completion_score(
+        self, X: Any, share: float = 0.5, random_state: Any = None, *, mask: Any = None
+    ) -> float:
         """Return the log-probability of a word held out of its document, in nats.
 
         Shares are found from a random part of each document's words; what is scored are the
@@ -68,18 +70,26 @@ class TopicScores:
         share : float, default 0.5
             Of the words from which shares are found, on average; between 0 and 1.
         random_state : int, RandomState or None
+        mask : array-like or sparse matrix of shape (n, m), optional
+            In place of a random part: shares are found from the counts where it is True, and all
+            others are scored, by probabilities among them.
 
         Raises
         ------
         InputError
-            If counts are not whole, or the share is 0 or 1.
+            If counts are not whole, the share is 0 or 1, or the mask hides nothing.
         """
         check_is_fitted(self)
         model: Any = self
-        known, held = split_words(self._counts(X), share, rng_for(random_state))
-        with model._open(known, Multinomial()) as data:
+        counts = self._counts(X)
+        if mask is None:
+            words = split_words(counts, share, rng_for(random_state))
+            known, held = (observation(part, None) for part in words)
+        else:
+            known, held = parted(counts, mask)
+        with model._open(known.X, Multinomial(), None, known.mask) as data:
             proportions = self._shares(data)
-        with model._open(held, Multinomial()) as data:
+        with model._open(held.X, Multinomial(), None, held.mask) as data:
             likelihood = self._log_probability(data, proportions).sum()
             return float(likelihood / _n_words(data))
 
