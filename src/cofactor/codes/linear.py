@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from cofactor.codes.base import Codes, Step
+from cofactor.codes.steps import Point
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.engine import Additive
@@ -109,6 +111,20 @@ class LinearCodes(Codes[L], Generic[L]):
 
     def renew(self, rows: Rows[LinearState]) -> None:
         """Empty what is kept beside rows and columns, whose codes are about right."""
+
+    def balanced(
+        self, noise: L, here: Point, behind: Sequence[Floats]
+    ) -> tuple[Point, Sequence[Floats]]:
+        """Return a point at the scales that penalties like best; the same unless overridden.
+
+        Parameters
+        ----------
+        noise : LinearNoise
+        here : Point
+        behind : sequence of ndarray
+            Earlier codes of every block, which go by the same scales.
+        """
+        return here, behind
 
     def components_penalty(self, components: Floats) -> float:
         """Return the penalty on the components; none unless overridden."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
+from cofactor.codes.balance import balanced
 from cofactor.codes.linear import LinearCodes, LinearState
-from cofactor.codes.steps import Steady, Steps
+from cofactor.codes.steps import Point, Steady, Steps
 from cofactor.codes.striding import Striding
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
@@ -74,6 +76,14 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
         for memory in [*rows.column_states, *(state.memory for state in rows.states)]:
             if memory is not None:
                 memory.renew()
+
+    def balanced(
+        self, noise: NonnegativeNoise, here: Point, behind: Sequence[Floats]
+    ) -> tuple[Point, Sequence[Floats]]:
+        """See :class:`LinearCodes`; under priors only, as others gain nothing by it."""
+        if self.penalty.log or self.components_penalties.log:
+            return balanced(self, noise, here, behind)
+        return here, behind
 
     def components_penalty(self, components: Floats) -> float:
         """See :class:`LinearCodes`."""

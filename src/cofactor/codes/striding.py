@@ -53,11 +53,15 @@ class Striding:
 
     def begin(self, params: Params, rows: Rows[LinearState]) -> Point:
         """See :class:`~cofactor.codes.steps.Steps`: boldly, as there is nothing to fall behind."""
-        return arrived(self.bold, self.noise, params, rows)
+        here, _ = self.careful.balanced(
+            self.noise, arrived(self.bold, self.noise, params, rows), ()
+        )
+        return here
 
     def __call__(self, here: Point) -> tuple[Point, Striding]:
         """See :class:`~cofactor.codes.steps.Steps`."""
-        there = self._onward(self.bold, here, self._ahead(here.rows))
+        here, behind = self.careful.balanced(self.noise, here, self.behind)
+        there = self._onward(self.bold, here, self._ahead(here.rows, behind))
         if there.objective <= here.objective:
             behind = [state.latest for state in here.rows.states]
             return there, replace(self, behind=behind, taken=self.taken + 1)
@@ -76,9 +80,9 @@ class Striding:
         params = codes.m_step(self.noise, here.statistics, here.params, rows)
         return arrived(codes, self.noise, params, here.rows)
 
-    def _ahead(self, rows: Rows[LinearState]) -> Rows[LinearState]:
+    def _ahead(self, rows: Rows[LinearState], behind: Sequence[Floats]) -> Rows[LinearState]:
         """Return rows whose codes are a stride ahead."""
-        if not self.behind:
+        if not behind:
             return rows
         length = stride_length(self.taken)
 
@@ -86,7 +90,7 @@ class Striding:
             state, before = pair
             return replace(state, ahead=strode(state.latest, before, length))
 
-        pairs = list(zip(rows.states, self.behind, strict=True))
+        pairs = list(zip(rows.states, behind, strict=True))
         return replace(rows, states=rows.engine.map(stride, pairs))
 
 

@@ -88,6 +88,13 @@ class NewtonMemory:
             self.hessians[:] = 0
         self.visits[:] = FIRST_STEPS
 
+    def rescale(self, scales: Floats) -> None:
+        """Follow codes that are multiplied by ``scales`` (k,), and components divided by them."""
+        if self.visits[0] > FIRST_STEPS:
+            row, column = np.tril_indices(len(scales))
+            hessians = self.hessians
+            hessians /= (scales[row] * scales[column])[:, None]
+
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""
