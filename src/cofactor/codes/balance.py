@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STEPS = 50
 LONGEST = 1.0  # step, of the logarithm of a scale
 SETTLED = 1e-8
-WORTHWHILE = 0.01  # change of a scale
+WORTHWHILE = 0.05  # change of a scale: Hessians that follow are read and written
 
 
 @dataclass(frozen=True)
