@@ -88,6 +88,7 @@ struct PoissonModel {
     double l1;
     double l2;
     double floor;
+    const T* strips;  // instead of columns, for dense rows: [8 columns][k, or one more][8]
 };
 
 // Codes to start from, which may be lifted, and those found; where losses at the start and at the

@@ -273,11 +273,6 @@ void multiplicative_rows(Rows X, const PoissonModel<T>& model, PoissonCodes<T> o
     });
 }
 
-template <class T>
-void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out) {
-    multiplicative_rows(CopiedRows(DenseCounts<T>{X}, model.weights), model, out);
-}
-
 template <class T, class I>
 void poisson_multiplicative_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
                                 PoissonCodes<T> out) {

@@ -14,7 +14,7 @@ divide the offsets: ``log a = log(zW + o/e) + log e``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,36 @@ BLOCK_ROWS = 16  # of the Hessians that the kernel keeps together
 FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth their time
 LARGEST_K = 64  # components, beyond which Hessians cost more than they save
 
-MULTIPLICATIVE = RowKernel(kernels.poisson_multiplicative, kernels.poisson_multiplicative_csr)
-COORDINATE = RowKernel(kernels.poisson_coordinate, kernels.poisson_coordinate_csr)
-NEWTON = RowKernel(kernels.poisson_newton, kernels.poisson_newton_csr)
+FILLED = 0.45  # part of the entries that has to be positive for dense counts to be taken as such
+
+
+def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Give a kernel of dense counts the components as it takes them."""
+
+    def run(values: Array, factor: FixedFactor, *arguments: Any) -> None:
+        kernel(values, factor.laid_out.strips(values.dtype), *arguments)
+
+    return run
+
+
+def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]:
+    """Give a kernel that lists counts, whose rows are so many arrays, the components."""
+
+    def run(*arguments: Any) -> None:
+        stored, (factor, *others) = arguments[:n_stored], arguments[n_stored:]
+        lanes = factor.laid_out.lanes(stored[-1].dtype)
+        kernel(*stored, lanes.whole, lanes.rest, *others)
+
+    return run
+
+
+MULTIPLICATIVE = RowKernel(
+    _in_strips(kernels.poisson_multiplicative), _in_lanes(kernels.poisson_multiplicative_csr, 4)
+)
+COORDINATE = RowKernel(
+    _in_lanes(kernels.poisson_coordinate, 1), _in_lanes(kernels.poisson_coordinate_csr, 4)
+)
+NEWTON = RowKernel(_in_strips(kernels.poisson_newton), _in_lanes(kernels.poisson_newton_csr, 3))
 
 
 @dataclass(frozen=True)
@@ -168,6 +195,13 @@ def _with_offsets(kernel: RowKernel, block: RowBlock) -> RowKernel:
     return RowKernel(kernel.dense, sparse)
 
 
+def _counted(block: RowBlock) -> RowBlock:
+    """Return rows as steps take them soonest: dense, or by lists of their counts."""
+    if block.baseline.offset is not None:  # which lists hold, too
+        return block.as_sparse()
+    return block.sparse_below(FILLED)
+
+
 def _encode(
     kernel: RowKernel,
     block: RowBlock,
@@ -178,7 +212,6 @@ def _encode(
 ) -> Encoded:
     """Run a kernel, which looks at the losses of the codes found only if ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
-    lanes = factor.laid_out.lanes(dtype)
     n, at_start = len(codes), factor.judged is Judged.BEFORE and not looking
     start = np.array(codes, dtype=dtype, order="C")
     new, before, loss = (
@@ -186,13 +219,11 @@ def _encode(
         np.empty(n if at_start else 0),
         np.empty(n if looking else 0),
     )
-    rows = block if block.baseline.offset is None else block.as_sparse()
-    rows.run(
+    _counted(block).run(
         kernel,
-        lanes.whole,
-        lanes.rest,
+        factor,
         prices(block, factor),
-        lanes.weights,
+        factor.laid_out.column_weights(dtype),
         start,
         new,
         *settings,
