@@ -29,7 +29,8 @@ CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always le
 INNER_SWEEPS = 4
 BLOCK_ROWS = 16  # of the Hessians that the kernel keeps together
 FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth their time
-LARGEST_K = 64  # components, beyond which Hessians cost more than they save
+LARGEST_K = 64  # components, beyond which Hessians of lists cost more than they save
+MOST_ROOM = 8  # times the entries of dense rows: what Hessians of more components may take
 
 FILLED = 0.45  # part of the entries that has to be positive for dense counts to be taken as such
 
@@ -118,11 +119,19 @@ class NewtonMemory:
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""
-    if k > LARGEST_K or block.baseline.offset is not None:
+    if block.baseline.offset is not None or not _worth_hessians(block, k):
         return None
     shape = (-(-block.n_rows // BLOCK_ROWS), k * (k + 1) // 2, BLOCK_ROWS)
     visits = np.array([FIRST_STEPS if warm else 0], dtype=np.int64)
     return NewtonMemory(aligned_zeros(shape, block.stored.dtype), visits)
+
+
+def _worth_hessians(block: RowBlock, k: int) -> bool:
+    """Return whether Newton steps pay: where rows are taken as dense ones, whatever ``k`` is."""
+    if k <= LARGEST_K:
+        return True
+    dense = _counted(block).stored.size == block.n_rows * block.n_columns
+    return dense and k * (k + 1) // 2 <= MOST_ROOM * block.n_columns
 
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
