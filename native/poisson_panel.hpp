@@ -84,7 +84,7 @@ template <class T>
 class Nats {
 public:
     COFACTOR_INLINE void add(Vec<T> x, Vec<T> fitted) { sum_.add(x * log_positive<T>(fitted)); }
-    COFACTOR_INLINE void add_to(double* rows) const { sum_.add_to(rows); }
+    COFACTOR_INLINE void add_to(double* rows) { sum_.add_to(rows); }
 
 private:
     DoubleSum<T> sum_;
