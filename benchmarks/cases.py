@@ -265,11 +265,21 @@ CASES = [
     Case(POISSON_FACTORS, "syn-small", quick=True),
     *(Case(POISSON_FACTORS, name) for name in ("reuters", "pbmc", "syn", "dense-counts")),
     Case(POISSON_STEPS, "syn-small", quick=True),
-    *(Case(POISSON_STEPS, name) for name in ("reuters", "pbmc", "syn", "dense-counts")),
+    *(
+        Case(POISSON_STEPS, name)
+        for name in ("reuters", "pbmc", "syn", "dense-counts", "dense-many")
+    ),
     *(Case(POISSON_REACH, name) for name in ("pbmc", "syn")),
     *(
         Case(POISSON_DESCENT, name, f"{k}-{percent}%", k, choices={"excess": percent / 100})
-        for name, k in (("pbmc", 20), ("syn", 20), ("syn", 50), ("reuters", 20), ("text", 20))
+        for name, k in (
+            ("pbmc", 20),
+            ("syn", 20),
+            ("syn", 50),
+            ("reuters", 20),
+            ("text", 20),
+            ("dense-counts", 30),
+        )
         for percent in (1.0, 0.1)
     ),
     *(
@@ -280,6 +290,7 @@ CASES = [
             ("syn", 50, (3.0, 9.0)),
             ("reuters", 20, (0.3, 1.0)),
             ("text", 20, (1.0, 3.0)),
+            ("dense-counts", 30, (1.0, 3.0)),
         )
         for seconds in times
     ),

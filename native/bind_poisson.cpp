@@ -26,7 +26,8 @@ struct Task {
          Weights weights, Codes start, Codes codes, double l1, double l2, double log,
          double floor, Loss before, Loss loss)
         : model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
-                weights.size() ? weights.data() : nullptr, l1, l2, log, floor},
+                weights.size() ? weights.data() : nullptr, l1, l2, log, floor,
+                nullptr},
           out{start.data(), codes.data(), before.size() ? before.data() : nullptr,
               loss.size() ? loss.data() : nullptr} {
         expect_whole_groups(columns.shape(1));
@@ -54,13 +55,6 @@ const T* offsets_of(const Array1<const T>& offsets, size_t stored) {
     if (!offsets.size()) return nullptr;
     expect("offsets", offsets, {stored});
     return offsets.data();
-}
-
-template <class T>
-PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
-                           double tolerance, double trust) {
-    expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
-    return {hessians.data(), sweeps, tolerance, trust};
 }
 
 template <class T, class I>
@@ -159,18 +153,6 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
     using Codes = typename Task<T>::Codes;
     using Loss = typename Task<T>::Loss;
     module.def(
-        "poisson_multiplicative",
-        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
-                   Codes start, Codes codes, double l1, double l2, double log, double floor,
-                   Loss before, Loss loss) {
-            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, log, floor, before, loss);
-            kernels.multiplicative(matrix(X), task.model, task.out);
-        },
-        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
-        named("start"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"),
-        nb::arg("floor"), named("before"), named("loss"), Unlocked());
-    module.def(
         "poisson_coordinate",
         [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
                    Codes start, Codes codes, size_t sweeps, double l1, double l2, double log,
@@ -182,22 +164,6 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
         named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
         named("start"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
         nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
-    module.def(
-        "poisson_newton",
-        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
-                   Codes start, Codes codes, const Array3<T>& hessians, size_t sweeps,
-                   double tolerance, double trust, double l1, double l2, double log, double floor,
-                   Loss before, Loss loss) {
-            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, log, floor, before, loss);
-            const PoissonNewton<T> newton =
-                newton_of<T>(X.shape(0), task.model.k, hessians, sweeps, tolerance, trust);
-            kernels.newton(matrix(X), task.model, newton, task.out);
-        },
-        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
-        named("start"), named("codes"), named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"),
-        nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"),
-        named("before"), named("loss"), Unlocked());
 }
 
 }  // namespace

@@ -96,6 +96,14 @@ inline void expect_whole_groups(size_t components) {
         throw nb::value_error("components are not padded to a multiple of 16");
 }
 
+// Newton steps of rows whose Hessians are kept in blocks of 16.
+template <class T>
+PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, size_t sweeps,
+                           double tolerance, double trust) {
+    expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
+    return {hessians.data(), sweeps, tolerance, trust};
+}
+
 inline auto named(const char* name) { return nb::arg(name).noconvert(); }
 
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
@@ -109,6 +117,7 @@ void bind_tables(nb::module_& module);
 void bind_seeding(nb::module_& module, const Kernels& kernels);
 void bind_sparse_rows(nb::module_& module, const Kernels& kernels);
 void bind_poisson(nb::module_& module, const Kernels& kernels);
+void bind_poisson_dense(nb::module_& module, const Kernels& kernels);
 void bind_mixture(nb::module_& module, const Kernels& kernels);
 void bind_hartigan(nb::module_& module, const Kernels& kernels);
 void bind_neighbors(nb::module_& module, const Kernels& kernels);

@@ -16,6 +16,8 @@
 #include "neighbor_top_csr.hpp"
 #include "observed_squares.hpp"
 #include "poisson.hpp"
+#include "poisson_dense.hpp"
+#include "poisson_dense_newton.hpp"
 #include "poisson_newton.hpp"
 #include "posterior.hpp"
 #include "products.hpp"

@@ -89,6 +89,7 @@ struct PoissonModel {
     double l2;
     double log;
     double floor;
+    const T* strips;  // instead of columns, for dense rows: [8 columns][k, or one more][8]
 };
 
 // Codes to start from, which may be lifted, and those found; where losses at the start and at the

@@ -14,6 +14,7 @@ void bind(nb::module_& parent, nb::list& names, const char* name, const Kernels&
     bind_seeding(module, kernels);
     bind_sparse_rows(module, kernels);
     bind_poisson(module, kernels);
+    bind_poisson_dense(module, kernels);
     bind_mixture(module, kernels);
     bind_hartigan(module, kernels);
     bind_neighbors(module, kernels);

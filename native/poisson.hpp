@@ -206,10 +206,12 @@ void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweep
 // What a pass over a row finds, and what a unit of each code costs.
 template <class T>
 struct RowSpace {
-    explicit RowSpace(const PoissonModel<T>& model)
+    explicit RowSpace(const PoissonModel<T>& model) : RowSpace(model, padded_width(model)) {}
+
+    RowSpace(const PoissonModel<T>& model, size_t width)
         : l2(static_cast<T>(model.l2)),
           log(static_cast<T>(model.log)),
-          width(padded_width(model)),
+          width(width),
           explained(width),
           prices(width) {
         for (size_t c = 0; c < width; ++c) explained[c] = 0, prices[c] = 1;
@@ -285,11 +287,6 @@ void multiplicative_rows(Rows X, const PoissonModel<T>& model, PoissonCodes<T> o
         multiply(space, static_cast<const T*>(space.explained), start, model.k, z);
         return RowLosses{before, out.loss ? row_loss(model, n, row, z) : 0.0};
     });
-}
-
-template <class T>
-void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out) {
-    multiplicative_rows(CopiedRows(DenseCounts<T>{X}, model.weights), model, out);
 }
 
 template <class T, class I>

@@ -201,12 +201,6 @@ void newton_blocks(const Counts& X, const PoissonModel<T>& model, PoissonNewton<
     for (size_t b = 0; b * newton_rows < X.rows(); ++b) block.improve(b);
 }
 
-template <class T>
-void poisson_newton(Matrix<const T> X, PoissonModel<T> model, PoissonNewton<T> newton,
-                    PoissonCodes<T> out) {
-    newton_blocks(DenseCounts<T>{X}, model, newton, out);
-}
-
 template <class T, class I>
 void poisson_newton_csr(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
                         PoissonCodes<T> out) {

@@ -34,6 +34,7 @@ class DoubleSum<double> {
 public:
     COFACTOR_INLINE void add(Vec<double> value) { part_ += value; }
     COFACTOR_INLINE double value() { return sum_of(part_); }
+    COFACTOR_INLINE void add_to(double* each) const { store<double>(each, load(each) + part_); }
 
 private:
     Vec<double> part_{};
@@ -49,6 +50,11 @@ public:
     COFACTOR_INLINE double value() {
         widen();
         return sum_of(low_ + high_);
+    }
+    COFACTOR_INLINE void add_to(double* each) {
+        widen();
+        store<double>(each, load(each) + low_);
+        store<double>(each + lanes<double>, load(each + lanes<double>) + high_);
     }
 
 private:

@@ -11,7 +11,7 @@ from scipy import sparse, special
 from strategies import generators, seeds
 
 from cofactor import kernels
-from cofactor.data.aligned import in_lanes
+from cofactor.data.aligned import in_lanes, in_strips
 from cofactor.kernels import reference
 
 every = pytest.mark.parametrize("name", kernels.available())
@@ -36,6 +36,7 @@ class PoissonRows:
         self.storage = storage
         self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
         self.columns, self.rest, *_ = in_lanes(self.parts, dtype)
+        self.strips = in_strips(self.parts.T, dtype)
         self.column_weights = rng.choice([0.5, 2.0], m if rng.random() < 0.5 else 0).astype(dtype)
         rows = rng.choice([1, n])  # entries of their own observed, or all
         self.totals = rng.uniform(0.5, 1.0, (rows, 1)) * self.parts.sum(axis=0, dtype=float)
@@ -58,8 +59,7 @@ class PoissonRows:
         getattr(implementation, kernel)(
             *self._stored,
             *self._stored_offsets(step),
-            self.columns,
-            self.rest,
+            *self._components(step),
             self.totals,
             self.column_weights,
             self.start,
@@ -94,6 +94,11 @@ class PoissonRows:
             return ()
         offsets = self.offsets[self.dense > 0]
         return (offsets if offsets.any() else offsets[:0],)
+
+    def _components(self, step):
+        if self.storage == "dense" and step != "coordinate":
+            return (self.strips,)
+        return self.columns, self.rest
 
     @property
     def _stored(self):
@@ -242,16 +247,45 @@ def _loss_of_fifty_digits(problem, row, z):
 @every
 @quick
 @given(seeds, every_step, st.integers(1, 200), st.integers(1, 70))
-def test_storage_does_not_change_a_bit(name, seed, step, m, k):
-    dense, narrow, wide = (
+def test_indices_do_not_change_a_bit(name, seed, step, m, k):
+    narrow, wide = (
         PoissonRows(np.random.default_rng(seed), np.float32, storage, 30, m, k)
-        for storage in ("dense", "int32", "int64")
+        for storage in ("int32", "int64")
+    )
+    for got, expected in zip(
+        narrow.take(step, kernels.load(name)), wide.take(step, kernels.load(name)), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+@every
+@quick
+@given(seeds, every_step, st.integers(1, 70), st.integers(1, 400), st.integers(1, 70))
+def test_dense_rows_differ_by_rounding(name, seed, step, n, m, k):
+    """Lists of counts and panels of dense ones are added up in other orders."""
+    dense, listed = (
+        PoissonRows(np.random.default_rng(seed), np.float64, storage, n, m, k)
+        for storage in ("dense", "int32")
     )
     codes, loss = dense.take(step, kernels.load(name))
-    for stored in (narrow, wide):
-        found = stored.take(step, kernels.load(name))
-        np.testing.assert_array_equal(found[0], codes)
-        np.testing.assert_array_equal(found[1], loss)
+    others, other_loss = listed.take(step, kernels.load(name))
+    np.testing.assert_allclose(codes, others, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(loss, other_loss, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(dense.before, listed.before, rtol=1e-12, atol=1e-12)
+
+
+@every
+@quick
+@given(seeds, st.integers(1, 70), st.integers(1, 400), st.integers(1, 70))
+def test_dense_steps_are_those_of_lists_in_float32(name, seed, n, m, k):
+    dense, listed = (
+        PoissonRows(np.random.default_rng(seed), np.float32, storage, n, m, k)
+        for storage in ("dense", "int32")
+    )
+    codes, loss = dense.take("multiplicative", kernels.load(name))
+    others, other_loss = listed.take("multiplicative", kernels.load(name))
+    np.testing.assert_allclose(codes, others, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(loss, other_loss, rtol=1e-5, atol=1e-4)
 
 
 @every
@@ -321,6 +355,7 @@ def test_one_component_under_a_prior_has_a_closed_form(name, rng, storage, step,
     problem = PoissonRows(rng, dtype, storage, k=1)
     problem.parts = np.maximum(problem.parts, dtype(0.01))
     problem.columns, problem.rest, *_ = in_lanes(problem.parts, dtype)
+    problem.strips = in_strips(problem.parts.T, dtype)
     problem.log = 0.7
     for _ in range(60):
         codes, _ = problem.take(step, kernels.load(name))

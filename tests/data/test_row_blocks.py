@@ -261,6 +261,16 @@ def test_even_blocks_cover_all_rows_and_cost_alike(rng, n_rows, exponent):
     assert cost.max() <= max(cost.mean(), 2 * EVEN_COST) + 2 * most
 
 
+@given(n_rows=st.integers(1, 3000), n_columns=st.integers(1, 3000))
+def test_even_blocks_of_dense_rows(n_rows, n_columns):
+    X = np.broadcast_to(np.float32(1.0), (n_rows, n_columns))  # takes no room
+    sizes = np.array([block.n_rows for block in cut_evenly(DenseRows(X, np.ones(n_rows)))])
+    assert sizes.sum() == n_rows
+    assert len(sizes) <= EVEN_BLOCKS
+    assert len(sizes) == 1 or len(sizes) % 2 == 0 or sizes.max() <= 2 * ALIGNED_ROWS
+    assert sizes.max() - sizes.min() <= 2 * ALIGNED_ROWS
+
+
 @given(rng=generators, n_rows=st.integers(1, 2000))
 def test_blocks_depend_on_the_shape_alone(rng, n_rows):
     one, other = rng.standard_normal((2, n_rows, 200))

@@ -30,9 +30,9 @@ class Striding:
 
     Iteration ``i`` finds components for ``z + β (z − z_before)``, at least ``z / 10``, with
     ``β = min(0.9, i / (i + 3))``, and then codes from ``z`` for these components. Nothing proves
-    that this is a way down. If it is none, the fit goes back to the point before, forgets what it
-    kept beside the rows, and takes a step that is, without a stride; strides begin anew from there.
-    Where rounding lifts even that, the fit stays.
+    that this is a way down. If it is none, the fit goes back to the point before, and takes a step
+    that is, without a stride; strides begin anew from there. Where rounding lifts even that, the
+    fit stays.
 
     Attributes
     ----------
@@ -71,7 +71,6 @@ class Striding:
         """Return where a careful step leads, from the codes whose loss is known."""
         known = [replace(state, ahead=None) for state in here.rows.states]
         here = replace(here, rows=replace(here.rows, states=known))
-        self.careful.renew(here.rows)
         there = self._onward(self.careful, here, here.rows)
         return there if there.objective <= here.objective else here
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from cofactor.data.base import GROUP_SIZE, Array, Floats
 LINE = 64  # bytes
 STRIP = 128  # rows
 OWN_BYTES = 1 << 22  # of matrices that each thread lays out for itself
+STRIP_COLUMNS = 64  # of the data, whose components lie together
 REST_SIZE = 4  # columns beside whole groups
 MOST_GROUPS = 3  # that are worth a rest
+
+M = TypeVar("M")
 
 
 class Columns:
@@ -76,14 +79,11 @@ class Lanes(NamedTuple):
         Up to four columns that follow up to three groups; of others none are left.
     totals : ndarray of shape (1, k)
         The weighted sums of its columns, in float64.
-    weights : ndarray of shape (d,) or (0,)
-        Of its rows; none where all are 1.
     """
 
     whole: Array
     rest: Array
     totals: Floats
-    weights: Array
 
 
 class LaidOut:
@@ -98,19 +98,33 @@ class LaidOut:
 
     def __init__(self, matrix: Array, weights: Floats | None = None) -> None:
         self._matrix, self._weights = matrix, weights
-        self._lanes: dict[Any, Lanes] = {}
+        self._made: dict[Any, Any] = {}
 
     def lanes(self, dtype: Any) -> Lanes:
-        """Return its lanes in this precision.
+        """Return it for lists of counts; see :func:`in_lanes`.
 
         Threads make their own of a small matrix: rows find these in the thread's cache, and not
         line by line in that of another.
         """
         small = self._matrix.size * np.dtype(dtype).itemsize <= OWN_BYTES
-        key = dtype, get_ident() if small else None
-        if key not in self._lanes:
-            self._lanes[key] = in_lanes(self._matrix, dtype, self._weights)
-        return self._lanes[key]
+        whose = get_ident() if small else None
+        return self._once(
+            ("lanes", dtype, whose), lambda: in_lanes(self._matrix, dtype, self._weights)
+        )
+
+    def strips(self, dtype: Any) -> Array:
+        """Return it for dense counts; see :func:`in_strips`."""
+        return self._once(("strips", dtype), lambda: in_strips(self._matrix.T, dtype))
+
+    def column_weights(self, dtype: Any) -> Array:
+        """Return the weights of its rows, shape (d,); none: (0,)."""
+        own = np.zeros(0) if self._weights is None else self._weights
+        return self._once(("weights", dtype), lambda: own.astype(dtype))
+
+    def _once(self, kind: Any, make: Callable[[], M]) -> M:
+        if kind not in self._made:
+            self._made[kind] = make()
+        return cast(M, self._made[kind])
 
 
 def in_lanes(matrix: Array, dtype: Any, weights: Floats | None = None) -> Lanes:
@@ -124,7 +138,24 @@ def in_lanes(matrix: Array, dtype: Any, weights: Floats | None = None) -> Lanes:
     own = np.zeros(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
     totals = np.empty((1, k))
     kernels.lay_components(np.ascontiguousarray(matrix), own, whole, rest, totals[0])
-    return Lanes(whole, rest, totals, own.astype(dtype))
+    return Lanes(whole, rest, totals)
+
+
+def in_strips(components: Floats, dtype: Any) -> Array:
+    """Return components (k, d) in this precision, as the kernels of dense counts take them.
+
+    Shape (d', k', 64): those of 64 columns of the data after those of the 64 before, with zeros
+    where there are no more columns, and for one more component where their number is odd.
+    """
+    k, d = components.shape
+    strips = aligned_empty((-(-d // STRIP_COLUMNS), k + k % 2, STRIP_COLUMNS), dtype)
+    whole = d // STRIP_COLUMNS * STRIP_COLUMNS
+    in_turn = components[:, :whole].reshape(k, -1, STRIP_COLUMNS)
+    strips[: whole // STRIP_COLUMNS, :k] = in_turn.transpose(1, 0, 2)
+    if whole < d:
+        strips[-1, :k, : d - whole], strips[-1, :k, d - whole :] = components[:, whole:], 0
+    strips[:, k:] = 0
+    return strips
 
 
 def transposed(matrix: Array) -> Array:

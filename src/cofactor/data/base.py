@@ -351,13 +351,9 @@ class RowBlock(Protocol):
         ...
 
     def nearest(self, affine: Affine, engine: Engine) -> tuple[Labels, bool]:
-        """Return the component of least loss of each row, ties to the lower index.
+        """Return the int32 component of least loss of each row, ties to the lower index.
 
-        Returns
-        -------
-        labels : ndarray of shape (n,), int32
-        placed : bool
-            Whether every row has a finite loss: false if rows hold NaN or infinity, or overflow.
+        And whether every row has a finite loss: not if rows hold NaN or infinity, or overflow.
         """
         ...
 
@@ -393,6 +389,10 @@ class RowBlock(Protocol):
 
     def as_sparse(self) -> SparseRows:
         """Return the same rows with only nonzero entries stored."""
+        ...
+
+    def sparse_below(self, filled: float) -> RowBlock:
+        """Return :meth:`as_sparse` where a smaller part of the entries is not zero, or itself."""
         ...
 
     def run(self, kernel: RowKernel, *arguments: Any) -> None:

@@ -18,6 +18,7 @@ FEW_BLOCKS = 8  # of little data, where a call takes longer than waiting for the
 EVEN_COST = 1 << 17  # entries of an even block, at least
 LEAST_COST = 1 << 16  # of a few blocks
 ROW_COST = 64  # entries that take as long as what a row costs besides
+AS_LISTED = 4  # entries of dense rows that take about as long as a stored one of sparse rows
 ALIGNED_ROWS = 16  # that kernels keep together
 CHUNK_ENTRIES = 1 << 17  # posterior probabilities held at a time: about a cache full
 LEAST_ROWS = 384  # of a chunk: enough to pay for adding up its moments
@@ -51,7 +52,7 @@ def cut_evenly(rows: RowBlock) -> list[RowBlock]:
     (words of texts, or their columns) may have a thousand times the stored entries of others. An
     even number, as for :func:`cut`.
     """
-    cost = _stored_before(rows) + ROW_COST * np.arange(rows.n_rows + 1.0)
+    cost = _listed_before(rows) + ROW_COST * np.arange(rows.n_rows + 1.0)
     few, many = cost[-1] // LEAST_COST // 2 * 2, cost[-1] // EVEN_COST // 2 * 2
     n_blocks = int(max(1, min(few, FEW_BLOCKS), min(many, EVEN_BLOCKS)))
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, n_blocks) / n_blocks)
@@ -61,12 +62,12 @@ def cut_evenly(rows: RowBlock) -> list[RowBlock]:
     return [rows.take(slice(first, last)) for first, last in pairwise(edges.tolist())]
 
 
-def _stored_before(rows: RowBlock) -> Array:
-    """Return the number of stored entries before each row, and of all, shape (n + 1,)."""
+def _listed_before(rows: RowBlock) -> Array:
+    """Return what the entries before each row cost, and all, in stored entries, shape (n + 1,)."""
     entries = rows.entries
     if sp.issparse(entries):
         return np.asarray(entries.indptr)
-    return np.arange(rows.n_rows + 1) * rows.n_columns
+    return np.arange(rows.n_rows + 1) * (rows.n_columns / AS_LISTED)
 
 
 def posterior_chunks(n_rows: int, n_components: int) -> Iterator[slice]:

@@ -21,6 +21,7 @@ from cofactor.data.base import (
     Labels,
     Losses,
     Posterior,
+    RowBlock,
     RowKernel,
     RowSelection,
 )
@@ -274,9 +275,17 @@ class DenseRows:
         """See :class:`RowBlock`."""
         return self._sparse
 
+    def sparse_below(self, filled: float) -> RowBlock:
+        """See :class:`RowBlock`."""
+        return self._sparse if self._filled < filled else self
+
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
         kernel.dense(self.values, *arguments)
+
+    @lazy
+    def _filled(self) -> float:
+        return np.count_nonzero(self.values) / max(self.values.size, 1)
 
     @lazy
     def _sparse(self) -> SparseRows:

@@ -286,6 +286,10 @@ class SparseRows:
         """See :class:`RowBlock`."""
         return self
 
+    def sparse_below(self, filled: float) -> Self:
+        """See :class:`RowBlock`."""
+        return self
+
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
         kernel.sparse(*self.arrays, *arguments)

@@ -216,8 +216,7 @@ def poisson_newton_csr(
 
 def poisson_multiplicative(
     X: Data,
-    columns: Data,
-    rest: Data,
+    strips: Data,
     totals: Floats,
     weights: Data,
     start: Data,
@@ -229,12 +228,22 @@ def poisson_multiplicative(
     before: Floats,
     loss: Floats,
 ) -> None:
-    """Do as `poisson_multiplicative_csr` does, for dense rows (n, m) without offsets."""
+    """Do as `poisson_multiplicative_csr` does, for dense rows (n, m) without offsets.
+
+    Parameters
+    ----------
+    X : array of shape (n, m)
+        Counts.
+    strips : array of shape (ceil(m / 64), k or k + 1, 64)
+        Component values, ``strips[s, c, i]`` that of component c and column 64 s + i; zeros where
+        there is no such column, and of one more component where k is odd.
+
+    Other parameters as there.
+    """
     poisson_multiplicative_csr(
         *_positive(X),
         _no_offsets(X),
-        columns,
-        rest,
+        *_of_strips(strips, X.shape[1]),
         totals,
         weights,
         start,
@@ -286,8 +295,7 @@ def poisson_coordinate(
 
 def poisson_newton(
     X: Data,
-    columns: Data,
-    rest: Data,
+    strips: Data,
     totals: Floats,
     weights: Data,
     start: Data,
@@ -303,11 +311,10 @@ def poisson_newton(
     before: Floats,
     loss: Floats,
 ) -> None:
-    """Do as `poisson_newton_csr` does, for dense rows ``X`` of shape (n, m)."""
+    """Do as `poisson_newton_csr` does, for rows and components as in `poisson_multiplicative`."""
     poisson_newton_csr(
         *_positive(X),
-        columns,
-        rest,
+        *_of_strips(strips, X.shape[1]),
         totals,
         weights,
         start,
@@ -329,6 +336,12 @@ def _positive(X: Data) -> tuple[NDArray[np.int64], NDArray[np.int64], Data]:
     rows, columns = np.nonzero(X > 0)
     indptr = np.concatenate([[0], np.bincount(rows, minlength=len(X)).cumsum()])
     return indptr.astype(np.int64), columns.astype(np.int64), X[rows, columns]
+
+
+def _of_strips(strips: Data, m: int) -> tuple[Data, Data]:
+    """Return the components of each column, one after the other, and no rest."""
+    columns = strips.transpose(0, 2, 1).reshape(-1, strips.shape[1])[:m]
+    return columns, np.zeros((m, 0), strips.dtype)
 
 
 def _no_offsets(X: Data) -> Data:

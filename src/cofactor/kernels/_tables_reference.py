@@ -32,6 +32,7 @@ def table_sums(indptr: Pointers, values: Values, table: Floats, out: Floats) -> 
     table : float64 array
     out : float64 array of shape (n,), written
     """
-    entries = table[values.astype(np.intp)]
-    sums = np.concatenate([[0.0], np.cumsum(entries)])
-    out[:] = sums[indptr[1:]] - sums[indptr[:-1]]
+    filled = indptr[1:] > indptr[:-1]
+    out[:] = 0.0
+    if filled.any():
+        out[filled] = np.add.reduceat(table[values.astype(np.intp)], indptr[:-1][filled])

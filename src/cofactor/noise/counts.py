@@ -14,7 +14,7 @@ divide the offsets: ``log a = log(zW + o/e) + log e``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,39 @@ CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always le
 INNER_SWEEPS = 4
 BLOCK_ROWS = 16  # of the Hessians that the kernel keeps together
 FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth their time
-LARGEST_K = 64  # components, beyond which Hessians cost more than they save
+LARGEST_K = 64  # components, beyond which Hessians of lists cost more than they save
+MOST_ROOM = 8  # times the entries of dense rows: what Hessians of more components may take
 
-MULTIPLICATIVE = RowKernel(kernels.poisson_multiplicative, kernels.poisson_multiplicative_csr)
-COORDINATE = RowKernel(kernels.poisson_coordinate, kernels.poisson_coordinate_csr)
-NEWTON = RowKernel(kernels.poisson_newton, kernels.poisson_newton_csr)
+FILLED = 0.45  # part of the entries that has to be positive for dense counts to be taken as such
+
+
+def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Give a kernel of dense counts the components as it takes them."""
+
+    def run(values: Array, factor: FixedFactor, *arguments: Any) -> None:
+        kernel(values, factor.laid_out.strips(values.dtype), *arguments)
+
+    return run
+
+
+def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]:
+    """Give a kernel that lists counts, whose rows are so many arrays, the components."""
+
+    def run(*arguments: Any) -> None:
+        stored, (factor, *others) = arguments[:n_stored], arguments[n_stored:]
+        lanes = factor.laid_out.lanes(stored[-1].dtype)
+        kernel(*stored, lanes.whole, lanes.rest, *others)
+
+    return run
+
+
+MULTIPLICATIVE = RowKernel(
+    _in_strips(kernels.poisson_multiplicative), _in_lanes(kernels.poisson_multiplicative_csr, 4)
+)
+COORDINATE = RowKernel(
+    _in_lanes(kernels.poisson_coordinate, 1), _in_lanes(kernels.poisson_coordinate_csr, 4)
+)
+NEWTON = RowKernel(_in_strips(kernels.poisson_newton), _in_lanes(kernels.poisson_newton_csr, 3))
 
 
 @dataclass(frozen=True)
@@ -98,11 +126,19 @@ class NewtonMemory:
 
 def newton_memory(block: RowBlock, k: int, warm: bool) -> NewtonMemory | None:
     """Return the memory of a block's rows, or None where Newton steps do not pay."""
-    if k > LARGEST_K or block.baseline.offset is not None:
+    if block.baseline.offset is not None or not _worth_hessians(block, k):
         return None
     shape = (-(-block.n_rows // BLOCK_ROWS), k * (k + 1) // 2, BLOCK_ROWS)
     visits = np.array([FIRST_STEPS if warm else 0], dtype=np.int64)
     return NewtonMemory(aligned_zeros(shape, block.stored.dtype), visits)
+
+
+def _worth_hessians(block: RowBlock, k: int) -> bool:
+    """Return whether Newton steps pay: where rows are taken as dense ones, whatever ``k`` is."""
+    if k <= LARGEST_K:
+        return True
+    dense = _counted(block).stored.size == block.n_rows * block.n_columns
+    return dense and k * (k + 1) // 2 <= MOST_ROOM * block.n_columns
 
 
 def multiplicative(block: RowBlock, factor: FixedFactor, codes: Floats) -> Encoded:
@@ -175,6 +211,13 @@ def _with_offsets(kernel: RowKernel, block: RowBlock) -> RowKernel:
     return RowKernel(kernel.dense, sparse)
 
 
+def _counted(block: RowBlock) -> RowBlock:
+    """Return rows as steps take them soonest: dense, or by lists of their counts."""
+    if block.baseline.offset is not None:  # which lists hold, too
+        return block.as_sparse()
+    return block.sparse_below(FILLED)
+
+
 def _encode(
     kernel: RowKernel,
     block: RowBlock,
@@ -185,7 +228,6 @@ def _encode(
 ) -> Encoded:
     """Run a kernel, which looks at the losses of the codes found only if ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
-    lanes = factor.laid_out.lanes(dtype)
     n, at_start = len(codes), factor.judged is Judged.BEFORE and not looking
     start = np.array(codes, dtype=dtype, order="C")
     new, before, loss = (
@@ -193,13 +235,11 @@ def _encode(
         np.empty(n if at_start else 0),
         np.empty(n if looking else 0),
     )
-    rows = block if block.baseline.offset is None else block.as_sparse()
-    rows.run(
+    _counted(block).run(
         kernel,
-        lanes.whole,
-        lanes.rest,
+        factor,
         prices(block, factor),
-        lanes.weights,
+        factor.laid_out.column_weights(dtype),
         start,
         new,
         *settings,
