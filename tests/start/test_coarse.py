@@ -57,7 +57,7 @@ def divergence(X, codes, components):
 
 
 @few
-@given(seeds, stores, st.integers(48, 300))
+@given(seeds, stores, st.integers(96, 300))
 def test_coarse_factors_fit_better_than_the_mean_row(seed, store, n):
     X = counts(seed, n)
     codes, components = coarse(store(X), seed)
@@ -70,7 +70,7 @@ def test_coarse_factors_fit_better_than_the_mean_row(seed, store, n):
 
 
 @few
-@given(seeds, st.integers(48, 300))
+@given(seeds, st.integers(96, 300))
 def test_dense_and_sparse_data_begin_alike(seed, n):
     X = counts(seed, n)
     for one, other in zip(coarse(X, seed), coarse(sp.csr_array(X), seed), strict=True):

@@ -18,14 +18,14 @@ from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start.leaps import joined
 from cofactor.start.parts import Found, Opened, Part
 from cofactor.start.profiles import Factors
-from cofactor.stop import SmallChange, Stop
+from cofactor.stop import Stop
 
-STRIDES = 16, 8, 4  # one row of so many takes part
-LEVELS = 2  # of those that leave enough rows, the coarsest first
-ITERATIONS = 24  # on each, at most
-ENOUGH = 5e-4  # of the fall of the objective: less in two iterations running ends them
+STRIDES = 32, 16, 8, 4  # one row of so many takes part at first: the most that leave enough
+SECOND = 8  # stride thereafter, at most, and half of the first
+ITERATIONS = 16, 6  # on the first rows and the second
 SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at least, at most
-LEAST_EACH = 4  # rows and columns for each component
+LEAST_ROWS = 8  # of the first, for each component
+LEAST_COLUMNS = 4  # for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
 LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
@@ -65,7 +65,7 @@ class Columns:
 def worth_coarsening(X: Any, k: int) -> bool:
     """Return whether data are large enough to begin ``k`` components with some of them."""
     n, d = X.shape
-    return n >= LEAST_EACH * STRIDES[-1] * k and d >= k and _stored(X) >= LEAST_ENTRIES
+    return n >= LEAST_ROWS * STRIDES[-1] * k and d >= k and _stored(X) >= LEAST_ENTRIES
 
 
 def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
@@ -94,10 +94,10 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
     noise, quarter = cast(NonnegativeNoise, model.noise), data.part.every(STRIDES[-1])
     columns = Columns.of(data)
     found: Found | None = None
-    for part in levels(quarter, columns, k):
+    for part, iterations in zip(levels(quarter, columns, k), ITERATIONS, strict=False):
         level = Opened.at(part, data.engine)
         start = draw(part) if found is None else joined(noise, found, level, columns.sums)
-        found = _improved(model, level, start)
+        found = _improved(model, level, start, iterations)
     codes, components = joined(noise, cast(Found, found), data, columns.sums)
     return codes, without_gaps(components)
 
@@ -105,8 +105,9 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
 def levels(quarter: Part, columns: Columns, k: int) -> Iterator[Part]:
     """Yield the parts of every fourth row that ``k`` components begin with, one after the other.
 
-    Every sixteenth row and then every eighth; where rows are few every eighth and fourth, or every
-    fourth alone. Each with :func:`common_columns`.
+    Every 32nd row, or 16th where that leaves less than eight for each component, and then every
+    eighth; of fewer rows every eighth and fourth, or every fourth alone. Each with
+    :func:`common_columns`.
 
     Parameters
     ----------
@@ -117,8 +118,8 @@ def levels(quarter: Part, columns: Columns, k: int) -> Iterator[Part]:
         Number of components.
     """
     n = STRIDES[-1] * quarter.X.shape[0]
-    strides = [stride for stride in STRIDES if n >= LEAST_EACH * stride * k] or STRIDES[-1:]
-    for stride in strides[:LEVELS]:
+    first = next((stride for stride in STRIDES if n >= LEAST_ROWS * stride * k), STRIDES[-1])
+    for stride in sorted({first, max(min(first // 2, SECOND), STRIDES[-1])}, reverse=True):
         some = quarter.every(stride // STRIDES[-1])
         yield some.at(common_columns(columns, k, stride))
 
@@ -136,17 +137,15 @@ def common_columns(columns: Columns, k: int, stride: int) -> Labels:
     enough = stored >= ENTRIES_EACH * k * stride * counted
     fewest, most = np.searchsorted(held, np.multiply(SHARES, held[-1])) + 1
     number = np.clip(max(counted[enough], default=0), fewest, most)
-    return np.sort(order[: max(int(number), LEAST_EACH * k)])
+    return np.sort(order[: max(int(number), LEAST_COLUMNS * k)])
 
 
-def _improved(model: Model, level: Opened, start: Factors) -> Found:
-    """Fit a part of the data until the objective hardly falls."""
+def _improved(model: Model, level: Opened, start: Factors, iterations: int) -> Found:
     codes, components = start
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     rows = first_rows(model, level.blocks, params, level.engine, codes, level.columns)
-    stop = Stop(ITERATIONS, (SmallChange(ENOUGH, relative=True, patience=2),))
-    found = fit(model, rows, params, stop)
+    found = fit(model, rows, params, Stop(iterations))
     settled = np.vstack([state.latest for state in found.rows.states])
     return Found(level.part, settled, found.params.components)
 
