@@ -20,6 +20,7 @@ from cofactor.estimators import NMF
 from cofactor.model import Model
 from cofactor.noise import Poisson
 from cofactor.noise.linear import FixedFactor
+from cofactor.start import coarse as coarse_starts
 from cofactor.start.coarse import Columns, coarse_factors, common_columns, levels
 from cofactor.start.leaps import leap
 from cofactor.start.parts import Found, Opened, Part
@@ -177,7 +178,8 @@ def test_factors_of_a_part_explain_the_sums_of_all(seed):
     np.testing.assert_allclose(spread[0] @ spread[1], X, rtol=1e-9)
 
 
-def test_a_large_fit_begins_coarsely_and_ends_as_well():
+def test_a_large_fit_begins_coarsely_and_ends_as_well(monkeypatch):
+    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 15)
     X = sp.csr_array(counts(7, 1_200, 100).astype(np.float32))
     fits = [
         NMF(3, noise="poisson", init=init, max_iter=60, random_state=0).fit(X)
@@ -188,7 +190,8 @@ def test_a_large_fit_begins_coarsely_and_ends_as_well():
         assert model.log_likelihood_ == pytest.approx(fits[0].log_likelihood_, rel=1e-3)
 
 
-def test_several_starts_of_a_large_fit_are_different_ones():
+def test_several_starts_of_a_large_fit_are_different_ones(monkeypatch):
+    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 15)
     X = sp.csr_array(counts(7, 1_200, 100, 6).astype(np.float32))
     settings = {"noise": "poisson", "init": "random", "max_iter": 3, "tol": 0.0, "random_state": 0}
     one = NMF(6, **settings).fit(X)

@@ -27,7 +27,7 @@ SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at leas
 LEAST_ROWS = 8  # of the first, for each component
 LEAST_COLUMNS = 4  # for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
-LEAST_ENTRIES = 1 << 15  # stored: fewer take no time anyway
+LEAST_ENTRIES = 1 << 19  # stored: fewer take little time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
 
 Draw = Callable[[Part], Factors]
