@@ -150,6 +150,18 @@ def test_rows_keep_their_sums_in_a_leap(seed, store):
 
 
 @few
+@given(seeds, stores)
+def test_codes_leap_from_zero_without_harm(seed, store):
+    X, rng = counts(seed, 20), np.random.default_rng(seed)
+    components, codes = rng.uniform(0.1, 1.0, (3, 30)), rng.uniform(0.1, 1.0, (20, 3))
+    codes[:, 1], codes[3] = 0.0, 0.0
+    (block,) = open_blocks(store(X))
+    far = leap(Poisson(), block, FixedFactor(components.T), codes)
+    assert np.isfinite(far).all()
+    np.testing.assert_allclose((far @ components).sum(axis=1), X.sum(axis=1), rtol=1e-6)
+
+
+@few
 @given(seeds)
 def test_a_leap_is_two_steps_long_where_parts_do_not_overlap(seed):
     """There a step ends at the optimum, and a leap from an average keeps what it found."""
@@ -179,7 +191,7 @@ def test_factors_of_a_part_explain_the_sums_of_all(seed):
 
 
 def test_a_large_fit_begins_coarsely_and_ends_as_well(monkeypatch):
-    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 15)
+    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 12)
     X = sp.csr_array(counts(7, 1_200, 100).astype(np.float32))
     fits = [
         NMF(3, noise="poisson", init=init, max_iter=60, random_state=0).fit(X)
@@ -191,7 +203,7 @@ def test_a_large_fit_begins_coarsely_and_ends_as_well(monkeypatch):
 
 
 def test_several_starts_of_a_large_fit_are_different_ones(monkeypatch):
-    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 15)
+    monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 12)
     X = sp.csr_array(counts(7, 1_200, 100, 6).astype(np.float32))
     settings = {"noise": "poisson", "init": "random", "max_iter": 3, "tol": 0.0, "random_state": 0}
     one = NMF(6, **settings).fit(X)

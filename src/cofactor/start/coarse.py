@@ -24,10 +24,10 @@ STRIDES = 32, 16, 8, 4  # one row of so many takes part at first: the most that 
 SECOND = 8  # stride thereafter, at most, and half of the first
 ITERATIONS = 16, 6  # on the first rows and the second
 SHARES = 0.5, 0.9  # of all counts that the columns hold that take part: at least, at most
-LEAST_ROWS = 8  # of the first, for each component
+LEAST_ROWS = 8  # of the first, for each component; half as many of every fourth row
 LEAST_COLUMNS = 4  # for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
-LEAST_ENTRIES = 1 << 19  # stored: fewer take little time anyway
+LEAST_ENTRIES = 1 << 15  # above zero: fewer take no time anyway
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
 
 Draw = Callable[[Part], Factors]
@@ -65,7 +65,7 @@ class Columns:
 def worth_coarsening(X: Any, k: int) -> bool:
     """Return whether data are large enough to begin ``k`` components with some of them."""
     n, d = X.shape
-    return n >= LEAST_ROWS * STRIDES[-1] * k and d >= k and _stored(X) >= LEAST_ENTRIES
+    return 2 * n >= LEAST_ROWS * STRIDES[-1] * k and d >= k and _counts(X) >= LEAST_ENTRIES
 
 
 def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
@@ -150,8 +150,8 @@ def _improved(model: Model, level: Opened, start: Factors, iterations: int) -> F
     return Found(level.part, settled, found.params.components)
 
 
-def _stored(X: Any) -> int:
-    return int(X.nnz if hasattr(X, "nnz") else X.size)
+def _counts(X: Any) -> int:
+    return int(X.nnz if hasattr(X, "nnz") else np.count_nonzero(X))
 
 
 def _stored_each(data: Opened) -> Labels:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cofactor.data import RowBlock, split
 from cofactor.data.base import Array, Floats
+from cofactor.noise.counts import CODE_FLOOR
 from cofactor.noise.linear import TINY, FixedFactor, Judged, NonnegativeNoise
 from cofactor.start.parts import Found, Opened
 from cofactor.start.profiles import Factors
@@ -64,7 +65,7 @@ def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: F
     codes : ndarray of shape (n, k)
     """
     step = noise.multiplicative_codes(block, factor, codes).codes.astype(float, copy=False)
-    far = np.square(step) / np.maximum(codes, TINY)
+    far = np.square(step) / np.maximum(codes, CODE_FLOOR)  # below which steps lift codes first
     fitted = factor.totals[0]
     return far * ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
 
