@@ -192,6 +192,7 @@ def test_factors_of_a_part_explain_the_sums_of_all(seed):
 
 def test_a_large_fit_begins_coarsely_and_ends_as_well(monkeypatch):
     monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 12)
+    monkeypatch.setattr(coarse_starts, "MANY_ENTRIES", 1 << 12)
     X = sp.csr_array(counts(7, 1_200, 100).astype(np.float32))
     fits = [
         NMF(3, noise="poisson", init=init, max_iter=60, random_state=0).fit(X)
@@ -204,6 +205,7 @@ def test_a_large_fit_begins_coarsely_and_ends_as_well(monkeypatch):
 
 def test_several_starts_of_a_large_fit_are_different_ones(monkeypatch):
     monkeypatch.setattr(coarse_starts, "LEAST_ENTRIES", 1 << 12)
+    monkeypatch.setattr(coarse_starts, "MANY_ENTRIES", 1 << 12)
     X = sp.csr_array(counts(7, 1_200, 100, 6).astype(np.float32))
     settings = {"noise": "poisson", "init": "random", "max_iter": 3, "tol": 0.0, "random_state": 0}
     one = NMF(6, **settings).fit(X)

@@ -20,7 +20,7 @@ from cofactor.estimators.base import OpenData
 from cofactor.estimators.observation import Observation, without_gaps
 from cofactor.noise.linear import NonnegativeNoise
 from cofactor.start import first_factors
-from cofactor.start.coarse import Draw
+from cofactor.start.coarse import Draw, worth_drawing
 from cofactor.start.factors import Factors
 from cofactor.start.growth import grown_factors
 from cofactor.start.parts import Part
@@ -97,7 +97,7 @@ class Starts:
         def of_part(part: Part) -> Factors:
             return drawn_factors(part.X, k, init, state, part.weights)
 
-        return Start(of_all, k, of_part)
+        return Start(of_all, k, of_part if worth_drawing(seen.X, init) else None)
 
     def _number(self, seen: Observation) -> int:
         d: int = seen.X.shape[1]

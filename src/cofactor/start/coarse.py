@@ -28,6 +28,7 @@ LEAST_ROWS = 8  # of the first, for each component; half as many of every fourth
 LEAST_COLUMNS = 4  # for each component
 ENTRIES_EACH = 2.0  # stored, for each number of the components
 LEAST_ENTRIES = 1 << 15  # above zero: fewer take no time anyway
+MANY_ENTRIES = 1 << 19  # above zero: with fewer, starts that look at all of them end better
 UNSEEN = 1e-3  # of an average column: what components begin with where no row had an entry
 
 Draw = Callable[[Part], Factors]
@@ -66,6 +67,11 @@ def worth_coarsening(X: Any, k: int) -> bool:
     """Return whether data are large enough to begin ``k`` components with some of them."""
     n, d = X.shape
     return 2 * n >= LEAST_ROWS * STRIDES[-1] * k and d >= k and _counts(X) >= LEAST_ENTRIES
+
+
+def worth_drawing(X: Any, init: str | None) -> bool:
+    """Return whether a start by this name is as good if it is drawn on a part of the data."""
+    return init == "random" or _counts(X) >= MANY_ENTRIES
 
 
 def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
