@@ -144,14 +144,7 @@ private:
     // Whether a row moves too far for what is known of it.
     bool doubted(size_t n) const {
         if (fresh_[n - first_] || !out_.before) return false;
-        const T *const from = start(n), *const to = solved(n), *const own = explained(n);
-        double moved = 0, whole = 0;
-        for (size_t t = 0; t < model_.k; ++t) {
-            const double change = static_cast<double>(to[t]) - static_cast<double>(from[t]);
-            moved += (change < 0 ? -change : change) * static_cast<double>(own[t]);
-            whole += static_cast<double>(from[t]) * static_cast<double>(own[t]);
-        }
-        return moved > newton_.trust * whole;
+        return moves_beyond(newton_.trust, start(n), solved(n), explained(n), model_.k);
     }
 
     // Take solutions that lose no more than before; return the others.

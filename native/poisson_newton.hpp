@@ -138,14 +138,7 @@ private:
     // Whether a row moves too far for what is known of it.
     bool doubted(size_t l, bool fresh) const {
         if (fresh || !out_.before) return false;
-        const T *const from = start(l), *const to = solved(l), *const own = explained(l);
-        double moved = 0, whole = 0;
-        for (size_t t = 0; t < model_.k; ++t) {
-            const double change = static_cast<double>(to[t]) - static_cast<double>(from[t]);
-            moved += (change < 0 ? -change : change) * static_cast<double>(own[t]);
-            whole += static_cast<double>(from[t]) * static_cast<double>(own[t]);
-        }
-        return moved > newton_.trust * whole;
+        return moves_beyond(newton_.trust, start(l), solved(l), explained(l), model_.k);
     }
 
     // Take codes, unless they are looked at and lose more than those before.

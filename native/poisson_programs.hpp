@@ -224,4 +224,16 @@ private:
     const Scratch<T> scale_, start_, slope_, least_, bend_, step_, moved_;
 };
 
+// Whether codes move by more than a part of their mean, each counted by what it explains.
+template <class T>
+bool moves_beyond(double part, const T* from, const T* to, const T* explained, size_t k) {
+    double moved = 0, whole = 0;
+    for (size_t t = 0; t < k; ++t) {
+        const double change = static_cast<double>(to[t]) - static_cast<double>(from[t]);
+        moved += (change < 0 ? -change : change) * static_cast<double>(explained[t]);
+        whole += static_cast<double>(from[t]) * static_cast<double>(explained[t]);
+    }
+    return moved > part * whole;
+}
+
 }  // namespace cofactor::COFACTOR_ISA
