@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.workloads import Array, distinct_rows, load
 from cofactor.data import DenseRows
-from cofactor.data.base import Affine
+from cofactor.data.losses import Affine
 from cofactor.engine.threads import engine_for
 from cofactor.neighbors.course import LISTS
 from cofactor.neighbors.search import NeighborSearch

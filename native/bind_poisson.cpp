@@ -19,17 +19,18 @@ struct Task {
     using Columns = const Array2<const T>&;
     using Totals = const Array2<const double>&;
     using Weights = const Array1<const T>&;
+    using Given = const Array2<const T>&;
     using Codes = const Array2<T>&;
     using Loss = const Array1<double>&;
 
-    Task(size_t rows, size_t n_columns, Columns columns, Columns rest, Totals totals,
-         Weights weights, Codes start, Codes codes, double l1, double l2, double log,
-         double floor, Loss before, Loss loss)
-        : model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
+    Task(const Board& board, size_t rows, size_t n_columns, Columns columns, Columns rest,
+         Totals totals, Weights weights, Given start, Codes begun, Codes codes, double l1,
+         double l2, double log, double floor, Loss before, Loss loss)
+        : board(board.data()),
+          model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
                 weights.size() ? weights.data() : nullptr, l1, l2, log, floor,
                 nullptr},
-          out{start.data(), codes.data(), before.size() ? before.data() : nullptr,
-              loss.size() ? loss.data() : nullptr} {
+          out(poisson_codes(board, rows, model.k, start, begun, codes, before, loss)) {
         expect_whole_groups(columns.shape(1));
         if (columns.shape(0) >= most_columns)
             throw nb::value_error("counts have 134,217,728 columns or more");
@@ -39,12 +40,9 @@ struct Task {
             throw nb::value_error("columns hold fewer than k components");
         expect("totals", totals, {totals.shape(0) == 1 ? 1 : rows, model.k});
         if (model.weights) expect("weights", weights, {columns.shape(0)});
-        expect("start", start, {rows, model.k});
-        expect("codes", codes, {rows, model.k});
-        if (out.before) expect("before", before, {rows});
-        if (out.loss) expect("loss", loss, {rows});
     }
 
+    std::int64_t* board;
     PoissonModel<T> model;
     PoissonCodes<T> out;
 };
@@ -64,56 +62,60 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
     using Columns = typename Task<T>::Columns;
     using Totals = typename Task<T>::Totals;
     using Weights = typename Task<T>::Weights;
+    using Given = typename Task<T>::Given;
     using Codes = typename Task<T>::Codes;
     using Loss = typename Task<T>::Loss;
     module.def(
         "poisson_multiplicative_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
-                   Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
-                   double l1, double l2, double log, double floor, Loss before, Loss loss) {
+        [&kernels](const Board& board, Pointers indptr, Pointers indices, Values data,
+                   Values offsets, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Given start, Codes begun, Codes codes, double l1, double l2, double log,
+                   double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
-                               floor, before, loss);
-            kernels.poisson_multiplicative(X, offsets_of<T>(offsets, data.size()), task.model,
-                                           task.out);
+            const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
+                               codes, l1, l2, log, floor, before, loss);
+            kernels.poisson_multiplicative(task.board, X, offsets_of<T>(offsets, data.size()),
+                                           task.model, task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
-        named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
-        nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"), named("before"),
-        named("loss"), Unlocked());
+        named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
+        named("columns"), named("rest"), named("totals"), named("weights"), named("start"),
+        named("begun"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"),
+        nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_coordinate_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, Values offsets, Columns columns,
-                   Columns rest, Totals totals, Weights weights, Codes start, Codes codes,
-                   size_t sweeps, double l1, double l2, double log, double floor, Loss before,
-                   Loss loss) {
+        [&kernels](const Board& board, Pointers indptr, Pointers indices, Values data,
+                   Values offsets, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Given start, Codes begun, Codes codes, size_t sweeps, double l1, double l2,
+                   double log, double floor, Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
-                               floor, before, loss);
-            kernels.poisson_coordinate(X, offsets_of<T>(offsets, data.size()), task.model, sweeps,
-                                       task.out);
+            const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
+                               codes, l1, l2, log, floor, before, loss);
+            kernels.poisson_coordinate(task.board, X, offsets_of<T>(offsets, data.size()),
+                                       task.model, sweeps, task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("offsets"), named("columns"),
-        named("rest"), named("totals"), named("weights"), named("start"), named("codes"),
-        nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"),
-        named("before"), named("loss"), Unlocked());
+        named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
+        named("columns"), named("rest"), named("totals"), named("weights"), named("start"),
+        named("begun"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
+        nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
         "poisson_newton_csr",
-        [&kernels](Pointers indptr, Pointers indices, Values data, Columns columns, Columns rest,
-                   Totals totals, Weights weights, Codes start, Codes codes,
-                   const Array3<T>& hessians, size_t sweeps, double tolerance, double trust,
-                   double l1, double l2, double log, double floor, Loss before, Loss loss) {
+        [&kernels](const Board& board, Pointers indptr, Pointers indices, Values data,
+                   Columns columns, Columns rest, Totals totals, Weights weights, Given start,
+                   Codes begun, Codes codes, const Array3<T>& hessians, size_t sweeps,
+                   double tolerance, double trust, double l1, double l2, double log, double floor,
+                   Loss before, Loss loss) {
             const Csr<T, I> X = csr(indptr, indices, data);
-            const Task<T> task(X.rows, 0, columns, rest, totals, weights, start, codes, l1, l2, log,
-                               floor, before, loss);
+            const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
+                               codes, l1, l2, log, floor, before, loss);
             const PoissonNewton<T> newton =
                 newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance, trust);
-            kernels.poisson_newton(X, task.model, newton, task.out);
+            kernels.poisson_newton(task.board, X, task.model, newton, task.out);
         },
-        named("indptr"), named("indices"), named("data"), named("columns"), named("rest"),
-        named("totals"), named("weights"), named("start"), named("codes"), named("hessians"),
-        nb::arg("sweeps"), nb::arg("tolerance"), nb::arg("trust"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
+        named("board"), named("indptr"), named("indices"), named("data"), named("columns"),
+        named("rest"), named("totals"), named("weights"), named("start"), named("begun"),
+        named("codes"), named("hessians"), nb::arg("sweeps"), nb::arg("tolerance"),
+        nb::arg("trust"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"),
+        named("before"), named("loss"), Unlocked());
 }
 
 // Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
@@ -150,20 +152,22 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
     using Columns = typename Task<T>::Columns;
     using Totals = typename Task<T>::Totals;
     using Weights = typename Task<T>::Weights;
+    using Given = typename Task<T>::Given;
     using Codes = typename Task<T>::Codes;
     using Loss = typename Task<T>::Loss;
     module.def(
         "poisson_coordinate",
-        [&kernels](Values X, Columns columns, Columns rest, Totals totals, Weights weights,
-                   Codes start, Codes codes, size_t sweeps, double l1, double l2, double log,
-                   double floor, Loss before, Loss loss) {
-            const Task<T> task(X.shape(0), X.shape(1), columns, rest, totals, weights, start,
-                               codes, l1, l2, log, floor, before, loss);
-            kernels.coordinate(matrix(X), task.model, sweeps, task.out);
+        [&kernels](const Board& board, Values X, Columns columns, Columns rest, Totals totals,
+                   Weights weights, Given start, Codes begun, Codes codes, size_t sweeps, double l1,
+                   double l2, double log, double floor, Loss before, Loss loss) {
+            const Task<T> task(board, X.shape(0), X.shape(1), columns, rest, totals, weights, start,
+                               begun, codes, l1, l2, log, floor, before, loss);
+            kernels.coordinate(task.board, matrix(X), task.model, sweeps, task.out);
         },
-        named("X"), named("columns"), named("rest"), named("totals"), named("weights"),
-        named("start"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
-        nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
+        named("board"), named("X"), named("columns"), named("rest"), named("totals"),
+        named("weights"), named("start"), named("begun"), named("codes"), nb::arg("sweeps"),
+        nb::arg("l1"), nb::arg("l2"), nb::arg("log"), nb::arg("floor"), named("before"),
+        named("loss"), Unlocked());
 }
 
 }  // namespace

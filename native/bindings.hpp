@@ -24,6 +24,9 @@ using Array2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Array3 = nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
+// What threads share that call a kernel together: zeros at first.
+using Board = Array1<std::int64_t>;
+
 template <class T>
 Matrix<T> matrix(const Array2<T>& array) {
     return {array.data(), array.shape(0), array.shape(1)};
@@ -102,6 +105,23 @@ PoissonNewton<T> newton_of(size_t rows, size_t k, const Array3<T>& hessians, siz
                            double tolerance, double trust) {
     expect("hessians", hessians, {(rows + 15) / 16, k * (k + 1) / 2, 16});
     return {hessians.data(), sweeps, tolerance, trust};
+}
+
+// Codes of some rows; those to start from are written where those found will be, unless there is room
+// for them.
+template <class T>
+PoissonCodes<T> poisson_codes(const Board& board, size_t rows, size_t k,
+                              const Array2<const T>& start, const Array2<T>& begun,
+                              const Array2<T>& codes, const Array1<double>& before,
+                              const Array1<double>& loss) {
+    expect("board", board, {board_size});
+    expect("start", start, {rows, k});
+    if (begun.size()) expect("begun", begun, {rows, k});
+    expect("codes", codes, {rows, k});
+    if (before.size()) expect("before", before, {rows});
+    if (loss.size()) expect("loss", loss, {rows});
+    return {start.data(), begun.size() ? begun.data() : codes.data(), codes.data(),
+            before.size() ? before.data() : nullptr, loss.size() ? loss.data() : nullptr};
 }
 
 inline auto named(const char* name) { return nb::arg(name).noconvert(); }

@@ -92,10 +92,11 @@ struct PoissonModel {
     const T* strips;  // instead of columns, for dense rows: [8 columns][k, or one more][8]
 };
 
-// Codes to start from, which may be lifted, and those found; where losses at the start and at the
-// end go, unless null.
+// Codes to start from, what becomes of them where they are lifted, which may be the place of those
+// found, and these; where losses at the start and at the end go, unless null.
 template <class T>
 struct PoissonCodes {
+    const T* given;
     T* start;
     T* codes;
     double* before;
@@ -114,11 +115,12 @@ struct PoissonNewton {
 
 template <class T>
 struct PoissonKernels {
-    void (*multiplicative)(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out);
-    void (*coordinate)(Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
+    void (*multiplicative)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
+                           PoissonCodes<T> out);
+    void (*coordinate)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
                        PoissonCodes<T> out);
-    void (*newton)(Matrix<const T> X, PoissonModel<T> model, PoissonNewton<T> newton,
-                   PoissonCodes<T> out);
+    void (*newton)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
+                   PoissonNewton<T> newton, PoissonCodes<T> out);
     void (*lay_floats)(Matrix<const float> columns, const double* weights, Matrix<T> whole,
                        Matrix<T> rest, double* totals);
     void (*lay_doubles)(Matrix<const double> columns, const double* weights, Matrix<T> whole,
@@ -475,12 +477,12 @@ struct SparseKernels {
     void (*weighted_sums)(Csr<T, I> X, Membership members, double* counts, Matrix<double> sums);
     void (*weighted_squares)(Csr<T, I> X, Membership members, Matrix<double> squares);
     void (*squared_norms)(Csr<T, I> X, double* out);
-    void (*poisson_multiplicative)(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
-                                   PoissonCodes<T> out);
-    void (*poisson_coordinate)(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
-                               size_t sweeps, PoissonCodes<T> out);
-    void (*poisson_newton)(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
-                           PoissonCodes<T> out);
+    void (*poisson_multiplicative)(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                                   PoissonModel<T> model, PoissonCodes<T> out);
+    void (*poisson_coordinate)(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                               PoissonModel<T> model, size_t sweeps, PoissonCodes<T> out);
+    void (*poisson_newton)(std::int64_t* board, Csr<T, I> X, PoissonModel<T> model,
+                           PoissonNewton<T> newton, PoissonCodes<T> out);
     void (*products)(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out);
     void (*sampled_products)(Csr<T, I> positions, const T* codes, Matrix<const T> components_t,
                              double* out);

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "narrow.hpp"
-#include "relay.hpp"
+#include "pieces.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -70,38 +70,6 @@ COFACTOR_INLINE double squared_norm(const float* x, size_t padded) {
     Vec<float> squares{};
     for (size_t l = 0; l < padded; l += lanes<float>) squares += load(x + l) * load(x + l);
     return static_cast<double>(folded(squares));
-}
-
-// A job of one stage; threads that call this with the same board share it. Returns when it is done
-// or, to let signals be heard, after a while: then the same call goes on with it.
-template <class Work>
-class Pieces {
-public:
-    Pieces(std::int64_t* board, size_t pieces, Work work)
-        : board_(reinterpret_cast<Board*>(board)), pieces_(pieces), work_(work) {}
-
-    void run() {
-        const double deadline = seconds_now() + patience;
-        Relay<Pieces>(board_).run(*this, [=] { return seconds_now() > deadline; });
-    }
-
-    void work(size_t piece) { work_(piece); }
-    size_t advance() { return board_->notes[0]++ ? 0 : pieces_; }
-
-private:
-    static constexpr double patience = 0.2;  // seconds
-
-    Board* const board_;
-    const size_t pieces_;
-    Work work_;
-};
-
-// visit(i) for i < count, cut into pieces of `size`.
-template <class Visit>
-void share(std::int64_t* board, size_t count, size_t size, Visit visit) {
-    Pieces(board, (count + size - 1) / size, [=, &visit](size_t piece) {
-        for (size_t i = piece * size; i < smaller(count, (piece + 1) * size); ++i) visit(i);
-    }).run();
 }
 
 // The size of pieces that a stage has at most `most` of.

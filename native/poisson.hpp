@@ -5,6 +5,7 @@
 // several times before it is left.
 #pragma once
 
+#include "count_pieces.hpp"
 #include "poisson_row.hpp"
 #include "stored_counts.hpp"
 
@@ -171,11 +172,12 @@ struct RowLosses {
     double before, after;
 };
 
-// Give every row that has counts to `update(n, row, start, codes)`, which returns its losses.
+// Give every row of a piece that has counts to `update(n, row, start, codes)`, which returns its
+// losses.
 template <class T, class Rows, class Update>
-COFACTOR_INLINE void update_rows(Rows& X, const PoissonModel<T>& model, PoissonCodes<T> out,
-                                 Update update) {
-    for (size_t n = 0; n < X.rows(); ++n) {
+COFACTOR_INLINE void update_rows(Rows& X, size_t first, size_t last, const PoissonModel<T>& model,
+                                 PoissonCodes<T> out, Update update) {
+    for (size_t n = first; n < last; ++n) {
         T *const start = out.start + n * model.k, *const z = out.codes + n * model.k;
         const auto row = X.open(n);
         RowLosses losses{};
@@ -183,7 +185,7 @@ COFACTOR_INLINE void update_rows(Rows& X, const PoissonModel<T>& model, PoissonC
             losses = update(n, row, start, z);
         } else {
             losses.before = losses.after = settle_uncounted(model, n, z);
-            __builtin_memcpy(start, z, model.k * sizeof(T));
+            __builtin_memmove(start, z, model.k * sizeof(T));
         }
         if (out.before) out.before[n] = losses.before;
         if (out.loss) out.loss[n] = losses.after;
@@ -191,15 +193,18 @@ COFACTOR_INLINE void update_rows(Rows& X, const PoissonModel<T>& model, PoissonC
 }
 
 template <class T, class Counts>
-void coordinate_rows(const Counts& X, const PoissonModel<T>& model, size_t sweeps,
-                     PoissonCodes<T> out) {
+void coordinate_rows(std::int64_t* board, const Counts& X, const PoissonModel<T>& model,
+                     size_t sweeps, PoissonCodes<T> out) {
     PoissonPanel<T> panel(model, X.longest());
     CopiedRows<T, Counts> rows(X, model.weights);
-    update_rows(rows, model, out, [&](size_t n, CountRow<T> row, T* start, T* z) {
+    const auto descend = [&](size_t n, CountRow<T> row, T* start, T* z) {
         panel.open(n, row);
         const double before = panel.lift(start);
-        __builtin_memcpy(z, start, model.k * sizeof(T));
+        __builtin_memmove(z, start, model.k * sizeof(T));
         return RowLosses{before, panel.descend(z, sweeps, before)};
+    };
+    share_rows(board, X.X, 1, model.k, out, [&](size_t first, size_t last) {
+        update_rows(rows, first, last, model, out, descend);
     });
 }
 
@@ -274,40 +279,45 @@ COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, cons
     }
 }
 
-template <class T, class Rows>
-void multiplicative_rows(Rows X, const PoissonModel<T>& model, PoissonCodes<T> out) {
+template <class T, class I, class Rows>
+void multiplicative_rows(std::int64_t* board, Csr<T, I> X, Rows rows, const PoissonModel<T>& model,
+                         PoissonCodes<T> out) {
     const RowSpace<T> space(model);
     const bool alike = model.totals.rows == 1;
-    if (X.rows()) space.price(model, 0);
-    update_rows(X, model, out, [&](size_t n, const auto& row, T* start, T* z) {
+    if (X.rows) space.price(model, 0);
+    const auto step = [&](size_t n, const auto& row, T* start, T* z) {
         if (!alike) space.price(model, n);
         const double before = lifted(model, start, [&] {
             return found(model, n, row, start, Explained<T>{space.explained}, out.before);
         });
         multiply(space, static_cast<const T*>(space.explained), start, model.k, z);
         return RowLosses{before, out.loss ? row_loss(model, n, row, z) : 0.0};
+    };
+    share_rows(board, X, 1, model.k, out, [&](size_t first, size_t last) {
+        update_rows(rows, first, last, model, out, step);
     });
 }
 
 template <class T, class I>
-void poisson_multiplicative_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model,
-                                PoissonCodes<T> out) {
+void poisson_multiplicative_csr(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                                PoissonModel<T> model, PoissonCodes<T> out) {
     if (model.weights || offsets)
-        multiplicative_rows(CopiedRows(SparseCounts<T, I>{X, offsets}, model.weights), model, out);
+        multiplicative_rows(board, X, CopiedRows(SparseCounts<T, I>{X, offsets}, model.weights),
+                            model, out);
     else
-        multiplicative_rows(StoredRows<T, I>(X), model, out);
+        multiplicative_rows(board, X, StoredRows<T, I>(X), model, out);
 }
 
 template <class T>
-void poisson_coordinate(Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
-                        PoissonCodes<T> out) {
-    coordinate_rows(DenseCounts<T>{X}, model, sweeps, out);
+void poisson_coordinate(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
+                        size_t sweeps, PoissonCodes<T> out) {
+    coordinate_rows(board, DenseCounts<T>{X}, model, sweeps, out);
 }
 
 template <class T, class I>
-void poisson_coordinate_csr(Csr<T, I> X, const T* offsets, PoissonModel<T> model, size_t sweeps,
-                            PoissonCodes<T> out) {
-    coordinate_rows(SparseCounts<T, I>{X, offsets}, model, sweeps, out);
+void poisson_coordinate_csr(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                            PoissonModel<T> model, size_t sweeps, PoissonCodes<T> out) {
+    coordinate_rows(board, SparseCounts<T, I>{X, offsets}, model, sweeps, out);
 }
 
 }  // namespace cofactor::COFACTOR_ISA

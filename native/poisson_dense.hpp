@@ -191,12 +191,12 @@ void for_some_rows(Matrix<const T> X, const PoissonModel<T>& model, DenseSpace<T
 }
 
 template <class T>
-void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCodes<T> out) {
+void poisson_multiplicative(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
+                            PoissonCodes<T> out) {
     DenseSpace<T> space(model);
     const auto start = [=](size_t n) { return out.start + n * model.k; };
     const auto codes = [=](size_t n) { return out.codes + n * model.k; };
-    const auto in_turn = [](size_t n) { return n; };
-    for_some_rows(X, model, space, X.rows, in_turn, [&](const auto& rows) {
+    const auto step = [&](const auto& rows) {
         rows.explain_lifted(start, out.before);
         rows.for_each_row([&](size_t l, size_t n) {
             const double loss = rows.loss(l, start(n));
@@ -209,6 +209,10 @@ void poisson_multiplicative(Matrix<const T> X, PoissonModel<T> model, PoissonCod
             const double loss = out.loss || !rows.counted(l) ? rows.loss(l, codes(n)) : 0;
             if (out.loss) out.loss[n] = loss;
         });
+    };
+    share_rows(board, X, most_panel_rows<T>, model.k, out, [&](size_t first, size_t last) {
+        const auto in_turn = [=](size_t i) { return first + i; };
+        for_some_rows(X, model, space, last - first, in_turn, step);
     });
 }
 

@@ -38,9 +38,9 @@ public:
         __builtin_memset(programs_.price, 0, model.k * newton_rows * sizeof(T));
     }
 
-    void improve(size_t first) {
+    void improve(size_t first, size_t last) {
         first_ = first;
-        size_ = smaller(newton_span, X_.rows - first);
+        size_ = smaller(newton_span, last - first);
         pass();
         renew(stale());
         RowSet failed = step(open_);
@@ -228,10 +228,13 @@ private:
 };
 
 template <class T>
-void poisson_newton(Matrix<const T> X, PoissonModel<T> model, PoissonNewton<T> newton,
-                    PoissonCodes<T> out) {
+void poisson_newton(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
+                    PoissonNewton<T> newton, PoissonCodes<T> out) {
+    constexpr size_t block = newton_span / 2;  // rows that share passes for new Hessians, at least
     DenseNewton<T> rows(X, model, newton, out);
-    for (size_t first = 0; first < X.rows; first += newton_span) rows.improve(first);
+    share_rows(board, X, block, model.k, out, [&](size_t first, size_t last) {
+        for (size_t n = first; n < last; n += newton_span) rows.improve(n, last);
+    });
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -150,7 +150,7 @@ private:
     }
 
     void settle(size_t l, const T* z, double loss) {
-        __builtin_memcpy(codes(l), z, model_.k * sizeof(T));
+        __builtin_memmove(codes(l), z, model_.k * sizeof(T));
         if (out_.loss) out_.loss[first_ + l] = loss;
     }
 
@@ -187,17 +187,14 @@ private:
     unsigned open_ = 0;  // rows that have counts
 };
 
-template <class T, class Counts>
-void newton_blocks(const Counts& X, const PoissonModel<T>& model, PoissonNewton<T> newton,
-                   PoissonCodes<T> out) {
-    NewtonBlock<T, Counts> block(X, model, newton, out);
-    for (size_t b = 0; b * newton_rows < X.rows(); ++b) block.improve(b);
-}
-
 template <class T, class I>
-void poisson_newton_csr(Csr<T, I> X, PoissonModel<T> model, PoissonNewton<T> newton,
-                        PoissonCodes<T> out) {
-    newton_blocks(SparseCounts<T, I>{X}, model, newton, out);
+void poisson_newton_csr(std::int64_t* board, Csr<T, I> X, PoissonModel<T> model,
+                        PoissonNewton<T> newton, PoissonCodes<T> out) {
+    const SparseCounts<T, I> counts{X};
+    NewtonBlock<T, SparseCounts<T, I>> block(counts, model, newton, out);
+    share_rows(board, X, newton_rows, model.k, out, [&](size_t first, size_t last) {
+        for (size_t n = first; n < last; n += newton_rows) block.improve(n / newton_rows);
+    });
 }
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -14,7 +14,7 @@ from cofactor import KMeans, kernels
 from cofactor import lloyd as module
 from cofactor.codes import OneHot
 from cofactor.data import DenseRows, open_blocks
-from cofactor.data.base import Affine
+from cofactor.data.losses import Affine
 from cofactor.engine import SerialEngine, engine_for
 from cofactor.fit import first_rows, fit
 from cofactor.lloyd import Ending, Whole, begun, lloyd, suits

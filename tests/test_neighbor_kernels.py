@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from strategies import generators
 
 from cofactor import kernels
+from cofactor.data import share
 from cofactor.engine import SerialEngine, engine_for
-from cofactor.neighbors.sketch import run
 
 every = pytest.mark.parametrize("name", kernels.available())
 quick = settings(max_examples=25)
@@ -55,7 +55,7 @@ def sketch(name, p, most_share=np.inf, engine=SERIAL):
     )
     shift = p.shift.astype(float)
     task = p.means, p.counts, shift, p.scale, most_share
-    run(engine, load(name).neighbor_centers, *task, *arrays)
+    share(engine, load(name).neighbor_centers, *task, *arrays)
     return arrays
 
 
@@ -90,7 +90,7 @@ def lists(name, p, edges, order, enough, keep, engine=SERIAL):
     found = np.empty((len(p.members), keep), np.int32)
     evaluations = np.zeros(1, np.int64)
     task = arrays[2], edges, edges, order, enough
-    run(engine, load(name).neighbor_lists, *task, *arrays, found, evaluations)
+    share(engine, load(name).neighbor_lists, *task, *arrays, found, evaluations)
     return found, evaluations[0]
 
 
@@ -128,7 +128,7 @@ def compared(name, p, order, starts, edges, listed, engine=SERIAL):
     index, gains, evaluations = np.full(n, -7, np.int32), np.full(n, np.nan), np.zeros(1, np.int64)
     data = p.X, p.shift, p.scale, order, starts, p.weights, p.labels, p.counts
     found = edges, listed, index, gains, evaluations
-    run(engine, load(name).neighbor_targets, *data, *sketch(name, p), *found)
+    share(engine, load(name).neighbor_targets, *data, *sketch(name, p), *found)
     return index, gains, evaluations[0]
 
 
@@ -214,7 +214,7 @@ def test_rows_meet_the_centers_kept_for_them(name, rng, dtype, n, k):
     for i in (name, "reference"):
         index, gains = np.empty(n, np.int32), np.empty(n)
         data = p.X, p.shift, p.scale, p.weights, p.labels, p.counts
-        run(SERIAL, load(i).neighbor_kept, *data, *sketch(i, p), kept, index, gains)
+        share(SERIAL, load(i).neighbor_kept, *data, *sketch(i, p), kept, index, gains)
         results.append((index, gains))
     assert_same_finds(p, *results)
 

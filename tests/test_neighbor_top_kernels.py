@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import generators
 
 from cofactor import kernels
+from cofactor.data import share
 from cofactor.engine import SerialEngine, engine_for
-from cofactor.neighbors.sketch import run
 
 every = pytest.mark.parametrize("name", kernels.available())
 measures = pytest.mark.parametrize("measure", ["affine", "scaled", "whitened", "csr"])
@@ -82,7 +82,7 @@ def found(name, measure, p, engine=SERIAL):
     kernel, data, model = MEASURES[measure](kernels.load(name), p)
     index = np.full((len(p.X), p.keep), -7, np.int32)
     loss, evaluations = np.full(index.shape, np.nan), np.zeros(1, np.int64)
-    run(engine, kernel, *data, *p.units, *p.places, *model, *p.groups, index, loss, evaluations)
+    share(engine, kernel, *data, *p.units, *p.places, *model, *p.groups, index, loss, evaluations)
     return index, loss, evaluations[0]
 
 
@@ -171,7 +171,7 @@ def test_wide_indices_are_taken(name):
     kernel, data, model = csr(kernels.load(name), p, np.int64)
     index, loss = np.empty((50, 3), np.int32), np.empty((50, 3))
     task = *data, *p.units, *p.places, *model, *p.groups, index, loss, np.zeros(1, np.int64)
-    run(SERIAL, kernel, *task)
+    share(SERIAL, kernel, *task)
     np.testing.assert_array_equal(loss, found(name, "csr", p)[1])
 
 

@@ -54,14 +54,16 @@ class PoissonRows:
 
     def take(self, step, implementation, *settings):
         settings = settings or STEPS[step](self)
-        self.start = self.codes.copy()
+        given, self.start = self.codes.copy(), np.full_like(self.codes, np.nan)
         kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
         getattr(implementation, kernel)(
+            np.zeros(kernels.BOARD_SIZE, dtype=np.int64),
             *self._stored,
             *self._stored_offsets(step),
             *self._components(step),
             self.totals,
             self.column_weights,
+            given,
             self.start,
             self.codes,
             *settings,

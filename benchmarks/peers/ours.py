@@ -13,10 +13,10 @@ from benchmarks.judges import divergence
 from benchmarks.problem import LONG, Factors, Mixture, Problem
 from benchmarks.workloads import Array
 from cofactor.codes import MultiplicativeNonnegative, Nonnegative
-from cofactor.data import DenseRows, RowBlock, open_blocks, open_columns
+from cofactor.data import DenseRows, RowBlock, cut, cut_evenly, open_rows, open_transposed
 from cofactor.engine import engine_for
 from cofactor.estimators import GaussianMixture, KMeans, MiniBatchKMeans
-from cofactor.fit import first_rows, fit
+from cofactor.fit import blocks_for, first_rows, fit
 from cofactor.lloyd import COLUMNS, begun
 from cofactor.model import Model
 from cofactor.noise import Gaussian, Params, Poisson
@@ -151,13 +151,15 @@ class Cofactor:
         p, started = self.problem, perf_counter()
         start = tuple(factor.astype(np.float64) for factor in p.factors)
         with engine_for(p.n_threads, len(self.blocks)) as engine:
+            blocks = blocks_for(model, self.rows, engine)
+            columns = blocks_for(model, self.columns, engine, cut_evenly)
             if coarsely:
                 whole = Part.whole(p.X, np.ones(p.X.shape[0]))
-                data = Opened(whole, self.blocks, self.columns, engine)
+                data = Opened(whole, blocks, columns, engine)
                 start = coarse_factors(model, data, p.k, _some_of(start))
             codes, components = start
             params = _factor_params(components)
-            rows = first_rows(model, self.blocks, params, engine, codes, self.columns)
+            rows = first_rows(model, blocks, params, engine, codes, columns)
             if coarsely:
                 model.codes.renew(rows)
             found = fit(model, rows, params, stop, started=started)
@@ -184,12 +186,16 @@ class Cofactor:
         return noise.nats(divergence, constants)
 
     @cached_property
-    def blocks(self) -> list[RowBlock]:
-        return open_blocks(self.X)
+    def rows(self) -> RowBlock:
+        return open_rows(self.X)
 
     @cached_property
-    def columns(self) -> list[RowBlock]:
-        return open_columns(self.X)
+    def blocks(self) -> list[RowBlock]:
+        return cut(self.rows)
+
+    @cached_property
+    def columns(self) -> RowBlock:
+        return open_transposed(self.X)
 
     def products(self) -> float:
         """Find every row's nearest center, and return the operations of a product that would do."""

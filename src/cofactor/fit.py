@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data import RowBlock, Rows, split
+from cofactor.data import RowBlock, Rows, cut, split
 from cofactor.data.base import Floats
 from cofactor.engine import Engine
 from cofactor.errors import InputError
@@ -53,6 +53,16 @@ class Fit:
     def objective(self) -> float:
         """Loss in nats, all constants included."""
         return self.trace[-1].objective
+
+
+def blocks_for(
+    model: Model,
+    rows: RowBlock,
+    engine: Engine,
+    cut: Callable[[RowBlock], list[RowBlock]] = cut,
+) -> list[RowBlock]:
+    """Return rows as a fit takes them: in blocks, or as one whose kernels the workers share."""
+    return [rows.shared(engine)] if model.shares_rows and engine.shares_memory else cut(rows)
 
 
 def first_rows(

@@ -39,6 +39,11 @@ class Model:
                 f"{self.noise.name} noise does not: use {_listed(suitable)} codes."
             )
 
+    @property
+    def shares_rows(self) -> bool:
+        """Whether workers share the kernels of all rows, which make one block."""
+        return self.codes.shares_rows(self.noise)
+
     def first_state(self, block: RowBlock, params: Params, codes: Any) -> Any:
         """Return the row state that goes with a block before the first sweep."""
         return self.codes.first_state(self.noise, block, params, codes)

@@ -18,7 +18,8 @@ from cofactor.codes.steps import arrived
 from cofactor.data import open_blocks
 from cofactor.fit import first_rows
 from cofactor.noise import Poisson
-from cofactor.noise.linear import FixedFactor, Penalty
+from cofactor.noise.linear import FixedFactor
+from cofactor.noise.penalty import Penalty
 
 some = settings(max_examples=30)
 prior_cell = next(c for c in CELLS if c.name == "nonnegative, prior")

@@ -26,7 +26,6 @@ from cofactor.data import (
     open_rows,
 )
 from cofactor.data.aligned import Columns
-from cofactor.data.base import Affine
 from cofactor.data.cut import (
     ALIGNED_ROWS,
     EVEN_BLOCKS,
@@ -37,6 +36,7 @@ from cofactor.data.cut import (
     cut_evenly,
 )
 from cofactor.data.gaussians import Scaled, Whitened
+from cofactor.data.losses import Affine
 from cofactor.data.mask import DenseMask
 
 STORAGES = {

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.codes.linear import LinearState
 from cofactor.codes.steps import Point
-from cofactor.data import RowBlock
+from cofactor.data import RowBlock, of_parts
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Additive
-from cofactor.noise.linear import Penalty
+from cofactor.engine.tree import pairwise_sum
+from cofactor.noise.penalty import Penalty
 
 if TYPE_CHECKING:
     from cofactor.codes.nonnegative import Nonnegative
@@ -115,8 +117,8 @@ def balanced(
         if memory is not None:
             memory.rescale(1.0 / scales)
     rows = replace(here.rows, states=states)
-    charged = rows.gather(lambda block, state: block.weights @ codes.penalty.of(state.codes))
-    statistics = replace(here.statistics, penalty=float(np.sum(charged)))
+    charged = rows.gather(lambda block, state: codes.penalty.of_all(block, state.codes))
+    statistics = replace(here.statistics, penalty=pairwise_sum(charged))
     objective = codes.objective(noise, statistics, params)
     return Point(params, rows, statistics, objective), [past * scales for past in behind]
 
@@ -124,13 +126,14 @@ def balanced(
 def _scales(codes: Nonnegative, here: Point) -> Floats:
     """Return the best scales of the codes at a point, shape (k,)."""
 
-    def charge(block: RowBlock, state: LinearState) -> Charge:
-        return Charge.of(codes.penalty, state.codes, block.weights)
+    def charge(part: RowBlock, own: Floats) -> Charge:
+        return Charge.of(codes.penalty, own, part.weights)
 
-    first, *others = here.rows.gather(charge)
+    each = here.rows.gather(lambda block, state: of_parts(block, charge, state.codes))
+    of_codes = pairwise_sum(list(chain.from_iterable(each)))
     columns = here.params.components.T
     of_components = Charge.of(codes.components_penalties, columns, np.ones(len(columns)))
-    return best_scales(sum(others, first), of_components)
+    return best_scales(of_codes, of_components)
 
 
 def _scaled(state: LinearState, scales: Floats) -> LinearState:

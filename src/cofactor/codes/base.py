@@ -52,6 +52,10 @@ class Codes(ABC, Generic[N]):
         """Return whether the M-step encodes the transposed data; without gaps sums may do."""
         return cls.needs_columns or (cls.takes_missing and not plain)
 
+    def shares_rows(self, noise: N) -> bool:
+        """Return whether workers share the kernels of all rows, which make one block; no."""
+        return False
+
     @abstractmethod
     def first_state(self, noise: N, block: RowBlock, params: Params, codes: Any) -> Any:
         """Return the row state that goes with a block before the first sweep.

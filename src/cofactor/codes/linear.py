@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from cofactor.codes.base import Codes, Step
 from cofactor.codes.steps import Point
-from cofactor.data import RowBlock, Rows
+from cofactor.data import RowBlock, Rows, weighted_sum
 from cofactor.data.base import Floats
 from cofactor.engine import Additive
 from cofactor.noise.base import Params
-from cofactor.noise.linear import Encoded, FixedFactor, Judged, LinearNoise, Penalty
+from cofactor.noise.linear import Encoded, FixedFactor, Judged, LinearNoise
+from cofactor.noise.penalty import Penalty
 
 L = TypeVar("L", bound=LinearNoise)
 
@@ -145,9 +146,9 @@ class LinearCodes(Codes[L], Generic[L]):
 
         def step(block: RowBlock, state: LinearState) -> tuple[LinearStatistics, LinearState]:
             encoded = self.encode(noise, block, factor, state.latest, state.memory)
-            divergence = block.weights @ (encoded.loss + state.row_constant)
-            penalty = block.weights @ self.penalty.of(encoded.at)
-            statistics = LinearStatistics(float(divergence), float(penalty), state.constants)
+            divergence = weighted_sum(block, encoded.loss + state.row_constant)
+            penalty = self.penalty.of_all(block, encoded.at)
+            statistics = LinearStatistics(divergence, penalty, state.constants)
             return statistics, replace(state, codes=encoded.at, ahead=encoded.ahead)
 
         return step

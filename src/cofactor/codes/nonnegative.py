@@ -14,14 +14,8 @@ from cofactor.codes.striding import Striding
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
-from cofactor.noise.linear import (
-    Encoded,
-    FixedFactor,
-    Judged,
-    NonnegativeNoise,
-    Penalty,
-    transposed_step,
-)
+from cofactor.noise.linear import Encoded, FixedFactor, Judged, NonnegativeNoise, transposed_step
+from cofactor.noise.penalty import Penalty
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,10 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
     needs: ClassVar[str] = "knows how to improve sums of nonnegative components"
     needs_columns: ClassVar[bool] = True
     takes_missing: ClassVar[bool] = True
+
+    def shares_rows(self, noise: NonnegativeNoise) -> bool:
+        """See :attr:`NonnegativeNoise.shares_rows`."""
+        return noise.shares_rows
 
     def encode(
         self,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data.base import Floats, Gathered, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Gathered
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from cofactor.data.base import Floats
 from cofactor.noise.base import Params
 from cofactor.noise.gaussian import Gaussian
 from cofactor.noise.least_squares import best_components
-from cofactor.noise.linear import Encoded, FixedFactor, Penalty, transposed_step
+from cofactor.noise.linear import Encoded, FixedFactor, transposed_step
+from cofactor.noise.penalty import Penalty
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from cofactor.errors import ImpossibleCellError
 from cofactor.noise.base import Params
 from cofactor.noise.gaussian import Gaussian
 from cofactor.noise.least_squares import products_of_codes
-from cofactor.noise.linear import TINY, FixedFactor, NonnegativeNoise, SimplexNoise
+from cofactor.noise.linear import FixedFactor, NonnegativeNoise, SimplexNoise
 from cofactor.noise.multinomial import Multinomial
 from cofactor.noise.multiples import MultipleNoise
+from cofactor.noise.penalty import TINY
 from cofactor.noise.poisson import Poisson
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.codes.steps import Point, arrived
-from cofactor.data import Rows
+from cofactor.data import RowBlock, Rows, in_parts
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
 from cofactor.noise.linear import LinearNoise
@@ -85,12 +85,16 @@ class Striding:
             return rows
         length = stride_length(self.taken)
 
-        def stride(pair: tuple[LinearState, Floats]) -> LinearState:
-            state, before = pair
-            return replace(state, ahead=strode(state.latest, before, length))
+        def stride(task: tuple[RowBlock, LinearState, Floats]) -> LinearState:
+            block, state, before = task
 
-        pairs = list(zip(rows.states, behind, strict=True))
-        return replace(rows, states=rows.engine.map(stride, pairs))
+            def of_part(part: RowBlock, codes: Floats, earlier: Floats) -> Floats:
+                return strode(codes, earlier, length)
+
+            return replace(state, ahead=in_parts(block, of_part, state.latest, before))
+
+        tasks = list(zip(rows.blocks, rows.states, behind, strict=True))
+        return replace(rows, states=rows.engine.map(stride, tasks))
 
 
 def strode(codes: Floats, before: Floats, length: float) -> Floats:

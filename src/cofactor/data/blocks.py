@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -19,14 +18,12 @@ from cofactor.data.mask import DenseMask, Mask, as_mask
 from cofactor.data.masked import MaskedRows, MaskedSparseRows
 from cofactor.data.sparse import SparseRows
 from cofactor.engine.base import Addable, Engine
-from cofactor.engine.serial import SerialEngine
+from cofactor.engine.serial import ALONE
 from cofactor.lazy import lazy
 
 S = TypeVar("S")
 T = TypeVar("T")
 A = TypeVar("A", bound=Addable)
-
-SERIAL = SerialEngine()
 
 
 def open_rows(
@@ -76,23 +73,26 @@ def open_blocks(
     return cut(open_rows(X, sample_weight, observed, baseline))
 
 
-def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
-    """Cut an array with one entry (or row) per row of the data as the blocks are cut."""
-    edges = accumulate((block.n_rows for block in blocks), initial=0)
-    return [array[first:last] for first, last in pairwise(edges)]
-
-
-def open_columns(X: Any, observed: Any = None, baseline: Baseline | None = None) -> list[RowBlock]:
-    """Cut the columns of data into even blocks: of ``Xᵀ``; see :func:`cut_evenly`."""
-    columns = open_rows(
+def open_transposed(X: Any, observed: Any = None, baseline: Baseline | None = None) -> RowBlock:
+    """Open the columns of data as rows: ``Xᵀ``; see :func:`open_rows`."""
+    return open_rows(
         sp.csr_array(X.T) if sp.issparse(X) else transposed(X),
         observed=None if observed is None else as_mask(observed).transposed,
         baseline=None if baseline is None else baseline.transposed,
     )
-    return cut_evenly(columns)
 
 
-def mean_row(blocks: Sequence[RowBlock], engine: Engine = SERIAL) -> Floats:
+def open_columns(X: Any, observed: Any = None, baseline: Baseline | None = None) -> list[RowBlock]:
+    """Cut the columns of data into even blocks: of ``Xᵀ``; see :func:`cut_evenly`."""
+    return cut_evenly(open_transposed(X, observed, baseline))
+
+
+def stacked(parts: Sequence[Array]) -> Array:
+    """Return rows below each other; one array as it is."""
+    return parts[0] if len(parts) == 1 else np.vstack(parts)
+
+
+def mean_row(blocks: Sequence[RowBlock], engine: Engine = ALONE) -> Floats:
     """Return the weighted mean of all rows, shape (d,)."""
     total = np.sum(engine.map(lambda block: block.weighted_total(), blocks), axis=0)
     mean: Floats = total / max(sum(block.weights.sum() for block in blocks), np.finfo(float).tiny)
@@ -134,7 +134,7 @@ class Rows(Generic[S]):
     def exposed(self, codes: Sequence[Floats]) -> Floats:
         """Return the codes of all blocks, one array, times the exposures of their rows."""
         pairs = zip(self.blocks, codes, strict=True)
-        return np.vstack([block.baseline.exposed(part) for block, part in pairs])
+        return stacked([block.baseline.exposed(part) for block, part in pairs])
 
     @lazy
     def weights(self) -> Floats:

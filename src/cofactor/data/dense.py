@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -12,26 +12,17 @@ import scipy.sparse as sp
 
 from cofactor import kernels
 from cofactor.data.aligned import Columns
-from cofactor.data.base import (
-    Affine,
-    Array,
-    Distances,
-    Floats,
-    Gathered,
-    Labels,
-    Losses,
-    Posterior,
-    RowBlock,
-    RowKernel,
-    RowSelection,
-)
+from cofactor.data.base import Array, Floats, Labels, RowBlock, RowKernel, RowSelection
 from cofactor.data.baseline import Baseline
-from cofactor.data.cut import grams_by_chunks
+from cofactor.data.cut import cut, grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.listed import Listed
+from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
+from cofactor.data.sharing import in_parts, share
 from cofactor.data.sparse import SparseRows
 from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
+from cofactor.engine.serial import ALONE
 from cofactor.lazy import lazy
 
 FEW = 16  # of so many components, one kept: others are not worth their zeros
@@ -49,11 +40,14 @@ class DenseRows:
     weights : ndarray of shape (n,)
         Float64 row weights.
     baseline : Baseline
+    team : Engine
+        Whose workers share kernels of rows.
     """
 
     values: Array
     weights: Floats
     baseline: Baseline = field(default_factory=Baseline, kw_only=True)
+    team: Engine = field(default=ALONE, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -74,6 +68,15 @@ class DenseRows:
     def stored(self) -> Array:
         """The entries."""
         return self.values
+
+    @property
+    def parts(self) -> Sequence[RowBlock]:
+        """See :class:`RowBlock`."""
+        return [self] if self.team is ALONE else self._blocks
+
+    def shared(self, team: Engine) -> Self:
+        """See :class:`RowBlock`."""
+        return replace(self, team=team)
 
     @property
     def complete(self) -> bool:
@@ -131,11 +134,7 @@ class DenseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        indptr = np.arange(self.n_rows + 1) * self.n_columns
-        sums = looked_up(function, indptr, self.values.ravel())
-        if sums is None:
-            sums = function(self.dense()).sum(axis=1)
-        return sums
+        return in_parts(self, lambda part: part._row_sums(function))
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -281,7 +280,18 @@ class DenseRows:
 
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
-        kernel.dense(self.values, *arguments)
+        share(self.team, kernel.dense, self.values, *arguments)
+
+    @lazy
+    def _blocks(self) -> Sequence[RowBlock]:
+        return cut(self.shared(ALONE))
+
+    def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        indptr = np.arange(self.n_rows + 1) * self.n_columns
+        sums = looked_up(function, indptr, self.values.ravel())
+        if sums is None:
+            sums = function(self.dense()).sum(axis=1)
+        return sums
 
     @lazy
     def _filled(self) -> float:
@@ -289,7 +299,8 @@ class DenseRows:
 
     @lazy
     def _sparse(self) -> SparseRows:
-        return SparseRows(sp.csr_array(self.values), self.weights, baseline=self.baseline)
+        matrix = sp.csr_array(self.values)
+        return SparseRows(matrix, self.weights, baseline=self.baseline, team=self.team)
 
     def _no_moments(self, n_components: int, second: int) -> tuple[Floats, Floats, Floats]:
         sums = np.zeros((n_components, self.n_columns))

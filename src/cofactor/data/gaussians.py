@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data.base import Affine, Floats, Labels
+from cofactor.data.base import Floats, Labels
+from cofactor.data.losses import Affine
 
 if TYPE_CHECKING:
     from cofactor.data.sparse import SparseRows

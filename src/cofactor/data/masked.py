@@ -72,8 +72,7 @@ class MaskedRows(Observed, DenseRows):
             baseline=self.baseline.take(rows),
         )
 
-    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
-        """See :class:`RowBlock`."""
+    def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
         mask = self.observed
         return (mask * function(np.where(mask > 0, self.dense(), 1.0))).sum(axis=1)
 

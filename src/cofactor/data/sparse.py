@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self, cast
@@ -12,25 +12,17 @@ import scipy.sparse as sp
 
 from cofactor import kernels
 from cofactor.data.aligned import Columns
-from cofactor.data.base import (
-    GROUP_SIZE,
-    Affine,
-    Array,
-    Distances,
-    Floats,
-    Gathered,
-    Labels,
-    Losses,
-    Posterior,
-    RowKernel,
-    RowSelection,
-)
+from cofactor.data.base import GROUP_SIZE, Array, Floats, Labels, RowBlock, RowKernel, RowSelection
 from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.data.listed import Listed
+from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
+from cofactor.data.sharing import in_parts, share
 from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
+from cofactor.engine.serial import ALONE
+from cofactor.lazy import lazy
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
 
@@ -49,11 +41,14 @@ class SparseRows:
     weights : ndarray of shape (n,)
         Float64 row weights.
     baseline : Baseline
+    team : Engine
+        Whose workers share kernels of rows.
     """
 
     matrix: Any
     weights: Floats
     baseline: Baseline = field(default_factory=Baseline, kw_only=True)
+    team: Engine = field(default=ALONE, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -79,6 +74,15 @@ class SparseRows:
     def stored(self) -> Array:
         """The stored entries, shape (nnz,)."""
         return np.asarray(self.matrix.data)
+
+    @property
+    def parts(self) -> Sequence[RowBlock]:
+        """See :class:`RowBlock`."""
+        return [self] if self.team is ALONE else self._blocks
+
+    def shared(self, team: Engine) -> Self:
+        """See :class:`RowBlock`."""
+        return replace(self, team=team)
 
     @property
     def complete(self) -> bool:
@@ -136,13 +140,7 @@ class SparseRows:
 
     def row_sums(self, function: Callable[[Array], Array]) -> Floats:
         """See :class:`RowBlock`."""
-        indptr, _, values = self.arrays
-        sums = looked_up(function, indptr, values)
-        if sums is not None:
-            return sums
-        return np.asarray(
-            self._like(function(values.astype(np.float64, copy=False))).sum(axis=1)
-        ).ravel()
+        return in_parts(self, lambda part: part._row_sums(function))
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -292,7 +290,20 @@ class SparseRows:
 
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
-        kernel.sparse(*self.arrays, *arguments)
+        share(self.team, kernel.sparse, *self.arrays, *arguments)
+
+    @lazy
+    def _blocks(self) -> Sequence[RowBlock]:
+        return cut(self.shared(ALONE))
+
+    def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        indptr, _, values = self.arrays
+        sums = looked_up(function, indptr, values)
+        if sums is not None:
+            return sums
+        return np.asarray(
+            self._like(function(values.astype(np.float64, copy=False))).sum(axis=1)
+        ).ravel()
 
     def _parts(self) -> Iterator[tuple[slice, Self]]:
         """Yield parts of the rows that temporary arrays may be made for, and where they are."""

@@ -53,3 +53,6 @@ class SerialEngine:
         """See :meth:`cofactor.engine.base.Engine.map`."""
         self._prepare()
         return [function(item) for item in items]
+
+
+ALONE = SerialEngine()

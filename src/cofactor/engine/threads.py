@@ -82,8 +82,12 @@ class ThreadEngine:
     def _share(self, work: Callable[[int], None], count: int) -> None:
         """Call ``work(0)`` to ``work(count − 1)``: whoever is free takes the next.
 
-        Threads are woken once, not for every piece: that takes as long as many a piece does.
+        Threads are woken once, not for every piece: that takes as long as many a piece does. Nobody
+        is woken for a single one, which may share its own work.
         """
+        if count == 1:
+            work(0)
+            return
         pieces = deque(range(count))
 
         def take_some() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from cofactor.engine.base import Addable
 
 A = TypeVar("A", bound=Addable)
+
+
+def pairwise_sum(values: Sequence[A]) -> A:
+    """Return the sum of values that are all there, in the order of :class:`PairwiseSum`."""
+    total: PairwiseSum[A] = PairwiseSum(len(values))
+    for leaf, value in enumerate(values):
+        total.put(leaf, value)
+    return total.result()
 
 
 class PairwiseSum(Generic[A]):

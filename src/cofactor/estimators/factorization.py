@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from cofactor.certificate.certificate import Certificate
 from cofactor.codes import Codes, Free, Nonnegative, ScaledOneHot, SemiNonnegative, Simplex
 from cofactor.codes.fixed import fold_in
-from cofactor.data import RowBlock, mean_row, open_columns
+from cofactor.data import RowBlock, mean_row
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
 from cofactor.estimators.base import (
@@ -26,6 +26,7 @@ from cofactor.estimators.base import (
 )
 from cofactor.estimators.codes_out import CodesOut
 from cofactor.estimators.folding import nonnegative_encoder
+from cofactor.estimators.nonnegative_fits import columns_for
 from cofactor.estimators.observation import (
     Observation,
     check_offset,
@@ -35,7 +36,7 @@ from cofactor.estimators.observation import (
 )
 from cofactor.estimators.recommender import Recommender
 from cofactor.estimators.stationary import stationary_point
-from cofactor.fit import Fit, check_plain, first_rows, fit
+from cofactor.fit import Fit, blocks_for, check_plain, first_rows, fit
 from cofactor.model import Model
 from cofactor.noise import Noise, Params, Penalty, noise_named
 from cofactor.start import first_factors, plus_plus, singular_vectors
@@ -218,7 +219,8 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         encode = KINDS[self.codes].encoder(model.noise, self._components)
         with self._open(seen.X, model.noise, sample_weight, seen.mask) as data:
             check_plain(model, data.blocks)
-            codes, columns = data.rowwise(encode), _columns(model, seen)
+            codes = data.rowwise(encode)
+            columns = _columns(model, data, seen)
             return stationary_point(model, data, codes, self._components, columns)
 
     @property
@@ -248,8 +250,9 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
     ) -> Fit:
         k, d = components.shape
         params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
-        columns = _columns(model, seen)
-        rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
+        blocks = blocks_for(model, data.rows, data.engine)
+        columns = _columns(model, data, seen)
+        rows = first_rows(model, blocks, params, data.engine, codes, columns)
         (limit,) = runs(1, self.time_limit)
         rules: tuple[Rule, ...] = (SmallChange(self.tol, relative=True), limit)
         return fit(model, rows, params, Stop(self.max_iter, rules), self.callbacks)
@@ -267,11 +270,9 @@ class Factorization(Recommender, CodesOut, FamilyEstimator):
         self.trace_: Trace = found.trace
 
 
-def _columns(model: Model, seen: Observation) -> Sequence[RowBlock]:
+def _columns(model: Model, data: OpenData, seen: Observation) -> Sequence[RowBlock]:
     """Return the transposed data, if the codes need them."""
-    if not model.codes.reads_columns(seen.plain):
-        return ()
-    return open_columns(seen.X, seen.mask, seen.baseline)
+    return columns_for(model, data, seen) if model.codes.reads_columns(seen.plain) else ()
 
 
 def _singular(noise: Any, data: OpenData, k: int, rng: np.random.RandomState) -> Start:

@@ -12,7 +12,8 @@ from cofactor.data import RowBlock
 from cofactor.data.base import Floats
 from cofactor.estimators.base import OpenData
 from cofactor.noise import Penalty
-from cofactor.noise.linear import TINY, Encoded, NonnegativeNoise
+from cofactor.noise.linear import Encoded, NonnegativeNoise
+from cofactor.noise.penalty import TINY
 
 
 def codes_under(

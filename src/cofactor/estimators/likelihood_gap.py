@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cofactor.data import RowBlock
-from cofactor.data.base import Floats, Posterior
+from cofactor.data.base import Floats
+from cofactor.data.losses import Posterior
 from cofactor.errors import InputError
 from cofactor.estimators.base import OpenData
 from cofactor.start.rng import rng_for

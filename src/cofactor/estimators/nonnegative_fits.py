@@ -14,14 +14,15 @@ from cofactor.codes import Nonnegative
 from cofactor.codes.fixed import fold_in
 from cofactor.codes.linear import LinearState
 from cofactor.codes.stationarity import stationarity
-from cofactor.data import RowBlock, Rows, open_columns
+from cofactor.data import RowBlock, Rows, cut_evenly, in_parts, open_transposed
 from cofactor.estimators.base import OpenData
 from cofactor.estimators.factor_starts import Start
 from cofactor.estimators.observation import Observation
-from cofactor.fit import Fit, first_rows
+from cofactor.fit import Fit, blocks_for, first_rows
 from cofactor.model import Model
 from cofactor.noise import Params, Penalty, Poisson
-from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.linear import NonnegativeNoise
+from cofactor.noise.penalty import TINY
 from cofactor.start.coarse import coarse_factors, worth_coarsening
 from cofactor.start.parts import Opened, Part
 from cofactor.start.profiles import Factors
@@ -46,24 +47,36 @@ def opened(
     model: Model, data: OpenData, seen: Observation, start: Start
 ) -> tuple[Rows[LinearState], Params]:
     """Return the rows of a fit with their first codes and columns, and its first parameters."""
-    columns = open_columns(data.X, seen.mask, seen.baseline)
-    (codes, components), settled = _first_factors(model, data, columns, seen.plain, start)
+    blocks = blocks_for(model, data.rows, data.engine)
+    columns = columns_for(model, data, seen)
+    (codes, components), settled = _first_factors(model, data, blocks, columns, seen.plain, start)
     k, d = components.shape
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
-    rows = first_rows(model, data.blocks, params, data.engine, codes, columns)
+    rows = first_rows(model, blocks, params, data.engine, codes, columns)
     if settled:
         cast(Nonnegative, model.codes).renew(rows)
     return rows, params
 
 
+def columns_for(model: Model, data: OpenData, seen: Observation) -> list[RowBlock]:
+    """Return the transposed data as :func:`blocks_for` returns rows, in even blocks."""
+    whole = open_transposed(data.X, seen.mask, seen.baseline)
+    return blocks_for(model, whole, data.engine, cut_evenly)
+
+
 def _first_factors(
-    model: Model, data: OpenData, columns: Sequence[RowBlock], plain: bool, start: Start
+    model: Model,
+    data: OpenData,
+    blocks: Sequence[RowBlock],
+    columns: Sequence[RowBlock],
+    plain: bool,
+    start: Start,
 ) -> tuple[Factors, bool]:
     """Return first factors, and whether they are about right already."""
     k, coarsely = start.n_components, plain and _may_begin_coarsely(model)
     if start.of_part is None or not coarsely or not worth_coarsening(data.X, k):
         return start.factors(), start.settled
-    whole = Opened(Part.whole(data.X, data.weights), data.blocks, columns, data.engine)
+    whole = Opened(Part.whole(data.X, data.weights), blocks, columns, data.engine)
     return coarse_factors(model, whole, k, start.of_part), True
 
 
@@ -74,8 +87,10 @@ def settled(found: Fit) -> Fit:
     factor = codes.factor(found.params.components)
 
     def settle(block: RowBlock, state: LinearState) -> LinearState:
-        best = fold_in(codes, noise, block, factor, state.latest)
-        return replace(state, codes=best.codes, ahead=None)
+        best = in_parts(
+            block, lambda part, own: fold_in(codes, noise, part, factor, own).codes, state.latest
+        )
+        return replace(state, codes=best, ahead=None)
 
     rows = replace(found.rows, states=found.rows.gather(settle))
     statistics, rows = rows.sweep(codes.e_step(noise, found.params))

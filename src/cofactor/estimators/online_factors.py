@@ -18,7 +18,7 @@ from cofactor.estimators.observation import Observation
 from cofactor.fit import first_rows
 from cofactor.model import Model
 from cofactor.noise import Params
-from cofactor.noise.linear import TINY
+from cofactor.noise.penalty import TINY
 from cofactor.start.coarse import without_gaps
 
 DECAY = 0.7  # of the weight of a batch

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.special import entr
 
 from cofactor.data import RowBlock
-from cofactor.data.base import Floats, Labels, Posterior
+from cofactor.data.base import Floats, Labels
 from cofactor.data.cut import posterior_chunks
+from cofactor.data.losses import Posterior
 from cofactor.engine import Engine
 from cofactor.lazy import lazy
 from cofactor.noise.base import MixtureNoise, Params, Scorer

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from cofactor import kernels
 from cofactor.codes import OneHot
 from cofactor.data import DenseRows, RowBlock, SparseRows, cut, split
-from cofactor.data.base import GROUP_SIZE, Affine, Array, Floats, Labels
+from cofactor.data.base import GROUP_SIZE, Array, Floats, Labels
+from cofactor.data.losses import Affine
 from cofactor.engine import Engine
 from cofactor.estimators.online_clusters import Assigned, OnlineClusters, SweptClusters
 from cofactor.fit import first_rows

@@ -11,7 +11,7 @@ from scipy.special import xlogy
 
 from cofactor.data.base import Array, Floats
 from cofactor.errors import InputError
-from cofactor.noise.linear import TINY
+from cofactor.noise.penalty import TINY
 
 
 def _lift(topics: Floats, mass: Floats) -> Floats:

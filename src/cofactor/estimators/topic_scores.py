@@ -17,7 +17,7 @@ from cofactor.estimators.observation import Observation, nonnegative, observatio
 from cofactor.estimators.terms import RANKINGS, mean_npmi, split_words
 from cofactor.estimators.topics import log_arrangements, log_probability, shares
 from cofactor.noise import Multinomial, Penalty, Poisson
-from cofactor.noise.linear import TINY
+from cofactor.noise.penalty import TINY
 from cofactor.start.rng import rng_for
 
 NAME = "TopicModel (input X)"

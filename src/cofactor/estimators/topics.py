@@ -10,8 +10,8 @@ from scipy.special import xlogy
 from cofactor.data import RowBlock
 from cofactor.data.base import Floats
 from cofactor.kernels import sampled_products
-from cofactor.noise.linear import TINY
 from cofactor.noise.multinomial import Multinomial
+from cofactor.noise.penalty import TINY
 
 
 @dataclass(frozen=True)

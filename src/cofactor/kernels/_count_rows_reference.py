@@ -39,12 +39,16 @@ class CountRows:
         self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
         self.counted = self._by_row(self.x) > 0
 
-    def begun(self, start: Data, floor: float, before: Floats) -> tuple[Floats, Floats]:
+    def begun(
+        self, start: Data, begun: Data, floor: float, before: Floats
+    ) -> tuple[Floats, Floats]:
         """Lift a start until it explains every reachable count; return it, and its loss."""
         unreached = np.isposinf(self.loss(start.astype(np.float64))) | (self.log > 0)
-        start[unreached] = np.maximum(start[unreached], floor)
-        self.finish(start, before)
-        z = start.astype(np.float64)
+        lifted = start.copy()
+        lifted[unreached] = np.maximum(start[unreached], floor)
+        self.finish(lifted, before)
+        begun[:] = lifted[: len(begun)]
+        z = lifted.astype(np.float64)
         return z, self.loss(z)
 
     def sweep(self, z: Floats, floor: float) -> None:

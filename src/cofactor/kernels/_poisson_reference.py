@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cofactor.kernels._count_rows_reference import CountRows, Data, Floats, Indices
 from cofactor.kernels._poisson_programs_reference import Program, explains, pack, unpacked
+from cofactor.kernels._relay_reference import Board, claimed
 
 
 def lay_components(columns: Data, weights: Floats, whole: Data, rest: Data, totals: Floats) -> None:
@@ -32,6 +33,7 @@ def lay_components(columns: Data, weights: Floats, whole: Data, rest: Data, tota
 
 
 def poisson_multiplicative_csr(
+    board: Board,
     indptr: Indices,
     indices: Indices,
     data: Data,
@@ -41,6 +43,7 @@ def poisson_multiplicative_csr(
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     l1: float,
     l2: float,
@@ -60,12 +63,17 @@ def poisson_multiplicative_csr(
     With ``a_k = sum_j x_j h_jk / y_j`` and ``s = totals + l1`` the step is the root of
     ``l2 u**2 + s_k u = z_k a_k + log``, which is ``z_k a_k / s_k`` without ``l2`` and ``log`` (Lee
     & Seung 1999; Cemgil 2009); it never raises ``f``. A start in which a positive count has fitted
-    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``, in place, as every
-    start is if ``log > 0``; one of a row without positive counts becomes the minimum, like its
-    codes: the root of ``l2 u**2 + s_k u = log``, which is zero without ``log``.
+    value zero (below 1e-300, or 1e-30 in float32) is first lifted to ``floor``, as every start is
+    if ``log > 0``; one of a row without positive counts becomes the minimum, like its codes: the
+    root of ``l2 u**2 + s_k u = log``, which is zero without ``log``.
+
+    Any number of threads may call it together, with the same arguments. A call returns when all is
+    done, then the board says −1, or after a while: then it is to be called again.
 
     Parameters
     ----------
+    board : int64 array of shape (16,)
+        Zeros at first.
     indptr, indices, data : arrays
         Counts of n rows and m columns in CSR form; no column may occur twice in a row.
     offsets : array of shape (nnz,) or (0,)
@@ -81,7 +89,9 @@ def poisson_multiplicative_csr(
     weights : array of shape (m,) or (0,)
         Weights of the columns' counts; empty for 1.
     start : array of shape (n, k)
-        Nonnegative codes z; changed only as said above.
+        Nonnegative codes z.
+    begun : array of shape (n, k) or (0, k)
+        Written unless empty: the same, lifted as said above.
     codes : array of shape (n, k)
         Written: the codes found.
     l1, l2 : float
@@ -96,14 +106,17 @@ def poisson_multiplicative_csr(
     loss : float64 array of shape (n,) or (0,)
         Written unless empty: the same at the codes found, which takes another look at the counts.
     """
+    if not claimed(board):
+        return
     penalty = l1, l2, log
     rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty, offsets)
-    z, _ = rows.begun(start, floor, before)
+    z, _ = rows.begun(start, begun, floor, before)
     codes[:] = rows.multiplicative(z)
     rows.finish(codes, loss)
 
 
 def poisson_coordinate_csr(
+    board: Board,
     indptr: Indices,
     indices: Indices,
     data: Data,
@@ -113,6 +126,7 @@ def poisson_coordinate_csr(
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     sweeps: int,
     l1: float,
@@ -131,9 +145,11 @@ def poisson_coordinate_csr(
     of `poisson_multiplicative_csr` from its input instead, so that ``f`` never rises. A zero code
     can leave zero. Parameters as there.
     """
+    if not claimed(board):
+        return
     penalty = l1, l2, log
     rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty, offsets)
-    first, height = rows.begun(start, floor, before)
+    first, height = rows.begun(start, begun, floor, before)
     z = first.copy()
     for _ in range(sweeps):
         rows.sweep(z, floor)
@@ -144,6 +160,7 @@ def poisson_coordinate_csr(
 
 
 def poisson_newton_csr(
+    board: Board,
     indptr: Indices,
     indices: Indices,
     data: Data,
@@ -152,6 +169,7 @@ def poisson_newton_csr(
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     hessians: Data,
     sweeps: int,
@@ -189,9 +207,11 @@ def poisson_newton_csr(
 
     Other parameters as in `poisson_multiplicative_csr`.
     """
+    if not claimed(board):
+        return
     penalty = l1, l2, log
     rows = CountRows(indptr, indices, data, columns, rest, totals, weights, codes, penalty)
-    z, height = rows.begun(start, floor, before)
+    z, height = rows.begun(start, begun, floor, before)
     kept = unpacked(hessians, *codes.shape)
     explained, fresh = rows.explained(z), np.zeros(rows.n, dtype=bool)
     new, exact = z, rows.hessians(z)
@@ -215,11 +235,13 @@ def poisson_newton_csr(
 
 
 def poisson_multiplicative(
+    board: Board,
     X: Data,
     strips: Data,
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     l1: float,
     l2: float,
@@ -241,12 +263,14 @@ def poisson_multiplicative(
     Other parameters as there.
     """
     poisson_multiplicative_csr(
+        board,
         *_positive(X),
         _no_offsets(X),
         *_of_strips(strips, X.shape[1]),
         totals,
         weights,
         start,
+        begun,
         codes,
         l1,
         l2,
@@ -258,12 +282,14 @@ def poisson_multiplicative(
 
 
 def poisson_coordinate(
+    board: Board,
     X: Data,
     columns: Data,
     rest: Data,
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     sweeps: int,
     l1: float,
@@ -275,6 +301,7 @@ def poisson_coordinate(
 ) -> None:
     """Do as `poisson_coordinate_csr` does, for dense rows (n, m) without offsets."""
     poisson_coordinate_csr(
+        board,
         *_positive(X),
         _no_offsets(X),
         columns,
@@ -282,6 +309,7 @@ def poisson_coordinate(
         totals,
         weights,
         start,
+        begun,
         codes,
         sweeps,
         l1,
@@ -294,11 +322,13 @@ def poisson_coordinate(
 
 
 def poisson_newton(
+    board: Board,
     X: Data,
     strips: Data,
     totals: Floats,
     weights: Data,
     start: Data,
+    begun: Data,
     codes: Data,
     hessians: Data,
     sweeps: int,
@@ -313,11 +343,13 @@ def poisson_newton(
 ) -> None:
     """Do as `poisson_newton_csr` does, for rows and components as in `poisson_multiplicative`."""
     poisson_newton_csr(
+        board,
         *_positive(X),
         *_of_strips(strips, X.shape[1]),
         totals,
         weights,
         start,
+        begun,
         codes,
         hessians,
         sweeps,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Board: TypeAlias = NDArray[np.int64]
 
 BOARD_SIZE = 16
 
 _LOCK = Lock()
 
 
-def claimed(board: NDArray[np.int64]) -> bool:
+def claimed(board: Board) -> bool:
     """Return whether this is the first call with this board of zeros, and mark it."""
     with _LOCK:
         is_first = not board[0]

@@ -62,7 +62,7 @@ from cofactor.kernels._poisson_reference import (
     poisson_newton_csr,
 )
 from cofactor.kernels._products_reference import products, products_csr, sampled_products
-from cofactor.kernels._relay_reference import claimed
+from cofactor.kernels._relay_reference import Board, claimed
 from cofactor.kernels._running_reference import add_to_sums_csr, nearest_sum_csr
 from cofactor.kernels._seeding_reference import (
     seeding_order,
@@ -159,7 +159,6 @@ __all__ = [
 Data: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int32]
-Board: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data.base import Affine, Floats, Labels
+from cofactor.data import share
+from cofactor.data.base import Floats, Labels
 from cofactor.data.gaussians import Scaled, Whitened
+from cofactor.data.losses import Affine
 from cofactor.engine import Engine
-from cofactor.neighbors.sketch import LINE, Cells, Numbers, Singles, cells_of, first_points, run
+from cofactor.neighbors.sketch import LINE, Cells, Numbers, Singles, cells_of, first_points
 
 STEPS = 4  # of Lloyd's, to find the cells
 
@@ -115,7 +117,7 @@ class Chart:
             np.zeros_like(self.offsets),
         )
         task = points, starts, cells.edges, cells.order, enough, *centers, lists, self.counter
-        run(self.engine, kernels.neighbor_lists, *task)
+        share(self.engine, kernels.neighbor_lists, *task)
         return lists
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from cofactor import kernels
 from cofactor.codes.movable import Clustering, RowNumbers
-from cofactor.data import DenseRows, RowBlock
+from cofactor.data import DenseRows, RowBlock, share
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
-from cofactor.neighbors.sketch import Numbers, Sketch, run
+from cofactor.neighbors.sketch import Numbers, Sketch
 
 CHUNK = 256  # rows that are compared with the same centers at a time
 
@@ -89,7 +89,7 @@ class Comparison:
         self, sketch: Sketch, clustering: Clustering, units: Units, edges: Numbers, lists: Labels
     ) -> None:
         """Compare the rows of each group of units with the places that those units list."""
-        run(
+        share(
             self.engine,
             kernels.neighbor_targets,
             *self._data,
@@ -106,7 +106,7 @@ class Comparison:
 
     def each(self, sketch: Sketch, clustering: Clustering, kept: Labels) -> None:
         """Compare each row with centers listed for it alone."""
-        run(
+        share(
             self.engine,
             kernels.neighbor_kept,
             *self._data,

@@ -10,7 +10,8 @@ import numpy as np
 
 from cofactor.codes.movable import Clustering, movable
 from cofactor.data import DenseRows, SparseRows
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.engine import Engine
 from cofactor.neighbors.comparison import Comparison, Units, extent, narrowing
 from cofactor.neighbors.looks import View

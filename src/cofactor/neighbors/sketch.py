@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from cofactor import kernels
 from cofactor.codes.movable import RowNumbers
-from cofactor.data import DenseRows
+from cofactor.data import DenseRows, share
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
@@ -23,14 +22,6 @@ Singles = NDArray[np.float32]
 
 LINE = 16  # float32 entries of a cache line
 MANY = 8192  # centers
-OVER = -1  # on the board of a job that is done
-
-
-def run(engine: Engine, kernel: Callable[..., None], *task: Any) -> None:
-    """Let all workers share a job; it returns now and then, so that signals are heard."""
-    board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
-    while board[0] != OVER:
-        engine.together(lambda: kernel(board, *task))
 
 
 @dataclass(frozen=True)
@@ -145,7 +136,7 @@ class Sketch:
     def draw(self, means: Floats, counts: Floats, most_share: float, engine: Engine) -> None:
         """Take over the centers as they are."""
         task = means, counts, self._shift, self._scale, most_share
-        run(engine, kernels.neighbor_centers, *task, *self.arrays)
+        share(engine, kernels.neighbor_centers, *task, *self.arrays)
 
     def redraw(self, means: Floats, counts: Floats, clusters: RowNumbers) -> None:
         """Take over some clusters as they are, all of which have rows."""
@@ -182,5 +173,5 @@ class Sketch:
         cells = self.cells
         lists = np.empty((len(points), min(how_many, len(cells.members))), dtype=np.int32)
         task = points, starts, cells.edges, cells.order, enough
-        run(engine, kernels.neighbor_lists, *task, *self.arrays, lists, counter)
+        share(engine, kernels.neighbor_lists, *task, *self.arrays, lists, counter)
         return lists

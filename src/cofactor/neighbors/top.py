@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data import DenseRows, RowBlock, SparseRows
-from cofactor.data.base import GROUP_SIZE, Affine, Floats, Labels
+from cofactor.data import DenseRows, RowBlock, SparseRows, share
+from cofactor.data.base import GROUP_SIZE, Floats, Labels
 from cofactor.data.gaussians import Scaled, Whitened
+from cofactor.data.losses import Affine
 from cofactor.engine import Engine
 from cofactor.errors import InputError
 from cofactor.neighbors.chart import NEARNESS, Chart
 from cofactor.neighbors.comparison import Units
-from cofactor.neighbors.sketch import Numbers, run
+from cofactor.neighbors.sketch import Numbers
 from cofactor.noise.base import MixtureNoise, Params, Scorer
 
 FULL = 16  # dense rows that fill a panel; units of fewer are compared together
@@ -158,7 +159,7 @@ class Sight:
         sorted_rows = units.order, units.starts, kept
         groups = _groups(rows, units), self.lists
         places = self.members, self.places
-        run(engine, kernel, *data, *sorted_rows, *places, *model, *groups, index, loss, counter)
+        share(engine, kernel, *data, *sorted_rows, *places, *model, *groups, index, loss, counter)
         loss *= self.scorer.scale
         return index, loss
 

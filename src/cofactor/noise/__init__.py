@@ -10,10 +10,11 @@ from cofactor.noise.covariances import (
 )
 from cofactor.noise.gamma import Gamma
 from cofactor.noise.gaussian import Gaussian
-from cofactor.noise.linear import LinearNoise, Penalty
+from cofactor.noise.linear import LinearNoise
 from cofactor.noise.multinomial import Multinomial
 from cofactor.noise.names import NOISES, noise_named
 from cofactor.noise.negative_binomial import NegativeBinomial
+from cofactor.noise.penalty import Penalty
 from cofactor.noise.poisson import Poisson
 from cofactor.noise.von_mises_fisher import VonMisesFisher
 

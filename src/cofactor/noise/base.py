@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Distances, Floats, Gathered, Labels, Posterior, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
 from cofactor.data.cut import cut
 from cofactor.data.gaussians import by_component
+from cofactor.data.losses import Affine, Distances, Gathered, Posterior
 from cofactor.engine import Additive, Engine
 from cofactor.lazy import lazy
 

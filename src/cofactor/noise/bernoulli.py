@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_binary, halfway
 

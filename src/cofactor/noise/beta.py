@@ -9,7 +9,8 @@ import numpy as np
 
 from cofactor.data.base import Floats, RowBlock
 from cofactor.noise.domain import check_nonnegative, check_positive
-from cofactor.noise.linear import TINY, NonnegativeNoise, Penalty
+from cofactor.noise.linear import NonnegativeNoise
+from cofactor.noise.penalty import TINY, Penalty
 
 LOWEST_MEAN = float(np.finfo(np.float32).eps)  # where a power of the mean would be infinite
 

@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from cofactor import kernels
+from cofactor.data import in_parts
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Array, Floats, RowBlock, RowKernel
-from cofactor.noise.linear import TINY, Encoded, FixedFactor, Judged
+from cofactor.noise.linear import Encoded, FixedFactor, Judged
+from cofactor.noise.penalty import TINY
 
 CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
 INNER_SWEEPS = 4
@@ -32,14 +34,17 @@ FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth thei
 LARGEST_K = 64  # components, beyond which Hessians of lists cost more than they save
 MOST_ROOM = 8  # times the entries of dense rows: what Hessians of more components may take
 
+Prices = Floats | None
+
 FILLED = 0.45  # part of the entries that has to be positive for dense counts to be taken as such
 
 
 def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
     """Give a kernel of dense counts the components as it takes them."""
 
-    def run(values: Array, factor: FixedFactor, *arguments: Any) -> None:
-        kernel(values, factor.laid_out.strips(values.dtype), *arguments)
+    def run(board: Array, values: Array, factor: FixedFactor, dear: Prices, *others: Any) -> None:
+        strips = factor.laid_out.strips(values.dtype)
+        kernel(board, values, strips, factor.totals if dear is None else dear, *others)
 
     return run
 
@@ -47,10 +52,11 @@ def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
 def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]:
     """Give a kernel that lists counts, whose rows are so many arrays, the components."""
 
-    def run(*arguments: Any) -> None:
-        stored, (factor, *others) = arguments[:n_stored], arguments[n_stored:]
+    def run(board: Array, *arguments: Any) -> None:
+        stored, (factor, dear, *others) = arguments[:n_stored], arguments[n_stored:]
         lanes = factor.laid_out.lanes(stored[-1].dtype)
-        kernel(*stored, lanes.whole, lanes.rest, *others)
+        totals = lanes.totals if dear is None else dear
+        kernel(board, *stored, lanes.whole, lanes.rest, totals, *others)
 
     return run
 
@@ -179,19 +185,31 @@ def prices(block: RowBlock, factor: FixedFactor) -> Floats:
 
     Shape (1, k) where that is the same for all rows, else (n, k).
     """
+    own = _own_prices(block, factor)
+    return factor.totals if own is None else own
+
+
+def _own_prices(block: RowBlock, factor: FixedFactor) -> Prices:
+    """Return prices that are not the sums of all components; None: they are."""
+    if block.complete and block.baseline.exposures is None:
+        return None
     if block.complete:
-        return block.baseline.exposed(factor.laid_out.lanes(block.stored.dtype).totals)
-    return block.baseline.exposed(block.observed_times(factor.weighted))
+        return block.baseline.exposed(factor.totals)
+    observed = in_parts(block, lambda part: part.observed_times(factor.weighted))
+    return block.baseline.exposed(observed)
 
 
 def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
     """Return ``(x/y) U Wᵀ`` over positive counts, with ``y = zW + o/e``, shape (n, k)."""
+    return in_parts(block, lambda part, own: _explained(part, factor, own), codes)
+
+
+def _explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
     rates = block.as_sparse().matrix.astype(np.float64)
     fitted = np.empty(rates.nnz)
     components_t = np.ascontiguousarray(factor.columns)
-    kernels.sampled_products(
-        rates.indptr, rates.indices, np.ascontiguousarray(codes), components_t, fitted
-    )
+    own = np.ascontiguousarray(codes, dtype=np.float64)
+    kernels.sampled_products(rates.indptr, rates.indices, own, components_t, fitted)
     if block.baseline.offset is not None:
         fitted += block.baseline.per_exposure(rates)
     rates.data /= np.maximum(fitted, TINY)
@@ -205,8 +223,8 @@ def _with_offsets(kernel: RowKernel, block: RowBlock) -> RowKernel:
     else:
         offsets = block.baseline.per_exposure(block.as_sparse().matrix)
 
-    def sparse(indptr: Array, indices: Array, data: Array, *arguments: Any) -> None:
-        kernel.sparse(indptr, indices, data, offsets, *arguments)
+    def sparse(board: Array, indptr: Array, indices: Array, data: Array, *arguments: Any) -> None:
+        kernel.sparse(board, indptr, indices, data, offsets, *arguments)
 
     return RowKernel(kernel.dense, sparse)
 
@@ -229,18 +247,16 @@ def _encode(
     """Run a kernel, which looks at the losses of the codes found only if ``looking``."""
     dtype, penalty = block.stored.dtype, factor.penalty
     n, at_start = len(codes), factor.judged is Judged.BEFORE and not looking
-    start = np.array(codes, dtype=dtype, order="C")
-    new, before, loss = (
-        np.empty_like(start),
-        np.empty(n if at_start else 0),
-        np.empty(n if looking else 0),
-    )
+    start = np.ascontiguousarray(codes, dtype=dtype)
+    begun, new = np.empty_like(start if at_start else start[:0]), np.empty_like(start)
+    before, loss = np.empty(n if at_start else 0), np.empty(n if looking else 0)
     _counted(block).run(
         kernel,
         factor,
-        prices(block, factor),
+        _own_prices(block, factor),
         factor.laid_out.column_weights(dtype),
         start,
+        begun,
         new,
         *settings,
         penalty.l1,
@@ -252,8 +268,6 @@ def _encode(
     )
     if not factor.is_judged:
         return Encoded(new, loss)
-    found = new.astype(float, copy=False)
     if at_start:
-        begun = start.astype(float, copy=False)
-        return Encoded(found, before - penalty.of(begun), begun)
-    return Encoded(found, loss - penalty.of(found) if looking else loss)
+        return Encoded(new, before - penalty.of(begun), begun)
+    return Encoded(new, loss - penalty.of(new) if looking else loss)

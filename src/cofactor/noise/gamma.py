@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln, polygamma
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.noise.base import AffineScorer, Assignment, MixtureNoise, Moments, Params
 from cofactor.noise.domain import check_positive
-from cofactor.noise.linear import TINY, NonnegativeNoise, Penalty
+from cofactor.noise.linear import NonnegativeNoise
+from cofactor.noise.penalty import TINY, Penalty
 
 LOWEST_DEVIANCE = 1e-12  # per entry: keeps the shape of a perfect fit finite
 NEWTON_STEPS = 12

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cofactor.data import Rows
 from cofactor.data.aligned import Columns
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.data.projected import projected
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, Assignment, Moments, NearestNoise, Params
@@ -20,14 +21,7 @@ from cofactor.noise.least_squares import (
     projected_gradient,
     row_losses,
 )
-from cofactor.noise.linear import (
-    TINY,
-    Encoded,
-    FixedFactor,
-    NonnegativeNoise,
-    Penalty,
-    SimplexNoise,
-)
+from cofactor.noise.linear import Encoded, FixedFactor, NonnegativeNoise, SimplexNoise
 from cofactor.noise.multiples import MultipleNoise
 from cofactor.noise.observed_squares import (
     NormalEquations,
@@ -35,6 +29,7 @@ from cofactor.noise.observed_squares import (
     unexplained_squares,
 )
 from cofactor.noise.online import Products
+from cofactor.noise.penalty import TINY, Penalty
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 FOLDING_SWEEPS = 8  # over codes whose products are known already

@@ -9,7 +9,8 @@ import numpy as np
 from cofactor.data import RowBlock, Rows
 from cofactor.data.base import Array, Floats
 from cofactor.kernels import nonnegative_sweeps
-from cofactor.noise.linear import TINY, Encoded, Penalty
+from cofactor.noise.linear import Encoded
+from cofactor.noise.penalty import TINY, Penalty
 
 GRADIENT_STEPS = 8
 ROUNDING = 1e-12  # of the largest curvature: what differences of sums may hold for nothing

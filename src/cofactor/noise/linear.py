@@ -10,35 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cofactor.data import Rows, split
+from cofactor.data import Rows, split, stacked
 from cofactor.data.aligned import Columns, LaidOut, in_groups
 from cofactor.data.base import Array, Floats, RowBlock
 from cofactor.lazy import lazy
 from cofactor.noise.base import Noise, Params
+from cofactor.noise.penalty import TINY, Penalty
 
-TINY = np.finfo(float).tiny
 CHUNK_ENTRIES = 1 << 20  # entries of a temporary array
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """``l1·Σz + ½·l2·Σz² − log·Σ log z`` on the codes of every row, in units of the divergence.
-
-    ``log = a − 1`` and ``l1 = b`` are a prior Gamma(a, b), for noises with ``takes_priors``.
-    """
-
-    l1: float = 0.0
-    l2: float = 0.0
-    log: float = 0.0
-
-    def of(self, codes: Floats) -> Floats:
-        """Return the penalty of each row of codes (n, k), shape (n,)."""
-        if self.l1 == self.l2 == self.log == 0.0:
-            return np.zeros(len(codes))
-        codes = codes.astype(np.float64, copy=False)
-        own = self.l1 * codes.sum(axis=1) + 0.5 * self.l2 * np.square(codes).sum(axis=1)
-        logs = np.log(np.maximum(codes, TINY)).sum(axis=1) if self.log else 0.0
-        return np.asarray(own - self.log * logs)
 
 
 class Judged(Enum):
@@ -135,7 +114,7 @@ class Encoded:
     Attributes
     ----------
     codes : ndarray of shape (n, k)
-        In the data's precision where nobody asks for losses.
+        In the precision in which they were found.
     loss : ndarray of shape (n,)
         Divergence of each row at these codes, less :meth:`LinearNoise.row_constant`.
     before : ndarray of shape (n, k), optional
@@ -193,9 +172,12 @@ class NonnegativeNoise(LinearNoise):
     ----------
     takes_priors : bool
         Whether its steps know the logarithm in a :class:`Penalty`.
+    shares_rows : bool
+        Whether its steps are kernels that workers share: all rows make one block, then.
     """
 
     takes_priors: ClassVar[bool] = False
+    shares_rows: ClassVar[bool] = False
 
     @abstractmethod
     def divergence(self, x: Floats, mean: Floats) -> Floats:
@@ -325,7 +307,7 @@ def transposed_step(
         return encode(columns, factor, start, memory).codes
 
     parts = rows.engine.map(of_block, list(zip(rows.columns, starts, memories, strict=True)))
-    return np.vstack(parts).T
+    return stacked(parts).T
 
 
 def multiplicative_step(

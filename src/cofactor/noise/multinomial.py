@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
 from cofactor.data import Rows
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, Encoded, FixedFactor, Penalty, SimplexNoise, transposed_step
+from cofactor.noise.linear import Encoded, FixedFactor, SimplexNoise, transposed_step
+from cofactor.noise.penalty import TINY, Penalty
 from cofactor.noise.poisson import Poisson, log_factorial, profiles
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
+from cofactor.data.base import Array, Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, FixedFactor, NonnegativeNoise, pulls_of_chunk
+from cofactor.noise.linear import FixedFactor, NonnegativeNoise, pulls_of_chunk
 from cofactor.noise.online import Shares
+from cofactor.noise.penalty import TINY
 from cofactor.noise.poisson import Poisson, log_factorial
 
 NEWTON_STEPS = 12

@@ -17,8 +17,9 @@ from cofactor.noise.least_squares import (
     products_of_codes,
     triangle_places,
 )
-from cofactor.noise.linear import FixedFactor, Judged, NonnegativeNoise, Penalty
+from cofactor.noise.linear import FixedFactor, Judged, NonnegativeNoise
 from cofactor.noise.observed_squares import normal_equations
+from cofactor.noise.penalty import Penalty
 
 SWEEPS = 4  # over the components, whose products with the batches are known
 MOST_NUMBERS = 1 << 27  # of Gram matrices, a GiB

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
+from cofactor.data import weighted_sum
+from cofactor.data.base import Array, Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.noise.base import AffineScorer, MixtureNoise, Params
 from cofactor.noise.counts import (
     CAREFUL,
@@ -22,9 +24,10 @@ from cofactor.noise.counts import (
     prices,
 )
 from cofactor.noise.domain import check_nonnegative, halfway
-from cofactor.noise.linear import TINY, Encoded, FixedFactor, NonnegativeNoise
+from cofactor.noise.linear import Encoded, FixedFactor, NonnegativeNoise
 from cofactor.noise.multiples import MultipleNoise
 from cofactor.noise.online import Shares
+from cofactor.noise.penalty import TINY
 
 RATE_FLOOR = 1e-10  # of the mean rate: a count under a rate of 0 would cost infinitely much
 
@@ -37,6 +40,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
     kind: ClassVar[str] = "mass"
     online: ClassVar[type[Shares]] = Shares
     takes_priors: ClassVar[bool] = True
+    shares_rows: ClassVar[bool] = True
 
     def check(self, block: RowBlock) -> None:
         """See :class:`Noise`."""
@@ -89,7 +93,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
 
     def constants(self, block: RowBlock) -> Floats:
         """Return ``Σ_n w_n Σ_l (log x! + x − x log x)``."""
-        return np.array([block.weights @ saturated_loss(block)])
+        return np.array([weighted_sum(block, saturated_loss(block))])
 
     def nats(self, divergence: float, constants: Floats) -> float:
         """Return ``KL(X‖A) − c(X)`` [Lee & Seung 2001; Gopalan, Hofman & Blei 2015]."""

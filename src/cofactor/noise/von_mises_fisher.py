@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ive
 
-from cofactor.data.base import Affine, Floats, Labels, RowBlock
+from cofactor.data.base import Floats, Labels, RowBlock
+from cofactor.data.losses import Affine
 from cofactor.errors import InputError
 from cofactor.noise.base import AffineScorer, Moments, NearestNoise, Params
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from cofactor import kernels
 from cofactor.codes.movable import MovableDense
 from cofactor.data import DenseRows, RowBlock
-from cofactor.data.base import Affine, Floats, Labels
+from cofactor.data.base import Floats, Labels
+from cofactor.data.losses import Affine
 from cofactor.lloyd import Ending, Whole, lloyd
 from cofactor.neighbors import neighbors, pays
 from cofactor.noise import Gaussian, Params

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data.base import Affine, Floats
+from cofactor.data.base import Floats
+from cofactor.data.losses import Affine
 from cofactor.engine.threads import engine_for
 from cofactor.start.measured import Indices, MeasuredRows, drawn_by_weight
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from cofactor.data import mean_row
+from cofactor.data import mean_row, stacked
 from cofactor.data.base import Array, Floats, Labels
 from cofactor.fit import first_rows, fit
 from cofactor.lazy import lazy
@@ -152,7 +152,7 @@ def _improved(model: Model, level: Opened, start: Factors, iterations: int) -> F
     params = Params(components, np.zeros(k), np.zeros(0), np.zeros(d))
     rows = first_rows(model, level.blocks, params, level.engine, codes, level.columns)
     found = fit(model, rows, params, Stop(iterations))
-    settled = np.vstack([state.latest for state in found.rows.states])
+    settled = stacked([state.latest for state in found.rows.states])
     return Found(level.part, settled, found.params.components)
 
 

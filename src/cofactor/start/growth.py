@@ -12,7 +12,8 @@ from cofactor.codes import Nonnegative
 from cofactor.data import RowBlock, mean_row
 from cofactor.data.base import Floats
 from cofactor.engine import Engine
-from cofactor.noise.linear import TINY, NonnegativeNoise
+from cofactor.noise.linear import NonnegativeNoise
+from cofactor.noise.penalty import TINY
 from cofactor.start.profiles import Factors
 
 STEPS = 4  # of the codes, each time there are new components

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cofactor.data import RowBlock, split
+from cofactor.data import RowBlock, in_parts, split, stacked
 from cofactor.data.base import Array, Floats
 from cofactor.noise.counts import CODE_FLOOR
-from cofactor.noise.linear import TINY, FixedFactor, Judged, NonnegativeNoise
+from cofactor.noise.linear import FixedFactor, Judged, NonnegativeNoise
+from cofactor.noise.penalty import TINY
 from cofactor.start.parts import Found, Opened
 from cofactor.start.profiles import Factors
 
@@ -37,8 +38,11 @@ def joined(noise: NonnegativeNoise, found: Found, data: Opened, sums: Floats) ->
     codes, components = found.spread(data.part, sums)
 
     def leapt(blocks: Sequence[RowBlock], factor: FixedFactor, start: Floats) -> Floats:
-        pairs = list(zip(blocks, split(start, blocks), strict=True))
-        return np.vstack(data.engine.map(lambda pair: leap(noise, pair[0], factor, pair[1]), pairs))
+        def of_part(part: RowBlock, own: Floats) -> Floats:
+            return leap(noise, part, factor, own)
+
+        pairs = zip(blocks, split(start, blocks), strict=True)
+        return stacked([in_parts(block, of_part, own) for block, own in pairs])
 
     factor = FixedFactor(components.T, judged=Judged.NOWHERE)
     rows, columns = found.places(data.part)

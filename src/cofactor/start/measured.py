@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from cofactor.data.base import Affine, Array, Floats, Labels, RowBlock
+from cofactor.data.base import Array, Floats, Labels, RowBlock
 from cofactor.data.blocks import open_rows
+from cofactor.data.losses import Affine
 from cofactor.engine import Engine
 from cofactor.neighbors.nearby import nearby, pays
 

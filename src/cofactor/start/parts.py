@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.data import RowBlock, open_columns, open_rows
+from cofactor.data import RowBlock, open_rows, open_transposed
 from cofactor.data.base import Array, Floats, Labels
-from cofactor.data.cut import cut_evenly
 from cofactor.engine import Engine
-from cofactor.noise.linear import TINY
+from cofactor.noise.penalty import TINY
 from cofactor.start.profiles import Factors
 
 
@@ -71,9 +70,9 @@ class Opened:
 
     @classmethod
     def at(cls, part: Part, engine: Engine) -> Opened:
-        """Return a part in even blocks."""
-        blocks = cut_evenly(open_rows(part.X, part.weights))
-        return cls(part, blocks, open_columns(part.X), engine)
+        """Return a part whose rows, and columns, are one block that workers share."""
+        rows = open_rows(part.X, part.weights).shared(engine)
+        return cls(part, [rows], [open_transposed(part.X).shared(engine)], engine)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from cofactor.data import open_rows
-from cofactor.data.base import Affine, Floats
+from cofactor.data.base import Floats
+from cofactor.data.losses import Affine
 from cofactor.engine import SerialEngine
 from cofactor.start.rng import rng_for
 from cofactor.start.warm import warm_means
