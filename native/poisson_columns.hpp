@@ -90,6 +90,16 @@ COFACTOR_INLINE Four<T> load_quad_some(const T* at, size_t count) {
     return four;
 }
 
+// Components that are too many for the processor's own cache: these are asked for ahead.
+template <class T>
+COFACTOR_INLINE bool far_away(const PoissonModel<T>& model) {
+    constexpr size_t near = 1 << 21;  // bytes
+    return model.columns.rows * model.columns.columns * sizeof(T) > near;
+}
+
+// How many nonzeros ahead.
+constexpr size_t far_ahead = 48;
+
 // Some vectors of every column's components: a tile that is as wide as registers allow.
 template <class T, size_t vectors, bool rest, class Width>
 struct ColumnTile {
@@ -129,6 +139,21 @@ struct ColumnTile {
             if constexpr (rest) products[s] += gathered<T>(z.rest * load_quad(four(place)));
             for (size_t v = 0; v < vectors; ++v)
                 products[s] += z.whole[v] * load(column(place) + v * lanes<T>);
+        }
+    }
+
+    // Ask for the tile of what follows in a row of nonzeros.
+    template <class Row>
+    COFACTOR_INLINE void ask_ahead(const Row& row, size_t p) const {
+        constexpr size_t line = 64 / sizeof(T);
+        if (p + far_ahead + lanes<T> > row.size) return;
+        const auto* const columns = row.columns_from(p + far_ahead);
+#pragma GCC unroll 16
+        for (size_t s = 0; s < lanes<T>; ++s) {
+            const Place place = place_of(columns[s], place_step<T>);
+            for (size_t c = 0; c < vectors * lanes<T>; c += line)
+                __builtin_prefetch(column(place) + c);
+            if constexpr (rest) __builtin_prefetch(four(place));
         }
     }
 

@@ -118,12 +118,23 @@ public:
 
 private:
     void fill(CountRow<T> row, const T* bends, size_t p, size_t last) const {
+        const bool far = far_away(model_);
         Item* to = items_;
         for (; p < last; p += lanes<T>) {
+            if (far) ask_ahead(row, p);
             alignas(64) T scales[lanes<T>];
             store<T>(scales, roots<T>(load(bends + p)));
             for (size_t i = 0; i < lanes<T>; i += Items::nonzeros, to += width_)
                 fill_item(row.places + p + i, scales + i, to);
+        }
+    }
+
+    void ask_ahead(CountRow<T> row, size_t p) const {
+        constexpr size_t line = 64 / sizeof(T);
+        const size_t whole = model_.columns.columns;
+        for (size_t i = p + far_ahead; i < smaller(p + far_ahead + lanes<T>, row.size); ++i) {
+            const T* const column = at_place(model_.columns.data, row.places[i], whole);
+            for (size_t c = 0; c < whole; c += line) __builtin_prefetch(column + c);
         }
     }
 

@@ -186,9 +186,11 @@ struct RowPasses {
             return divide<T>(x, fitted, out, p);
         };
         row.ask(0);
+        const bool far = far_away(model);
         Vec<T> fitted = fitted_from(tile, row, code, 0);
         for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
             row.ask(p);
+            if (far) tile.ask_ahead(row, p);
             const Vec<T> rates = rated(p - lanes<T>, fitted);
             fitted = fitted_from(tile, row, code, p);
             tile.add(row.columns_from(p - lanes<T>), rates, sums);
@@ -208,9 +210,11 @@ struct RowPasses {
                                                    const T* z) {
         const Tile tile = tile_of(model);
         const typename Tile::Row code = Tile::load_codes(z, model.k);
+        const bool far = far_away(model);
         LogLikelihood<T> likelihood;
         Vec<T> fitted = fitted_from(tile, row, code, 0);
         for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
+            if (far) tile.ask_ahead(row, p);
             likelihood.add(row.counts_from(p - lanes<T>), fitted);
             fitted = fitted_from(tile, row, code, p);
         }
