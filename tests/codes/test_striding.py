@@ -175,3 +175,24 @@ def test_long_strides_rise_and_every_thread_goes_back(monkeypatch):
         np.testing.assert_array_equal(threaded.params.components, serial.params.components)
         assert threaded.trace.objective == serial.trace.objective
     assert len(backs) == 5 * n_backs
+
+
+@dataclass(frozen=True)
+class Rounded(Nonnegative):
+    """Careful codes whose first few steps are lifted, as rounding may lift them."""
+
+    calls: list = field(default_factory=list)
+    lifted: int = 1
+
+    def improved_components(self, noise, params, rows):
+        self.calls.append(rows)
+        found = super().improved_components(noise, params, rows)
+        return found if len(self.calls) > self.lifted else np.full_like(found, found.mean())
+
+
+@pytest.mark.parametrize(("lifted", "goes_on"), [(0, True), (1, True), (7, True), (8, False)])
+def test_a_few_careful_steps_may_rise_before_one_falls(lifted, goes_on):
+    here, steps = begun(often=1)
+    there, _ = replace(steps, careful=Rounded(lifted=lifted))(here)
+    assert (there.objective < here.objective) == goes_on
+    assert there.objective <= here.objective

@@ -16,6 +16,7 @@ from cofactor.noise.base import Params
 from cofactor.noise.linear import LinearNoise
 
 LONGEST = 0.9  # stride, of the last change of the codes
+PATIENCE = 8  # careful steps, of which the first may rise by rounding
 LEAST_PART = 0.1  # of a code that a stride leaves
 
 
@@ -31,8 +32,8 @@ class Striding:
     Iteration ``i`` finds components for ``z + β (z − z_before)``, at least ``z / 10``, with
     ``β = min(0.9, i / (i + 3))``, and then codes from ``z`` for these components. Nothing proves
     that this is a way down. If it is none, the fit goes back to the point before, and takes a step
-    that is, without a stride; strides begin anew from there. Where rounding lifts even that, the
-    fit stays.
+    that is, without a stride; strides begin anew from there. Rounding may lift even that: then some
+    more such steps, which add up where its errors do not. If they lead no lower, the fit stays.
 
     Attributes
     ----------
@@ -68,11 +69,15 @@ class Striding:
         return self._instead(here), replace(self, behind=(), taken=0)
 
     def _instead(self, here: Point) -> Point:
-        """Return where a careful step leads, from the codes whose loss is known."""
+        """Return where careful steps lead, from the codes whose loss is known."""
         known = [replace(state, ahead=None) for state in here.rows.states]
         here = replace(here, rows=replace(here.rows, states=known))
-        there = self._onward(self.careful, here, here.rows)
-        return there if there.objective <= here.objective else here
+        there = here
+        for _ in range(PATIENCE):
+            there = self._onward(self.careful, there, there.rows)
+            if there.objective <= here.objective:
+                return there
+        return here
 
     def _onward(self, codes: LinearCodes[Any], here: Point, rows: Rows[LinearState]) -> Point:
         """Find components for the codes of ``rows``, and codes for these components."""
