@@ -98,6 +98,21 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         named("begun"), named("codes"), nb::arg("sweeps"), nb::arg("l1"), nb::arg("l2"),
         nb::arg("log"), nb::arg("floor"), named("before"), named("loss"), Unlocked());
     module.def(
+        "poisson_explained_csr",
+        [&kernels](const Board& board, Pointers indptr, Pointers indices, Values data,
+                   Values offsets, Columns columns, Columns rest, Totals totals, Weights weights,
+                   Given codes, Codes explained) {
+            const Csr<T, I> X = csr(indptr, indices, data);
+            const Array1<double> none;
+            const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, codes, explained,
+                               explained, 0, 0, 0, 0, none, none);
+            kernels.poisson_explained(task.board, X, offsets_of<T>(offsets, data.size()),
+                                      task.model, task.out.given, task.out.codes);
+        },
+        named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
+        named("columns"), named("rest"), named("totals"), named("weights"), named("codes"),
+        named("explained"), Unlocked());
+    module.def(
         "poisson_newton_csr",
         [&kernels](const Board& board, Pointers indptr, Pointers indices, Values data,
                    Columns columns, Columns rest, Totals totals, Weights weights, Given start,

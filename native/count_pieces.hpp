@@ -57,20 +57,27 @@ private:
     size_t count_;
 };
 
-// visit(first, last) for pieces of rows, whole blocks each, whose codes are at `start` by then.
-template <class Rows, class T, class Visit>
-void share_rows(std::int64_t* board, const Rows& X, size_t block, size_t k, PoissonCodes<T> out,
-                Visit visit) {
+// visit(first, last) for pieces of rows, whole blocks each.
+template <class Rows, class Visit>
+void share_rows(std::int64_t* board, const Rows& X, size_t block, Visit visit) {
     const RowPieces<Rows> pieces(X, block);
     PieceRanges ranges(board, pieces.count());
     Pieces(board, pieces.count(), [&](size_t) {
         const size_t piece = ranges.take();
         const size_t first = pieces.first(piece), last = pieces.first(piece + 1);
-        if (first == last) return;
+        if (first < last) visit(first, last);
+    }).run();
+}
+
+// The same for rows whose codes are at `start` by then.
+template <class Rows, class T, class Visit>
+void share_rows(std::int64_t* board, const Rows& X, size_t block, size_t k, PoissonCodes<T> out,
+                Visit visit) {
+    share_rows(board, X, block, [&](size_t first, size_t last) {
         __builtin_memcpy(out.start + first * k, out.given + first * k,
                          (last - first) * k * sizeof(T));
         visit(first, last);
-    }).run();
+    });
 }
 
 }  // namespace cofactor::COFACTOR_ISA

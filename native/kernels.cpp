@@ -45,7 +45,8 @@ constexpr SparseKernels<T, I> sparse = {
     top_losses_csr<T, I>,    nearest_sum_csr<T, I>,   add_to_sums_csr<T, I>,
     weighted_sums_csr<T, I>, weighted_squares_csr<T, I>,
     squared_norms_csr<T, I>,
-    poisson_multiplicative_csr<T, I>, poisson_coordinate_csr<T, I>, poisson_newton_csr<T, I>,
+    poisson_multiplicative_csr<T, I>, poisson_coordinate_csr<T, I>,
+    poisson_explained_csr<T, I>, poisson_newton_csr<T, I>,
     products_csr<T, I>,
     sampled_products<T, I>,  lloyd_csr<T, I>,         lloyd_csr_space<T>,
     hartigan_targets_csr<T, I>, hartigan_open_csr<T, I>, hartigan_moves_csr<T, I>};

@@ -481,6 +481,8 @@ struct SparseKernels {
                                    PoissonModel<T> model, PoissonCodes<T> out);
     void (*poisson_coordinate)(std::int64_t* board, Csr<T, I> X, const T* offsets,
                                PoissonModel<T> model, size_t sweeps, PoissonCodes<T> out);
+    void (*poisson_explained)(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                              PoissonModel<T> model, const T* codes, T* explained);
     void (*poisson_newton)(std::int64_t* board, Csr<T, I> X, PoissonModel<T> model,
                            PoissonNewton<T> newton, PoissonCodes<T> out);
     void (*products)(Csr<T, I> X, Matrix<const T> columns, Matrix<double> out);

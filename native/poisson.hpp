@@ -308,6 +308,27 @@ void poisson_multiplicative_csr(std::int64_t* board, Csr<T, I> X, const T* offse
         multiplicative_rows(board, X, StoredRows<T, I>(X), model, out);
 }
 
+// Sums of rates times components at some codes, row by row.
+template <class T, class I>
+void poisson_explained_csr(std::int64_t* board, Csr<T, I> X, const T* offsets,
+                           PoissonModel<T> model, const T* codes, T* explained) {
+    const size_t k = model.k;
+    const RowSpace<T> space(model);
+    CopiedRows<T, SparseCounts<T, I>> rows({X, offsets}, model.weights);
+    share_rows(board, X, 1, [&](size_t first, size_t last) {
+        for (size_t n = first; n < last; ++n) {
+            const auto row = rows.open(n);
+            T* const to = explained + n * k;
+            if (!counted(row)) {
+                __builtin_memset(to, 0, k * sizeof(T));
+                continue;
+            }
+            explain_alone(model, row, codes + n * k, Explained<T>{space.explained});
+            __builtin_memcpy(to, space.explained, k * sizeof(T));
+        }
+    });
+}
+
 template <class T>
 void poisson_coordinate(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
                         size_t sweeps, PoissonCodes<T> out) {

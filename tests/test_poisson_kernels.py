@@ -444,3 +444,28 @@ def test_rows_that_an_old_hessian_moves_far_are_looked_at(name):
             problem.take("newton", kernels.load(name), problem.hessians, 5, 100.0, trust)
             risen[trust] += (problem.exact_loss() > before + 1e-9 * np.abs(before)).sum()
     assert risen[0.0] < 0.2 * risen[1e9]
+
+
+@every
+@quick
+@given(seeds, precisions, st.sampled_from(["int32", "int64"]), st.integers(1, 70), st.booleans())
+def test_explained_counts_are_sums_of_rates_times_components(name, seed, dtype, storage, k, off):
+    rng = np.random.default_rng(seed)
+    p = PoissonRows(rng, dtype, storage, n=30, m=25, k=k)
+    if off:
+        p.set_off(rng)
+    found = np.full_like(p.codes, np.nan)
+    kernels.load(name).poisson_explained_csr(
+        np.zeros(kernels.BOARD_SIZE, dtype=np.int64),
+        *p._stored,
+        *p._stored_offsets("multiplicative"),
+        *p._components("multiplicative"),
+        p.totals,
+        p.column_weights,
+        p.codes,
+        found,
+    )
+    parts = p.parts.astype(float)
+    fitted = p.codes.astype(float) @ parts.T + p.offsets
+    rates = np.where(fitted > 1e-30, p.weighted / np.maximum(fitted, 1e-300), 0.0)
+    np.testing.assert_allclose(found, rates @ parts, rtol=1e-3 if dtype == np.float32 else 1e-10)

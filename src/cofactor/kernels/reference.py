@@ -52,13 +52,16 @@ from cofactor.kernels._neighbors_reference import (
     neighbor_order,
     neighbor_targets,
 )
+from cofactor.kernels._poisson_dense_reference import (
+    poisson_coordinate,
+    poisson_multiplicative,
+    poisson_newton,
+)
 from cofactor.kernels._poisson_reference import (
     lay_components,
-    poisson_coordinate,
     poisson_coordinate_csr,
-    poisson_multiplicative,
+    poisson_explained_csr,
     poisson_multiplicative_csr,
-    poisson_newton,
     poisson_newton_csr,
 )
 from cofactor.kernels._products_reference import products, products_csr, sampled_products
@@ -124,6 +127,7 @@ __all__ = [
     "partition_line",
     "poisson_coordinate",
     "poisson_coordinate_csr",
+    "poisson_explained_csr",
     "poisson_multiplicative",
     "poisson_multiplicative_csr",
     "poisson_newton",

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from cofactor import kernels
-from cofactor.data import in_parts
+from cofactor.data import in_parts, share
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Array, Floats, RowBlock, RowKernel
+from cofactor.engine.serial import ALONE
 from cofactor.noise.linear import Encoded, FixedFactor, Judged
-from cofactor.noise.penalty import TINY
 
 CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
 INNER_SWEEPS = 4
@@ -205,15 +205,24 @@ def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
 
 
 def _explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
-    rates = block.as_sparse().matrix.astype(np.float64)
-    fitted = np.empty(rates.nnz)
-    components_t = np.ascontiguousarray(factor.columns)
-    own = np.ascontiguousarray(codes, dtype=np.float64)
-    kernels.sampled_products(rates.indptr, rates.indices, own, components_t, fitted)
-    if block.baseline.offset is not None:
-        fitted += block.baseline.per_exposure(rates)
-    rates.data /= np.maximum(fitted, TINY)
-    return np.asarray(rates @ factor.weighted)
+    rows = block.as_sparse().matrix.astype(np.float64, copy=False)
+    lanes = factor.laid_out.lanes(rows.dtype)
+    at, found = np.ascontiguousarray(codes, dtype=np.float64), np.empty(codes.shape)
+    share(
+        ALONE,
+        kernels.poisson_explained_csr,
+        rows.indptr,
+        rows.indices,
+        rows.data,
+        block.baseline.per_exposure(rows),
+        lanes.whole,
+        lanes.rest,
+        lanes.totals,
+        factor.laid_out.column_weights(rows.dtype),
+        at,
+        found,
+    )
+    return found
 
 
 def _with_offsets(kernel: RowKernel, block: RowBlock) -> RowKernel:
