@@ -97,7 +97,7 @@ COFACTOR_INLINE bool far_away(const PoissonModel<T>& model) {
     return model.columns.rows * model.columns.columns * sizeof(T) > near;
 }
 
-// How many nonzeros ahead.
+// How many nonzeros ahead they are asked for.
 constexpr size_t far_ahead = 48;
 
 // Some vectors of every column's components: a tile that is as wide as registers allow.

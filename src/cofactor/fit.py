@@ -59,10 +59,24 @@ def blocks_for(
     model: Model,
     rows: RowBlock,
     engine: Engine,
-    cut: Callable[[RowBlock], list[RowBlock]] = cut,
+    cutting: Callable[[RowBlock], list[RowBlock]] = cut,
 ) -> list[RowBlock]:
-    """Return rows as a fit takes them: in blocks, or as one whose kernels the workers share."""
-    return [rows.shared(engine)] if model.shares_rows and engine.shares_memory else cut(rows)
+    """Return rows as a fit takes them: in blocks, or as one whose kernels the workers share.
+
+    Parameters
+    ----------
+    model : Model
+        Its :attr:`~Model.shares_rows` decides, where workers share memory.
+    rows : RowBlock
+        All rows of the data, or of the transposed data.
+    engine : Engine
+        Whose workers will share them.
+    cutting : callable, default :func:`cut`
+        How they are cut into blocks where they are not shared.
+    """
+    if model.shares_rows and engine.shares_memory:
+        return [rows.shared(engine)]
+    return cutting(rows)
 
 
 def first_rows(

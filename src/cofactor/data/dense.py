@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
@@ -14,11 +14,11 @@ from cofactor import kernels
 from cofactor.data.aligned import Columns
 from cofactor.data.base import Array, Floats, Labels, RowBlock, RowKernel, RowSelection
 from cofactor.data.baseline import Baseline
-from cofactor.data.cut import cut, grams_by_chunks
+from cofactor.data.cut import grams_by_chunks
 from cofactor.data.gaussians import lowest
 from cofactor.data.listed import Listed
 from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
-from cofactor.data.sharing import in_parts, share
+from cofactor.data.sharing import Shareable, share
 from cofactor.data.sparse import SparseRows
 from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
@@ -30,7 +30,7 @@ PRODUCTS_AT_ONCE = 1 << 33  # of rows and components: a fraction of a second, to
 
 
 @dataclass(frozen=True)
-class DenseRows:
+class DenseRows(Shareable):
     """A block of dense rows; implements :class:`cofactor.data.base.RowBlock`.
 
     Attributes
@@ -68,15 +68,6 @@ class DenseRows:
     def stored(self) -> Array:
         """The entries."""
         return self.values
-
-    @property
-    def parts(self) -> Sequence[RowBlock]:
-        """See :class:`RowBlock`."""
-        return [self] if self.team is ALONE else self._blocks
-
-    def shared(self, team: Engine) -> Self:
-        """See :class:`RowBlock`."""
-        return replace(self, team=team)
 
     @property
     def complete(self) -> bool:
@@ -131,10 +122,6 @@ class DenseRows:
     def weighted_total(self) -> Floats:
         """See :class:`RowBlock`."""
         return self.weights @ self.dense()
-
-    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
-        """See :class:`RowBlock`."""
-        return in_parts(self, lambda part: part._row_sums(function))
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -281,10 +268,6 @@ class DenseRows:
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
         share(self.team, kernel.dense, self.values, *arguments)
-
-    @lazy
-    def _blocks(self) -> Sequence[RowBlock]:
-        return cut(self.shared(ALONE))
 
     def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
         indptr = np.arange(self.n_rows + 1) * self.n_columns

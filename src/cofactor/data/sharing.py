@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
@@ -10,16 +11,57 @@ import numpy as np
 
 from cofactor import kernels
 from cofactor.data.base import Array, Floats, RowBlock
+from cofactor.data.cut import cut
 from cofactor.engine import Engine
+from cofactor.engine.serial import ALONE
 from cofactor.engine.tree import pairwise_sum
+from cofactor.lazy import lazy
 
 T = TypeVar("T")
 
 OVER = -1  # on the board of a job that is done
 
 
+class Shareable:
+    """Rows in any storage that workers may share: what kernels do not do goes part by part.
+
+    Attributes
+    ----------
+    team : Engine
+        The workers; `ALONE` for a block that one of them has to itself.
+    """
+
+    team: Engine
+
+    @property
+    def parts(self: Any) -> Sequence[RowBlock]:
+        """See :class:`RowBlock`."""
+        return [self] if self.team is ALONE else self._blocks
+
+    def shared(self: Any, team: Engine) -> Any:
+        """See :class:`RowBlock`."""
+        return replace(self, team=team)
+
+    def row_sums(self: Any, function: Callable[[Array], Array]) -> Floats:
+        """See :class:`RowBlock`."""
+        return in_parts(self, lambda part: part._row_sums(function))
+
+    @lazy
+    def _blocks(self: Any) -> Sequence[RowBlock]:
+        return cut(self.shared(ALONE))
+
+
 def share(engine: Engine, kernel: Callable[..., None], *task: Any) -> None:
-    """Let all workers call a kernel with one board; they return now and then, to hear signals."""
+    """Let all workers call a kernel with one board; they return now and then, to hear signals.
+
+    Parameters
+    ----------
+    engine : Engine
+    kernel : callable
+        ``kernel(board, *task)``, with a board of zeros (16,), int64, that it marks when it is done.
+    *task
+        Its other arguments, to which it writes.
+    """
     board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
     while board[0] != OVER:
         engine.together(lambda: kernel(board, *task))
@@ -41,6 +83,10 @@ def in_parts(block: RowBlock, function: Callable[..., Array], *arrays: Array) ->
         ``function(part, *rows of arrays)`` returns an entry, or a row, for every row.
     *arrays : ndarray of shape (n, ...)
         What belongs to the rows.
+
+    Returns
+    -------
+    ndarray of shape (n, ...)
     """
     if len(block.parts) == 1:
         return function(block, *arrays)
@@ -54,7 +100,7 @@ def of_parts(block: RowBlock, function: Callable[..., T], *arrays: Array) -> lis
 
 
 def weighted_sum(block: RowBlock, values: Floats) -> float:
-    """Return ``Σ_n w_n v_n``, added up as it is where parts are blocks of their own."""
+    """Return ``Σ_n w_n v_n`` for values (n,), with the bits of parts as blocks of their own."""
     sums, first = [], 0
     for part in block.parts:
         last = first + len(part.weights)

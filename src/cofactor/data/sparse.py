@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self, cast
@@ -12,23 +12,22 @@ import scipy.sparse as sp
 
 from cofactor import kernels
 from cofactor.data.aligned import Columns
-from cofactor.data.base import GROUP_SIZE, Array, Floats, Labels, RowBlock, RowKernel, RowSelection
+from cofactor.data.base import GROUP_SIZE, Array, Floats, Labels, RowKernel, RowSelection
 from cofactor.data.baseline import Baseline
 from cofactor.data.csr import rows_of
 from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.data.listed import Listed
 from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
-from cofactor.data.sharing import in_parts, share
+from cofactor.data.sharing import Shareable, share
 from cofactor.data.whole import looked_up
 from cofactor.engine.base import Engine
 from cofactor.engine.serial import ALONE
-from cofactor.lazy import lazy
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
 
 
 @dataclass(frozen=True)
-class SparseRows:
+class SparseRows(Shareable):
     """A block of sparse rows; implements :class:`cofactor.data.base.RowBlock`.
 
     A shift is never subtracted from stored entries: it is folded into the results, which keeps
@@ -74,15 +73,6 @@ class SparseRows:
     def stored(self) -> Array:
         """The stored entries, shape (nnz,)."""
         return np.asarray(self.matrix.data)
-
-    @property
-    def parts(self) -> Sequence[RowBlock]:
-        """See :class:`RowBlock`."""
-        return [self] if self.team is ALONE else self._blocks
-
-    def shared(self, team: Engine) -> Self:
-        """See :class:`RowBlock`."""
-        return replace(self, team=team)
 
     @property
     def complete(self) -> bool:
@@ -137,10 +127,6 @@ class SparseRows:
     def weighted_total(self) -> Floats:
         """See :class:`RowBlock`."""
         return self._double.T @ self.weights
-
-    def row_sums(self, function: Callable[[Array], Array]) -> Floats:
-        """See :class:`RowBlock`."""
-        return in_parts(self, lambda part: part._row_sums(function))
 
     def squared_norms(self, shift: Floats) -> Floats:
         """See :class:`RowBlock`."""
@@ -291,10 +277,6 @@ class SparseRows:
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
         share(self.team, kernel.sparse, *self.arrays, *arguments)
-
-    @lazy
-    def _blocks(self) -> Sequence[RowBlock]:
-        return cut(self.shared(ALONE))
 
     def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
         indptr, _, values = self.arrays

@@ -55,4 +55,4 @@ class SerialEngine:
         return [function(item) for item in items]
 
 
-ALONE = SerialEngine()
+ALONE = SerialEngine()  # of a block that one worker has to itself

@@ -34,17 +34,17 @@ FIRST_STEPS = 2  # multiplicative steps before the first Hessians are worth thei
 LARGEST_K = 64  # components, beyond which Hessians of lists cost more than they save
 MOST_ROOM = 8  # times the entries of dense rows: what Hessians of more components may take
 
-Prices = Floats | None
-
 FILLED = 0.45  # part of the entries that has to be positive for dense counts to be taken as such
+
+Prices = Floats | None  # of codes; None: the sums of components
 
 
 def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
     """Give a kernel of dense counts the components as it takes them."""
 
-    def run(board: Array, values: Array, factor: FixedFactor, dear: Prices, *others: Any) -> None:
+    def run(board: Array, values: Array, factor: FixedFactor, own: Prices, *others: Any) -> None:
         strips = factor.laid_out.strips(values.dtype)
-        kernel(board, values, strips, factor.totals if dear is None else dear, *others)
+        kernel(board, values, strips, factor.totals if own is None else own, *others)
 
     return run
 
@@ -53,9 +53,9 @@ def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]
     """Give a kernel that lists counts, whose rows are so many arrays, the components."""
 
     def run(board: Array, *arguments: Any) -> None:
-        stored, (factor, dear, *others) = arguments[:n_stored], arguments[n_stored:]
+        stored, (factor, own, *others) = arguments[:n_stored], arguments[n_stored:]
         lanes = factor.laid_out.lanes(stored[-1].dtype)
-        totals = lanes.totals if dear is None else dear
+        totals = lanes.totals if own is None else own
         kernel(board, *stored, lanes.whole, lanes.rest, totals, *others)
 
     return run
