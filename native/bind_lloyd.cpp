@@ -20,7 +20,7 @@ void bind_lloyd_of(nb::module_& module, const DenseKernels<T>& kernels) {
                    const Array2<double>& means, const Array2<double>& sums,
                    const Array1<double>& counts, const Array1<std::int64_t>& sizes,
                    bool on_sphere, double tolerance, size_t until, const Array2<double>& trace,
-                   const Array1<std::uint8_t>& space, const Array1<std::int64_t>& board) {
+                   const Array1<std::uint8_t>& space, const Board& board) {
             const size_t n = X.shape(0), d = X.shape(1), k = means.shape(0);
             expect("shift", shift, {d});
             expect("weights", weights, {n});
@@ -34,9 +34,13 @@ void bind_lloyd_of(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("board", board, {board_size});
             if (until > trace.shape(0))
                 throw nb::value_error("trace has fewer rows than there may be iterations");
-            kernels.lloyd({matrix(X), shift.data(), weights.data(), labels.data()},
-                          {k, means.data(), sums.data(), counts.data(), sizes.data(), on_sphere},
-                          {tolerance, until, matrix(trace), reinterpret_cast<char*>(space.data()), board.data()});
+            with_helpers(board, [&] {
+                kernels.lloyd(
+                    {matrix(X), shift.data(), weights.data(), labels.data()},
+                    {k, means.data(), sums.data(), counts.data(), sizes.data(), on_sphere},
+                    {tolerance, until, matrix(trace), reinterpret_cast<char*>(space.data()),
+                     board.data()});
+            });
         },
         named("X"), named("shift"), named("weights"), named("labels"), named("means"),
         named("sums"), named("counts"), named("sizes"), nb::arg("on_sphere"),

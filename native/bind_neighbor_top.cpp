@@ -4,7 +4,6 @@
 namespace cofactor {
 namespace {
 
-using Board = Array1<std::int64_t>;
 using Numbers = Array1<const std::int64_t>;
 using Labels1 = Array1<const Label>;
 using Labels2 = Array2<const Label>;
@@ -59,9 +58,11 @@ void bind_dense(nb::module_& module, const char* name, const Kernel& kernel, Wid
             expect("shift", shift, {X.shape(1)});
             expect("vectors", vectors, {members.shape(0), width(X.shape(1))});
             expect("offsets", offsets, {members.shape(0)});
-            kernel(board.data(), matrix(X), shift.data(), task.units(),
-                   {members.data(), places.data(), matrix(vectors), offsets.data()},
-                   task.groups(), task.top());
+            with_helpers(board, [&] {
+                kernel(board.data(), matrix(X), shift.data(), task.units(),
+                       {members.data(), places.data(), matrix(vectors), offsets.data()},
+                       task.groups(), task.top());
+            });
         },
         named("board"), named("X"), named("shift"), named("order"), named("starts"),
         named("kept"), named("members"), named("places"), named("vectors"), named("offsets"),
@@ -87,9 +88,11 @@ void bind_csr(nb::module_& module, const Kernel& kernel) {
             expect_whole_groups(width);
             expect("offsets", offsets, {width});
             if (width < k) throw nb::value_error("components_t has fewer columns than places");
-            kernel(board.data(), X, task.units(),
-                   {members.data(), places.data(), k, matrix(components_t), offsets.data()},
-                   task.groups(), task.top());
+            with_helpers(board, [&] {
+                kernel(board.data(), X, task.units(),
+                       {members.data(), places.data(), k, matrix(components_t), offsets.data()},
+                       task.groups(), task.top());
+            });
         },
         named("board"), named("indptr"), named("indices"), named("data"), named("order"),
         named("starts"), named("kept"), named("members"), named("places"), named("components_t"),

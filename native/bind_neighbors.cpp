@@ -43,7 +43,7 @@ template <class T>
 void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "neighbor_targets",
-        [&kernels](const Array1<std::int64_t>& board, const Array2<const T>& X,
+        [&kernels](const Board& board, const Array2<const T>& X,
                    const Array1<const T>& shift, double scale, const Edges& order,
                    const Edges& starts, const Doubles& weights, const Places& labels,
                    const Doubles& counts, const Places& members, const Places& places,
@@ -57,12 +57,14 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
             if (static_cast<size_t>(starts.data()[starts.shape(0) - 1]) > order.shape(0))
                 throw nb::value_error("order has fewer rows than the units together");
             if (lists.shape(0) != 1) expect("lists", lists, {starts.shape(0) - 1, lists.shape(1)});
-            kernels.neighbor_targets(
-                board.data(), matrix(X), shift.data(), scale,
-                rows_of(n, k, order.data(), starts.data(), weights, labels, counts),
-                centers_of(d, members, places, vectors, half_norms, shares),
-                {edges.data(), edges.shape(0) - 1, matrix(lists)},
-                finds_of(n, index, gains, evaluations));
+            const auto rows = rows_of(n, k, order.data(), starts.data(), weights, labels, counts);
+            const auto centers = centers_of(d, members, places, vectors, half_norms, shares);
+            const auto finds = finds_of(n, index, gains, evaluations);
+            with_helpers(board, [&] {
+                kernels.neighbor_targets(board.data(), matrix(X), shift.data(), scale, rows,
+                                         centers, {edges.data(), edges.shape(0) - 1, matrix(lists)},
+                                         finds);
+            });
         },
         named("board"), named("X"), named("shift"), nb::arg("scale"), named("order"),
         named("starts"), named("weights"), named("labels"), named("counts"), named("members"),
@@ -70,7 +72,7 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
         named("lists"), named("index"), named("gains"), named("evaluations"), Unlocked());
     module.def(
         "neighbor_kept",
-        [&kernels](const Array1<std::int64_t>& board, const Array2<const T>& X,
+        [&kernels](const Board& board, const Array2<const T>& X,
                    const Array1<const T>& shift, double scale, const Doubles& weights,
                    const Places& labels, const Doubles& counts,
                    const Places& members, const Places& places, const Array2<float>& vectors,
@@ -83,10 +85,12 @@ void bind_dense(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("kept", kept, {n, kept.shape(1)});
             expect("index", index, {n});
             expect("gains", gains, {n});
-            kernels.neighbor_kept(board.data(), matrix(X), shift.data(), scale,
-                                  rows_of(n, k, nullptr, nullptr, weights, labels, counts),
-                                  centers_of(d, members, places, vectors, half_norms, shares),
-                                  matrix(kept), {index.data(), gains.data(), nullptr});
+            const auto rows = rows_of(n, k, nullptr, nullptr, weights, labels, counts);
+            const auto centers = centers_of(d, members, places, vectors, half_norms, shares);
+            with_helpers(board, [&] {
+                kernels.neighbor_kept(board.data(), matrix(X), shift.data(), scale, rows, centers,
+                                      matrix(kept), {index.data(), gains.data(), nullptr});
+            });
         },
         named("board"), named("X"), named("shift"), nb::arg("scale"), named("weights"), named("labels"), named("counts"), named("members"), named("places"),
         named("vectors"), named("half_norms"), named("shares"), named("kept"), named("index"),
@@ -100,7 +104,7 @@ void bind_neighbors(nb::module_& module, const Kernels& kernels) {
     bind_dense(module, kernels.dense_f64);
     module.def(
         "neighbor_centers",
-        [&kernels](const Array1<std::int64_t>& board, const Array2<const double>& means,
+        [&kernels](const Board& board, const Array2<const double>& means,
                    const Doubles& counts, const Doubles& shift, double scale, double most_share,
                    const Places& members, const Places& places, const Array2<float>& vectors,
                    const Floats& half_norms, const Floats& shares) {
@@ -109,9 +113,11 @@ void bind_neighbors(nb::module_& module, const Kernels& kernels) {
             expect("counts", counts, {k});
             expect("shift", shift, {d});
             expect("members", members, {k});
-            kernels.neighbor_centers(board.data(), matrix(means), counts.data(), shift.data(),
-                                     scale, most_share,
-                                     centers_of(d, members, places, vectors, half_norms, shares));
+            const auto centers = centers_of(d, members, places, vectors, half_norms, shares);
+            with_helpers(board, [&] {
+                kernels.neighbor_centers(board.data(), matrix(means), counts.data(), shift.data(),
+                                         scale, most_share, centers);
+            });
         },
         named("board"), named("means"), named("counts"), named("shift"), nb::arg("scale"),
         nb::arg("most_share"), named("members"), named("places"), named("vectors"),
@@ -129,7 +135,7 @@ void bind_neighbors(nb::module_& module, const Kernels& kernels) {
         named("labels"), named("places"), named("starts"), named("order"), Unlocked());
     module.def(
         "neighbor_lists",
-        [&kernels](const Array1<std::int64_t>& board, const Array2<const float>& points,
+        [&kernels](const Board& board, const Array2<const float>& points,
                    const Edges& starts, const Edges& edges, const Array2<const Label>& order,
                    size_t enough, const Places& members, const Places& places,
                    const Array2<float>& vectors, const Floats& half_norms, const Floats& shares,
@@ -140,11 +146,13 @@ void bind_neighbors(nb::module_& module, const Kernels& kernels) {
             expect("edges", edges, {order.shape(1) + 1});
             expect("lists", lists, {points.shape(0), lists.shape(1)});
             expect("evaluations", evaluations, {1});
-            kernels.neighbor_lists(
-                board.data(), matrix(points),
-                {starts.data(), edges.data(), matrix(order), enough},
-                centers_of(points.shape(1), members, places, vectors, half_norms, shares),
-                matrix(lists), evaluations.data());
+            const auto centers =
+                centers_of(points.shape(1), members, places, vectors, half_norms, shares);
+            with_helpers(board, [&] {
+                kernels.neighbor_lists(board.data(), matrix(points),
+                                       {starts.data(), edges.data(), matrix(order), enough}, centers,
+                                       matrix(lists), evaluations.data());
+            });
         },
         named("board"), named("points"), named("starts"), named("edges"), named("order"),
         nb::arg("enough"), named("members"), named("places"), named("vectors"),

@@ -74,8 +74,10 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
                                codes, l1, l2, log, floor, before, loss);
-            kernels.poisson_multiplicative(task.board, X, offsets_of<T>(offsets, data.size()),
-                                           task.model, task.out);
+            const T* const shares = offsets_of<T>(offsets, data.size());
+            with_helpers(board, [&] {
+                kernels.poisson_multiplicative(task.board, X, shares, task.model, task.out);
+            });
         },
         named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
         named("columns"), named("rest"), named("totals"), named("weights"), named("start"),
@@ -90,8 +92,10 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
                                codes, l1, l2, log, floor, before, loss);
-            kernels.poisson_coordinate(task.board, X, offsets_of<T>(offsets, data.size()),
-                                       task.model, sweeps, task.out);
+            const T* const shares = offsets_of<T>(offsets, data.size());
+            with_helpers(board, [&] {
+                kernels.poisson_coordinate(task.board, X, shares, task.model, sweeps, task.out);
+            });
         },
         named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
         named("columns"), named("rest"), named("totals"), named("weights"), named("start"),
@@ -106,8 +110,11 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
             const Array1<double> none;
             const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, codes, explained,
                                explained, 0, 0, 0, 0, none, none);
-            kernels.poisson_explained(task.board, X, offsets_of<T>(offsets, data.size()),
-                                      task.model, task.out.given, task.out.codes);
+            const T* const shares = offsets_of<T>(offsets, data.size());
+            with_helpers(board, [&] {
+                kernels.poisson_explained(task.board, X, shares, task.model, task.out.given,
+                                          task.out.codes);
+            });
         },
         named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
         named("columns"), named("rest"), named("totals"), named("weights"), named("codes"),
@@ -124,7 +131,8 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
                                codes, l1, l2, log, floor, before, loss);
             const PoissonNewton<T> newton =
                 newton_of<T>(X.rows, task.model.k, hessians, sweeps, tolerance, trust);
-            kernels.poisson_newton(task.board, X, task.model, newton, task.out);
+            with_helpers(
+                board, [&] { kernels.poisson_newton(task.board, X, task.model, newton, task.out); });
         },
         named("board"), named("indptr"), named("indices"), named("data"), named("columns"),
         named("rest"), named("totals"), named("weights"), named("start"), named("begun"),
@@ -177,7 +185,9 @@ void bind_dense(nb::module_& module, const PoissonKernels<T>& kernels) {
                    double l2, double log, double floor, Loss before, Loss loss) {
             const Task<T> task(board, X.shape(0), X.shape(1), columns, rest, totals, weights, start,
                                begun, codes, l1, l2, log, floor, before, loss);
-            kernels.coordinate(task.board, matrix(X), task.model, sweeps, task.out);
+            with_helpers(board, [&] {
+                kernels.coordinate(task.board, matrix(X), task.model, sweeps, task.out);
+            });
         },
         named("board"), named("X"), named("columns"), named("rest"), named("totals"),
         named("weights"), named("start"), named("begun"), named("codes"), nb::arg("sweeps"),

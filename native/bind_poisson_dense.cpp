@@ -55,7 +55,9 @@ void bind(nb::module_& module, const PoissonKernels<T>& kernels) {
                    double floor, Loss before, Loss loss) {
             const Task task(board, X, strips, totals, weights, start, begun, codes, l1, l2, log,
                             floor, before, loss);
-            kernels.multiplicative(task.board, task.X, task.model, task.out);
+            with_helpers(board, [&] {
+                kernels.multiplicative(task.board, task.X, task.model, task.out);
+            });
         },
         named("board"), named("X"), named("strips"), named("totals"), named("weights"),
         named("start"), named("begun"), named("codes"), nb::arg("l1"), nb::arg("l2"),
@@ -68,9 +70,10 @@ void bind(nb::module_& module, const PoissonKernels<T>& kernels) {
                    Loss before, Loss loss) {
             const Task task(board, X, strips, totals, weights, start, begun, codes, l1, l2, log,
                             floor, before, loss);
-            kernels.newton(task.board, task.X, task.model,
-                           newton_of(task.X.rows, task.model.k, hessians, sweeps, tolerance, trust),
-                           task.out);
+            const PoissonNewton<T> newton =
+                newton_of(task.X.rows, task.model.k, hessians, sweeps, tolerance, trust);
+            with_helpers(board,
+                         [&] { kernels.newton(task.board, task.X, task.model, newton, task.out); });
         },
         named("board"), named("X"), named("strips"), named("totals"), named("weights"),
         named("start"), named("begun"), named("codes"), named("hessians"), nb::arg("sweeps"),

@@ -26,9 +26,9 @@ template <class T>
 void bind_nearest(nb::module_& module, const DenseKernels<T>& kernels) {
     module.def(
         "nearest",
-        [&kernels](const Array1<std::int64_t>& board, const Array2<const T>& X,
-                   const Array1<const T>& shift, const Array2<const T>& components,
-                   const Array1<const T>& offsets, const Array1<Label>& labels,
+        [&kernels](const Board& board, const Array2<const T>& X, const Array1<const T>& shift,
+                   const Array2<const T>& components, const Array1<const T>& offsets,
+                   const Array1<Label>& labels,
                    const Array1<std::int64_t>& astray) {
             expect("board", board, {board_size});
             expect("shift", shift, {X.shape(1)});
@@ -37,8 +37,10 @@ void bind_nearest(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("labels", labels, {X.shape(0)});
             expect("astray", astray, {1});
             if (components.shape(0) == 0) throw nb::value_error("there are no components");
-            kernels.nearest(board.data(), matrix(X), shift.data(), matrix(components),
-                            offsets.data(), labels.data(), astray.data());
+            with_helpers(board, [&] {
+                kernels.nearest(board.data(), matrix(X), shift.data(), matrix(components),
+                                offsets.data(), labels.data(), astray.data());
+            });
         },
         named("board"), named("X"), named("shift"), named("components"), named("offsets"),
         named("labels"), named("astray"), Unlocked());

@@ -71,7 +71,7 @@ void bind_plain(nb::module_& module, const DenseKernels<T>& kernels) {
                    const Array1<Label>& chosen, const Array2<const double>& uniforms,
                    size_t first_step, size_t last_step, const Array1<Label>& candidates,
                    const Array2<double>& offered, const Array2<double>& gains,
-                   const Array1<std::int64_t>& board) {
+                   const Board& board) {
             const size_t n = X.shape(0), trials = candidates.shape(0);
             expect_steps(trials, first_step, last_step, chosen);
             expect("weights", weights, {n});
@@ -81,10 +81,12 @@ void bind_plain(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("offered", offered, {trials, parts(n, panel)});
             expect("gains", gains, {trials, parts(n, panel)});
             expect("board", board, {board_size});
-            kernels.seeding_plain({matrix(X), weights.data(), closest.data(), potentials.data(),
-                                   chosen.data()},
-                                  {matrix(uniforms), first_step, last_step},
-                                  {candidates.data(), offered.data(), gains.data()}, board.data());
+            with_helpers(board, [&] {
+                kernels.seeding_plain(
+                    {matrix(X), weights.data(), closest.data(), potentials.data(), chosen.data()},
+                    {matrix(uniforms), first_step, last_step},
+                    {candidates.data(), offered.data(), gains.data()}, board.data());
+            });
         },
         named("X"), named("weights"), named("closest"), named("potentials"), named("chosen"),
         named("uniforms"), nb::arg("first_step"), nb::arg("last_step"), named("candidates"),
@@ -110,7 +112,7 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
                    const Array1<Label>& chosen, const Array2<const double>& uniforms,
                    size_t first_step, size_t last_step, const Array1<Label>& candidates,
                    const Array2<std::uint64_t>& found, const Array2<double>& gains,
-                   const Array1<std::int64_t>& board) {
+                   const Board& board) {
             const size_t n = X.shape(0), trials = candidates.shape(0);
             const size_t room = norms.shape(0);
             const size_t pieces = parts(room, chunk);
@@ -133,14 +135,15 @@ void bind_steps(nb::module_& module, const DenseKernels<T>& kernels) {
             expect("found", found, {pieces * trials, chunk / 64});
             expect("gains", gains, {pieces, trials});
             expect("board", board, {board_size});
-            kernels.seeding_steps(
-                {matrix(X), weights.data(), order.data(), places.data(),
-                 {matrix(firsts), matrix(others), first_norms.data(), norms.data()},
-                 matrix(profiles), scale, slack, fineness, fine_slack},
-                {closest.data(), potentials.data(), reach.data(), chosen.data()},
-                {matrix(uniforms), first_step, last_step},
-                {candidates.data(), found.data(), gains.data()},
-                board.data());
+            with_helpers(board, [&] {
+                kernels.seeding_steps(
+                    {matrix(X), weights.data(), order.data(), places.data(),
+                     {matrix(firsts), matrix(others), first_norms.data(), norms.data()},
+                     matrix(profiles), scale, slack, fineness, fine_slack},
+                    {closest.data(), potentials.data(), reach.data(), chosen.data()},
+                    {matrix(uniforms), first_step, last_step},
+                    {candidates.data(), found.data(), gains.data()}, board.data());
+            });
         },
         named("X"), named("weights"), named("order"), named("places"), named("firsts"),
         named("others"), named("first_norms"), named("norms"), named("profiles"),

@@ -146,7 +146,7 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
                    const Array2<double>& means_t, const Array2<double>& sums_t,
                    const Array1<double>& counts, const Array1<std::int64_t>& sizes,
                    bool on_sphere, double tolerance, size_t until, const Array2<double>& trace,
-                   const Array1<std::uint8_t>& space, const Array1<std::int64_t>& board) {
+                   const Array1<std::uint8_t>& space, const Board& board) {
             const Csr<T, I> X = csr(indptr, indices, data);
             const size_t k = counts.shape(0), d = means_t.shape(0), padded = (k + 15) / 16 * 16;
             expect("weights", weights, {X.rows});
@@ -156,13 +156,16 @@ void bind_lloyd_csr(nb::module_& module, const SparseKernels<T, I>& kernels) {
             expect("sizes", sizes, {k});
             expect("trace", trace, {trace.shape(0), trace_columns});
             expect("space", space, {kernels.lloyd_space(X.rows, indices.shape(0), d, k)});
-            expect("board", board, {16});
+            expect("board", board, {board_size});
             if (until > trace.shape(0))
                 throw nb::value_error("trace has fewer rows than there may be iterations");
-            kernels.lloyd(X, d, weights.data(), labels.data(),
-                          {k, means_t.data(), sums_t.data(), counts.data(), sizes.data(), on_sphere},
-                          {tolerance, until, matrix(trace),
-                           reinterpret_cast<char*>(space.data()), board.data()});
+            with_helpers(board, [&] {
+                kernels.lloyd(
+                    X, d, weights.data(), labels.data(),
+                    {k, means_t.data(), sums_t.data(), counts.data(), sizes.data(), on_sphere},
+                    {tolerance, until, matrix(trace), reinterpret_cast<char*>(space.data()),
+                     board.data()});
+            });
         },
         named("indptr"), named("indices"), named("data"), named("weights"), named("labels"),
         named("means_t"), named("sums_t"), named("counts"), named("sizes"), nb::arg("on_sphere"),

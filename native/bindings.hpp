@@ -11,6 +11,7 @@
 #include <string>
 
 #include "kernels.hpp"
+#include "team.hpp"
 
 namespace nb = nanobind;
 
@@ -26,6 +27,15 @@ using Array3 = nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 // What threads share that call a kernel together: zeros at first.
 using Board = Array1<std::int64_t>;
+
+// Call a kernel, on the threads of the team that the board names, too.
+template <class Kernel>
+void with_helpers(const Board& board, Kernel kernel) {
+    if (const std::int64_t helpers = board.data()[board_helpers])
+        reinterpret_cast<Team*>(helpers)->share(kernel);
+    else
+        kernel();
+}
 
 template <class T>
 Matrix<T> matrix(const Array2<T>& array) {
@@ -143,5 +153,7 @@ void bind_hartigan(nb::module_& module, const Kernels& kernels);
 void bind_neighbors(nb::module_& module, const Kernels& kernels);
 void bind_neighbor_top(nb::module_& module, const Kernels& kernels);
 void bind_location(nb::module_& module, const Kernels& kernels);
+
+void bind_team(nb::module_& module);
 
 }  // namespace cofactor

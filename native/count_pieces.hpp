@@ -61,9 +61,7 @@ private:
 template <class Rows, class Visit>
 void share_rows(std::int64_t* board, const Rows& X, size_t block, Visit visit) {
     const RowPieces<Rows> pieces(X, block);
-    PieceRanges ranges(board, pieces.count());
-    Pieces(board, pieces.count(), [&](size_t) {
-        const size_t piece = ranges.take();
+    RangedPieces(board, pieces.count(), [&](size_t piece) {
         const size_t first = pieces.first(piece), last = pieces.first(piece + 1);
         if (first < last) visit(first, last);
     }).run();

@@ -12,7 +12,8 @@ namespace cofactor {
 using std::size_t;
 using Label = std::int32_t;
 
-constexpr size_t board_size = 16;    // of the zeros that the threads of one job share
+constexpr size_t board_size = 48;    // of the zeros that the threads of one job share
+constexpr size_t board_helpers = 2;  // where a board has the address of a team that helps, or 0
 constexpr size_t trace_columns = 7;  // of Lloyd's iterations
 
 // Row-major and contiguous.

@@ -32,5 +32,6 @@ NB_MODULE(_native, module) {
     if (cofactor::isa::runs_here()) \
         cofactor::bind(module, names, #isa, cofactor::isa::kernels);
     COFACTOR_FOR_EACH_ISA(COFACTOR_BIND)
+    cofactor::bind_team(module);
     module.attr("supported") = nb::tuple(names);
 }

@@ -29,40 +29,67 @@ private:
     Work work_;
 };
 
-// Pieces in a few ranges. A worker takes those of a range from the first on, so that it meets what
-// it left in its caches the last time, and what follows is what it asked for ahead. Then it goes on
-// with a range that nobody has begun, and at last with what is left of others', from their ends.
-class PieceRanges {
+// A job of one stage whose pieces lie in a few ranges. A worker takes those of a range from the first
+// on, so that it meets what it left in its caches the last time, and what follows is what it asked
+// for ahead. Then it goes on with a range that nobody has begun, and at last with what is left of
+// others', from their ends. Ranges have counters of their own: one that a worker has to itself stays
+// in its cache.
+template <class Work>
+class RangedPieces {
 public:
-    PieceRanges(std::int64_t* board, size_t pieces)
-        : notes_(reinterpret_cast<Board*>(board)->notes + 1),
-          pieces_(pieces),
-          own_(static_cast<size_t>(__atomic_fetch_add(notes_ + ranges, 1, __ATOMIC_RELAXED)) %
-               ranges) {}
+    RangedPieces(std::int64_t* board, size_t pieces, Work work)
+        : board_(reinterpret_cast<Board*>(board)), pieces_(pieces), work_(work) {}
 
-    // Take a piece. There must be one left.
-    size_t take() {
-        size_t piece = pieces_;
+    // Return when the job is done or, to let signals be heard, after a while: then the same call goes
+    // on with it.
+    void run() {
+        own_ = static_cast<size_t>(add(board_->notes, 1)) % ranges;
+        const double deadline = seconds_now() + patience;
+        size_t piece = 0, done = 0;
+        for (; seconds_now() < deadline && take(piece); ++done) work_(piece);
+        finish(done);
+        for (int idle = 0; !over() && seconds_now() < deadline;) wait_a_moment(idle++);
+    }
+
+private:
+    static constexpr double patience = 0.2;  // seconds
+    static constexpr size_t ranges = board_ranges;
+    static constexpr std::int64_t forward = 1, backward = std::int64_t{1} << 32;
+    static constexpr std::int64_t most = backward - 1;
+
+    // What is added must be seen with all that was written before it.
+    static std::int64_t add(std::int64_t* to, std::int64_t value) {
+        return __atomic_fetch_add(to, value, __ATOMIC_ACQ_REL);
+    }
+
+    bool over() const { return __atomic_load_n(&board_->turn, __ATOMIC_ACQUIRE) == job_over; }
+
+    void finish(size_t done) {
+        const auto number = static_cast<std::int64_t>(done);
+        if (add(&board_->done, number) + number == static_cast<std::int64_t>(pieces_))
+            __atomic_store_n(&board_->turn, job_over, __ATOMIC_RELEASE);
+    }
+
+    // Take a piece, if there is one left.
+    bool take(size_t& piece) {
         while (!taken(own_, forward, piece)) {
             const size_t fullest = fullest_range();
-            if (!(load(fullest) & most))
+            const std::int64_t before = load(fullest);
+            if (!left(fullest, before)) return false;
+            if (!(before & most))
                 own_ = fullest;
             else if (taken(fullest, backward, piece))
                 break;
         }
-        return piece;
+        return true;
     }
-
-private:
-    static constexpr size_t ranges = 4;
-    static constexpr std::int64_t forward = 1, backward = std::int64_t{1} << 32;
-    static constexpr std::int64_t most = backward - 1;
 
     size_t begin(size_t range) const { return range * pieces_ / ranges; }
 
     // How many were taken from the begin of a range, and `backward` times those from its end.
+    std::int64_t* counter(size_t range) const { return board_->ranges[range]; }
     std::int64_t load(size_t range) const {
-        return __atomic_load_n(notes_ + range, __ATOMIC_RELAXED);
+        return __atomic_load_n(counter(range), __ATOMIC_RELAXED);
     }
 
     size_t left(size_t range, std::int64_t before) const {
@@ -81,7 +108,7 @@ private:
     bool taken(size_t range, std::int64_t direction, size_t& piece) {
         std::int64_t before = load(range);
         while (left(range, before)) {
-            if (!__atomic_compare_exchange_n(notes_ + range, &before, before + direction, true,
+            if (!__atomic_compare_exchange_n(counter(range), &before, before + direction, true,
                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED))
                 continue;
             piece = direction == forward ? begin(range) + static_cast<size_t>(before & most)
@@ -91,9 +118,10 @@ private:
         return false;
     }
 
-    std::int64_t* const notes_;  // what was taken of each range, and how many workers came
+    Board* const board_;
     const size_t pieces_;
-    size_t own_;
+    Work work_;
+    size_t own_ = 0;
 };
 
 // visit(i) for i < count, cut into pieces of `size`.

@@ -10,12 +10,17 @@
 
 namespace cofactor::COFACTOR_ISA {
 
+constexpr std::int64_t job_over = -1;  // in place of a turn
+constexpr size_t board_ranges = 4;
+
 // What the threads of a job share: a caller's array of zeros.
 struct Board {
     std::int64_t turn;    // stage << 40 | pieces << 20 | next piece
     std::int64_t done;    // pieces of this stage that are finished
-    std::int64_t apart[6];  // a cache line of their own
+    std::int64_t helpers;   // a team that calls the kernel, too, or 0; not read by kernels
+    std::int64_t apart[5];  // a cache line of their own
     std::int64_t notes[8];  // of the job
+    std::int64_t ranges[board_ranges][8];  // what was taken of each, with a cache line of its own
 };
 static_assert(sizeof(Board) == board_size * sizeof(std::int64_t));
 
@@ -51,7 +56,7 @@ public:
     }
 
 private:
-    static constexpr std::int64_t over = -1, most = (1 << 20) - 1, opening = std::int64_t{1} << 40;
+    static constexpr std::int64_t over = job_over, most = (1 << 20) - 1, opening = std::int64_t{1} << 40;
 
     // The first to come prepares the first stage; until then there are no pieces to take.
     bool open() { return swap(0, opening); }

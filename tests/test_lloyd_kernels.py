@@ -58,7 +58,7 @@ def begun(X, weights, means):
         counts=np.zeros(k),
         sizes=np.zeros(k, np.int64),
         trace=np.zeros((20, 7)),
-        board=np.zeros(16, np.int64),
+        board=kernels.board_for(kernels.NOBODY),
         space=None,
     )
 

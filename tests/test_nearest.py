@@ -35,7 +35,7 @@ def together(function, n_threads):
 def nearest(implementation, X, shift, parts, offsets, n_threads=1):
     """Return the labels, and how many rows have no finite loss."""
     labels, astray = np.full(len(X), -7, np.int32), np.zeros(1, np.int64)
-    board = np.zeros(16, np.int64)
+    board = kernels.board_for(kernels.NOBODY)
     call = partial(implementation.nearest, board, X, shift, parts, offsets, labels, astray)
     together(call, n_threads)
     return labels, int(astray[0])

@@ -57,7 +57,7 @@ class PoissonRows:
         given, self.start = self.codes.copy(), np.full_like(self.codes, np.nan)
         kernel = f"poisson_{step.split(',')[0]}" + ("" if self.storage == "dense" else "_csr")
         getattr(implementation, kernel)(
-            np.zeros(kernels.BOARD_SIZE, dtype=np.int64),
+            kernels.board_for(kernels.NOBODY),
             *self._stored,
             *self._stored_offsets(step),
             *self._components(step),
@@ -456,7 +456,7 @@ def test_explained_counts_are_sums_of_rates_times_components(name, seed, dtype, 
         p.set_off(rng)
     found = np.full_like(p.codes, np.nan)
     kernels.load(name).poisson_explained_csr(
-        np.zeros(kernels.BOARD_SIZE, dtype=np.int64),
+        kernels.board_for(kernels.NOBODY),
         *p._stored,
         *p._stored_offsets("multiplicative"),
         *p._components("multiplicative"),

@@ -58,7 +58,7 @@ def seeds_of(rng, X, k, trials):
 def choose(kernel, seeds, k):
     """Choose rows in two calls; return all that is specified of the outcome."""
     for first, last in ((0, k // 2), (k // 2, k)):
-        board = np.zeros(kernels.BOARD_SIZE, np.int64)
+        board = kernels.board_for(kernels.NOBODY)
         kernel(**seeds, first_step=first, last_step=last, board=board)
     return seeds["chosen"], seeds["closest"], seeds["potentials"]
 

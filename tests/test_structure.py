@@ -15,7 +15,8 @@ ROOT = Path(cofactor.__file__).parent
 # From the ground up; a module may import from lower layers and from its own package.
 LAYERS = [
     {"errors", "lazy"},
-    {"kernels", "engine", "trace"},
+    {"kernels", "trace"},
+    {"engine"},
     {"data"},
     {"noise"},
     {"codes"},

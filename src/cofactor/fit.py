@@ -165,7 +165,7 @@ def fit(
         if reason is not None or any(asked) or iteration == stop.max_iter:
             break
         before, (here, steps) = here.params.components, steps(here)
-        shift = squared_distance(here.params.components, before)
+        shift = _shift(model, here.params.components, before)
     converged = reason is not None and reason.converged
     return Fit(model, _widened(here.params), here.rows, here.statistics, trace, converged)
 
@@ -190,17 +190,13 @@ def _widened(params: Params) -> Params:
     return replace(params, components=params.components.astype(np.float64, copy=False))
 
 
-def squared_distance(one: Floats, other: Floats) -> float:
-    """Return ``‖A − B‖²`` without an array for the difference."""
-    flat = np.ravel if one.flags.c_contiguous else _by_columns
-    both, distance = np.result_type(one, other), np.empty(1)
-    one, other = (flat(matrix).astype(both, copy=False) for matrix in (one, other))
-    kernels.squared_norms(one[None, :], other, distance)
+def _shift(model: Model, components: Floats, before: Floats) -> float:
+    """Return ``‖W − W_before‖²`` without an array for the difference."""
+    if not model.codes.fixes_scale:
+        return np.nan
+    distance = np.empty(1)
+    kernels.squared_norms(components.reshape(1, -1), before.ravel(), distance)
     return float(distance[0])
-
-
-def _by_columns(matrix: Floats) -> Floats:
-    return matrix.T.ravel()
 
 
 def n_entries(blocks: Sequence[RowBlock]) -> float:

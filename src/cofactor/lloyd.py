@@ -24,6 +24,7 @@ from cofactor.data import DenseRows, RowBlock, Rows, SparseRows, split
 from cofactor.data.base import Floats, Labels
 from cofactor.engine import Engine
 from cofactor.fit import Fit
+from cofactor.kernels import HELPERS, NOBODY, board_for
 from cofactor.model import Model
 from cofactor.noise import Noise
 from cofactor.noise.base import Moments, NearestNoise, Params
@@ -67,7 +68,7 @@ class Clusters:
         Whether means are scaled to length 1.
     space : ndarray of bytes
         The kernel's own.
-    board : ndarray of shape (16,), int64
+    board : ndarray of shape (BOARD_SIZE,), int64
         Shared by the kernel's threads.
     """
 
@@ -80,7 +81,7 @@ class Clusters:
     sizes: NDArray[np.int64]
     on_sphere: bool
     space: NDArray[np.uint8]
-    board: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
+    board: NDArray[np.int64] = field(default_factory=lambda: board_for(NOBODY))
 
     def at_rest(self) -> Clusters:
         """Return the clusters without the kernel's memory."""
@@ -112,8 +113,8 @@ class Clusters:
         lines : ndarray of shape (iterations, 7), written
             The kernel's trace.
         """
-
-        def work() -> None:  # returns now and then, so that signals are heard
+        self.board[:2], self.board[HELPERS] = 0, engine.helpers
+        while self.board[0] != OVER:  # it returns now and then, so that signals are heard
             self.rows.lloyd(
                 self.shift,
                 self.labels,
@@ -128,10 +129,6 @@ class Clusters:
                 self.space,
                 self.board,
             )
-
-        self.board[:2] = 0
-        while self.board[0] != OVER:
-            engine.together(work)
 
     def fill_empty(self) -> Callable[[], int]:
         """Move the worst-fitted rows to the empty components, which lowers the loss.

@@ -24,7 +24,8 @@ class Iteration(NamedTuple):
     moved : int or None
         Rows whose best component changed; None where codes are not one-hot.
     shift : float
-        ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first.
+        ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first, and
+        ``nan`` where components have no scale of their own, since codes are linear.
     evaluations : int or None
         Distances that the sweep computed to find components; None where that is not counted.
     residual : float or None

@@ -30,6 +30,8 @@ class Codes(ABC, Generic[N]):
         Whether the M-step always encodes the transposed data; see :meth:`reads_columns`.
     takes_missing : bool
         Whether entries may be missing, and rows have exposures and offsets.
+    fixes_scale : bool
+        Whether components are in units of the data, and not in units that codes may undo.
     tag : str
         What the objective is: ``"free energy"`` (a bound on the marginal likelihood, exact when
         the whole posterior is kept) or ``"conditional"`` (likelihood given the fitted codes).
@@ -40,6 +42,7 @@ class Codes(ABC, Generic[N]):
     needs: ClassVar[str]
     needs_columns: ClassVar[bool] = False
     takes_missing: ClassVar[bool] = False
+    fixes_scale: ClassVar[bool] = True
     tag: ClassVar[str]
 
     @classmethod

@@ -80,6 +80,7 @@ class LinearCodes(Codes[L], Generic[L]):
     """
 
     tag: ClassVar[str] = "conditional"
+    fixes_scale: ClassVar[bool] = False
     penalty: ClassVar[Penalty] = Penalty()
     judged: ClassVar[Judged] = Judged.AFTER
 

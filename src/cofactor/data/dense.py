@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -189,10 +188,9 @@ class DenseRows(Shareable):
         at_once = max(1, PRODUCTS_AT_ONCE // max(components.size, 1))
         for start in range(0, self.n_rows, at_once):
             rows = slice(start, start + at_once)
-            board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
+            board = kernels.board_for(engine.helpers)
             values, found = self.values[rows], labels[rows]
-            arguments = board, values, shift, components, offsets, found, astray
-            engine.together(partial(kernels.nearest, *arguments))
+            kernels.nearest(board, values, shift, components, offsets, found, astray)
         return labels, not astray[0]
 
     def posterior(self, losses: Losses, weights: Floats) -> Posterior:

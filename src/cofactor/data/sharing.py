@@ -52,19 +52,19 @@ class Shareable:
 
 
 def share(engine: Engine, kernel: Callable[..., None], *task: Any) -> None:
-    """Let all workers call a kernel with one board; they return now and then, to hear signals.
+    """Call a kernel on all workers until it is done: it returns now and then, to hear signals.
 
     Parameters
     ----------
     engine : Engine
     kernel : callable
-        ``kernel(board, *task)``, with a board of zeros (16,), int64, that it marks when it is done.
+        ``kernel(board, *task)``, with a board, that it marks when it is done.
     *task
         Its other arguments, to which it writes.
     """
-    board = np.zeros(kernels.BOARD_SIZE, dtype=np.int64)
+    board = kernels.board_for(engine.helpers)
     while board[0] != OVER:
-        engine.together(lambda: kernel(board, *task))
+        kernel(board, *task)
 
 
 def split(array: Array, blocks: Sequence[RowBlock]) -> list[Array]:
@@ -101,9 +101,6 @@ def of_parts(block: RowBlock, function: Callable[..., T], *arrays: Array) -> lis
 
 def weighted_sum(block: RowBlock, values: Floats) -> float:
     """Return ``Σ_n w_n v_n`` for values (n,), with the bits of parts as blocks of their own."""
-    sums, first = [], 0
-    for part in block.parts:
-        last = first + len(part.weights)
-        sums.append(float(part.weights @ values[first:last]))
-        first = last
-    return pairwise_sum(sums)
+    sizes = [part.n_rows for part in block.parts]
+    starts = [0, *accumulate(sizes[:-1])]
+    return pairwise_sum(np.add.reduceat(block.weights * values, starts).tolist())

@@ -71,10 +71,11 @@ class Engine(Protocol):
         """How many blocks run at once at most."""
         ...
 
-    def together(self, function: Callable[[], None]) -> None:
-        """Call ``function`` once on every worker at the same time; the calls share the work.
+    @property
+    def helpers(self) -> int:
+        """What boards of kernels call the threads that help with them; 0: there are none.
 
-        It must be right however few of the calls begin before the others have ended.
+        A kernel must be right however few of them come before it has ended.
         """
         ...
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+from cofactor.kernels import dismiss, hire
+from cofactor.lazy import lazy
 
 
 class Pool(ThreadPoolExecutor):
@@ -20,7 +24,15 @@ class Pool(ThreadPoolExecutor):
 
     def __init__(self, n_threads: int) -> None:
         self.threads: list[int] = []
+        self._n_helpers = n_threads - 1
         super().__init__(n_threads, thread_name_prefix="cofactor", initializer=self._count)
+
+    @lazy
+    def helpers(self) -> int:
+        """Native threads that help the caller with kernels: one fewer."""
+        helpers = hire(self._n_helpers)
+        weakref.finalize(self, dismiss, helpers)
+        return helpers
 
     def _count(self) -> None:
         self.threads.append(threading.get_native_id())

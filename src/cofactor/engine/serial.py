@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from cofactor.engine.base import Addable
 from cofactor.engine.tree import PairwiseSum
+from cofactor.kernels import NOBODY
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -28,13 +29,10 @@ class SerialEngine:
 
     n_workers = 1
     shares_memory = True
+    helpers = NOBODY
 
     def __init__(self, prepare: Callable[[], None] = nothing) -> None:
         self._prepare = prepare
-
-    def together(self, function: Callable[[], None]) -> None:
-        """See :meth:`cofactor.engine.base.Engine.together`."""
-        function()
 
     def map_reduce(
         self, step: Callable[[B, S], tuple[A, S]], blocks: Sequence[B], states: Sequence[S]

@@ -39,8 +39,17 @@ class ThreadEngine:
         self._pool = pool
         self.n_workers = n_workers
 
+    @property
+    def helpers(self) -> int:
+        """See :class:`cofactor.engine.base.Engine`."""
+        return self._pool.helpers
+
     def together(self, function: Callable[[], None]) -> None:
-        """See :meth:`cofactor.engine.base.Engine.together`; the calling thread takes part."""
+        """Call ``function`` once on every worker at the same time; the calls share the work.
+
+        The calling thread takes part. It must be right however few of the calls begin before the
+        others have ended.
+        """
         anywhere = wake_elsewhere(self._pool.threads)
 
         def join() -> None:

@@ -12,10 +12,11 @@ A = TypeVar("A", bound=Addable)
 
 def pairwise_sum(values: Sequence[A]) -> A:
     """Return the sum of values that are all there, in the order of :class:`PairwiseSum`."""
-    total: PairwiseSum[A] = PairwiseSum(len(values))
-    for leaf, value in enumerate(values):
-        total.put(leaf, value)
-    return total.result()
+    while len(values) > 1:
+        pairs = zip(values[::2], values[1::2], strict=False)
+        values = [*(one + other for one, other in pairs), *values[len(values) // 2 * 2 :]]
+    (total,) = values
+    return total
 
 
 class PairwiseSum(Generic[A]):

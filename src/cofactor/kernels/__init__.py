@@ -15,15 +15,21 @@ from cofactor.kernels._seeding_reference import (
     SEEDING_PANEL,
     SEEDING_STRIP,
 )
+from cofactor.kernels.helpers import HELPERS, NOBODY, board_for, dismiss, hire
 
 __all__ = [
     *reference.__all__,
     "BOARD_SIZE",
+    "HELPERS",
+    "NOBODY",
     "SEEDING_BLOCK",
     "SEEDING_CHUNK",
     "SEEDING_PANEL",
     "SEEDING_STRIP",
     "available",
+    "board_for",
+    "dismiss",
+    "hire",
     "implementation",
     "load",
 ]

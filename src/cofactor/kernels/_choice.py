@@ -58,6 +58,11 @@ def load(name: str) -> ModuleType:
     return _IMPLEMENTATIONS[name]
 
 
+def compiled() -> Any:
+    """Return the module that has the compiled kernels, or None where the reference runs."""
+    return None if implementation() == "reference" else _native
+
+
 def like(twin: Kernel) -> Kernel:
     """Return the chosen implementation of a kernel, typed as its NumPy twin."""
     kernel: Kernel = getattr(load(implementation()), twin.__name__)

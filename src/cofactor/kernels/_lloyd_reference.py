@@ -81,7 +81,7 @@ def lloyd(
         distances computed, those in doubt again.
     space : uint8 array of `lloyd_space` bytes
         Zero before the first call, and then the kernel's own.
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zero before the first call. ``board[8]`` counts iterations. Whoever changes labels and
         sums between iterations sets ``board[9]`` to 1.
     """

@@ -1,3 +1,6 @@
 """The compiled kernels: one submodule, specified in `reference`, for every instruction set."""
 
 supported: tuple[str, ...]
+
+def hire(helpers: int) -> int: ...
+def dismiss(team: int) -> None: ...

@@ -49,7 +49,7 @@ def neighbor_top(
 
     Parameters
     ----------
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros at first; see `neighbor_centers`.
     X : array of shape (n, d)
     shift : array of shape (d,)

@@ -43,7 +43,7 @@ def neighbor_centers(
 
     Parameters
     ----------
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros at first. Threads that call this with the same arguments share the work; a call may
         return before it is done, with ``board[0] != -1``: then the same call goes on with it.
     means : array of shape (k, d)

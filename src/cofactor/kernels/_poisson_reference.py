@@ -71,7 +71,7 @@ def poisson_multiplicative_csr(
 
     Parameters
     ----------
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros at first.
     indptr, indices, data : arrays
         Counts of n rows and m columns in CSR form; no column may occur twice in a row.

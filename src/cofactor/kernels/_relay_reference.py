@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Board: TypeAlias = NDArray[np.int64]
 
-BOARD_SIZE = 16
+BOARD_SIZE = 48
 
 _LOCK = Lock()
 

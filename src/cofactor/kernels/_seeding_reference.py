@@ -187,7 +187,7 @@ def seeding_steps(
         Scratch, as all that follow; c is the number of 1024 slots begun.
     found : uint64 array of shape (c * trials, 16)
     gains : float64 array of shape (c, trials)
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros at first, the same for all threads of a call.
     """
     seeds = X, weights, closest, potentials, chosen, uniforms
@@ -217,7 +217,7 @@ def seeding_plain(
     candidates : int32 array of shape (trials,)
         Scratch, as all that follow.
     offered, gains : float64 arrays of shape (trials, ceil(n / 64))
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros at first, the same for all threads of a call.
     """
     if not claimed(board):

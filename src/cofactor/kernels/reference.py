@@ -208,7 +208,7 @@ def nearest(
 
     Parameters
     ----------
-    board : int64 array of shape (16,)
+    board : int64 array of shape (BOARD_SIZE,)
         Zeros, for the threads to agree on who does what.
     X, shift, components, offsets : arrays
         As in `top_losses`; rows may hold anything.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cofactor import kernels
 from cofactor.data.base import Array, Floats
 from cofactor.engine import Engine
-from cofactor.kernels import BOARD_SIZE, SEEDING_PANEL
+from cofactor.kernels import SEEDING_PANEL, board_for
 from cofactor.start.ranges import enlarged, norms_in_range
 from cofactor.start.screened import Screen, Steps
 
@@ -131,8 +131,7 @@ class DenseRows:
         size = max(1, WORK_PER_CALL // max(1, steps.products))
         for start in which[::size]:
             stop = min(start + size, which.stop)
-            board = np.zeros(BOARD_SIZE, dtype=np.int64)
-            limits = {"first_step": start, "last_step": stop, "board": board}
-            self.engine.together(partial(steps.kernel, **seeds, **limits))
+            board = board_for(self.engine.helpers)
+            steps.kernel(**seeds, first_step=start, last_step=stop, board=board)
             if seeds["chosen"][stop - 1] < 0:
                 break

@@ -40,7 +40,7 @@ class Steps(NamedTuple):
     Attributes
     ----------
     kernel : callable
-        To be called by all threads together.
+        To be called with a board, whose helpers take part.
     products : int
         How many of them a step takes.
     """
