@@ -27,19 +27,33 @@ struct Task {
          Totals totals, Weights weights, Given start, Codes begun, Codes codes, double l1,
          double l2, double log, double floor, Loss before, Loss loss)
         : board(board.data()),
-          model{matrix(columns), matrix(rest), codes.shape(1), matrix(totals),
+          model{matrix(columns), matrix(rest), rest.shape(0) == columns.shape(0), codes.shape(1),
+                matrix(totals),
                 weights.size() ? weights.data() : nullptr, l1, l2, log, floor,
                 nullptr},
           out(poisson_codes(board, rows, model.k, start, begun, codes, before, loss)) {
-        expect_whole_groups(columns.shape(1));
         if (columns.shape(0) >= most_columns)
             throw nb::value_error("counts have 134,217,728 columns or more");
         if (n_columns) expect("columns", columns, {n_columns, columns.shape(1)});
+        if (model.laid_out)
+            expect_laid_out(columns, rest);
+        else
+            expect_as_given(columns, rest);
+        const bool own = !model.laid_out && !totals.shape(0), alike = totals.shape(0) == 1;
+        expect("totals", totals, {own ? 0 : alike ? 1 : rows, model.k});
+        if (model.weights) expect("weights", weights, {columns.shape(0)});
+    }
+
+    void expect_laid_out(Columns columns, Columns rest) const {
+        expect_whole_groups(columns.shape(1));
         expect("rest", rest, {columns.shape(0), expected_rest(columns.shape(1), rest.shape(1))});
         if (columns.shape(1) + rest.shape(1) < model.k)
             throw nb::value_error("columns hold fewer than k components");
-        expect("totals", totals, {totals.shape(0) == 1 ? 1 : rows, model.k});
-        if (model.weights) expect("weights", weights, {columns.shape(0)});
+    }
+
+    void expect_as_given(Columns columns, Columns rest) const {
+        expect("columns", columns, {columns.shape(0), model.k});
+        expect("rest", rest, {0, 0});
     }
 
     std::int64_t* board;
@@ -145,12 +159,11 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
 // has let go of it and another one has it.
 constexpr size_t brief = size_t{1} << 17;
 
-template <class S, class T>
-void bind_layout(nb::module_& module,
-                 void (*const& lay)(Matrix<const S>, const double*, Matrix<T>, Matrix<T>, double*)) {
+template <class T>
+void bind_layout(nb::module_& module, const PoissonKernels<T>& kernels) {
     module.def(
         "lay_components",
-        [&lay](const Array2<const S>& columns, const Array1<const double>& weights,
+        [&kernels](const Array2<const T>& columns, const Array1<const T>& weights,
                const Array2<T>& whole, const Array2<T>& rest, const Array1<double>& totals) {
             const size_t d = columns.shape(0), k = columns.shape(1), width = whole.shape(1);
             expect_whole_groups(width);
@@ -163,7 +176,7 @@ void bind_layout(nb::module_& module,
             if (weights.size()) expect("weights", weights, {d});
             std::optional<nb::gil_scoped_release> unlocked;
             if (d * k > brief) unlocked.emplace();
-            lay(matrix(columns), weights.size() ? weights.data() : nullptr, matrix(whole),
+            kernels.lay_components(matrix(columns), weights.size() ? weights.data() : nullptr, matrix(whole),
                 matrix(rest), totals.data());
         },
         named("columns"), named("weights"), named("whole"), named("rest"), named("totals"));
@@ -204,10 +217,8 @@ void bind_poisson(nb::module_& module, const Kernels& kernels) {
     bind_sparse(module, kernels.sparse_f64_i64);
     bind_dense(module, kernels.poisson_f32);
     bind_dense(module, kernels.poisson_f64);
-    bind_layout(module, kernels.poisson_f32.lay_floats);
-    bind_layout(module, kernels.poisson_f32.lay_doubles);
-    bind_layout(module, kernels.poisson_f64.lay_floats);
-    bind_layout(module, kernels.poisson_f64.lay_doubles);
+    bind_layout(module, kernels.poisson_f32);
+    bind_layout(module, kernels.poisson_f64);
 }
 
 }  // namespace cofactor

@@ -22,8 +22,8 @@ struct DenseTask {
               double floor, Loss before, Loss loss)
         : board(board.data()),
           X(matrix(X)),
-          model{{}, {}, codes.shape(1), matrix(totals), weights.size() ? weights.data() : nullptr,
-                l1, l2, log, floor, strips.data()},
+          model{{}, {}, true, codes.shape(1), matrix(totals),
+                weights.size() ? weights.data() : nullptr, l1, l2, log, floor, strips.data()},
           out(poisson_codes(board, X.shape(0), model.k, start, begun, codes, before, loss)) {
         const size_t rows = X.shape(0), columns = X.shape(1), k = model.k;
         expect("strips", strips,

@@ -67,8 +67,7 @@ constexpr TopKernels<T> top = {neighbor_top<T, AffineMeasure<T>>, neighbor_top<T
 
 template <class T>
 constexpr PoissonKernels<T> poisson = {poisson_multiplicative<T>, poisson_coordinate<T>,
-                                       poisson_newton<T>, lay_components<float, T>,
-                                       lay_components<double, T>};
+                                       poisson_newton<T>, lay_components<T>};
 
 const Kernels kernels = {dense<float>,
                          dense<double>,

@@ -77,12 +77,14 @@ struct Moments {
 };
 
 // What Poisson rows are fitted with; columns[j] and then rest[j], of four or none, hold the k
-// component values of column j, padded with zeros. One row of totals is that of all rows; weights of
-// columns may be null.
+// component values of column j, padded with zeros, or columns[j] as they are, if nobody has laid them
+// out. One row of totals is that of all rows, and none the sums of columns; weights of columns may be
+// null.
 template <class T>
 struct PoissonModel {
     Matrix<const T> columns;
     Matrix<const T> rest;
+    bool laid_out;
     size_t k;
     Matrix<const double> totals;
     const T* weights;
@@ -122,10 +124,8 @@ struct PoissonKernels {
                        PoissonCodes<T> out);
     void (*newton)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
                    PoissonNewton<T> newton, PoissonCodes<T> out);
-    void (*lay_floats)(Matrix<const float> columns, const double* weights, Matrix<T> whole,
-                       Matrix<T> rest, double* totals);
-    void (*lay_doubles)(Matrix<const double> columns, const double* weights, Matrix<T> whole,
-                        Matrix<T> rest, double* totals);
+    void (*lay_components)(Matrix<const T> columns, const T* weights, Matrix<T> whole,
+                           Matrix<T> rest, double* totals);
 };
 
 // Coordinates of rows in strips, some first ones and those that follow, with the squared norms of the

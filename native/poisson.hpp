@@ -193,8 +193,10 @@ COFACTOR_INLINE void update_rows(Rows& X, size_t first, size_t last, const Poiss
 }
 
 template <class T, class Counts>
-void coordinate_rows(std::int64_t* board, const Counts& X, const PoissonModel<T>& model,
+void coordinate_rows(std::int64_t* board, const Counts& X, const PoissonModel<T>& given,
                      size_t sweeps, PoissonCodes<T> out) {
+    const LaidOut<T> laid(given);
+    const PoissonModel<T>& model = laid;
     PoissonPanel<T> panel(model, X.longest());
     CopiedRows<T, Counts> rows(X, model.weights);
     const auto descend = [&](size_t n, CountRow<T> row, T* start, T* z) {
@@ -280,8 +282,10 @@ COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, cons
 }
 
 template <class T, class I, class Rows>
-void multiplicative_rows(std::int64_t* board, Csr<T, I> X, Rows rows, const PoissonModel<T>& model,
+void multiplicative_rows(std::int64_t* board, Csr<T, I> X, Rows rows, const PoissonModel<T>& given,
                          PoissonCodes<T> out) {
+    const LaidOut<T> laid(given);
+    const PoissonModel<T>& model = laid;
     const RowSpace<T> space(model);
     const bool alike = model.totals.rows == 1;
     if (X.rows) space.price(model, 0);
@@ -311,7 +315,9 @@ void poisson_multiplicative_csr(std::int64_t* board, Csr<T, I> X, const T* offse
 // Sums of rates times components at some codes, row by row.
 template <class T, class I>
 void poisson_explained_csr(std::int64_t* board, Csr<T, I> X, const T* offsets,
-                           PoissonModel<T> model, const T* codes, T* explained) {
+                           PoissonModel<T> given, const T* codes, T* explained) {
+    const LaidOut<T> laid(given);
+    const PoissonModel<T>& model = laid;
     const size_t k = model.k;
     const RowSpace<T> space(model);
     CopiedRows<T, SparseCounts<T, I>> rows({X, offsets}, model.weights);

@@ -186,26 +186,26 @@ private:
 
 // Some components of some columns: where they come from, where they go, and what columns weigh, null
 // for 1.
-template <class S, class T>
+template <class T>
 struct Layout {
-    const S* from;
+    const T* from;
     size_t k;
     T* to;
     size_t width;
-    const double* weights;
+    const T* weights;
 };
 
 // Lay out the first `count` of a group's components, and zeros behind them; add up their columns.
-template <size_t group, class S, class T>
-COFACTOR_INLINE void lay_group(Layout<S, T> layout, size_t count, size_t columns, double* totals) {
+template <size_t group, class T>
+COFACTOR_INLINE void lay_group(Layout<T> layout, size_t count, size_t columns, double* totals) {
     double sums[group] = {};
     for (size_t j = 0; j < columns; ++j) {
-        const S* const from = layout.from + j * layout.k;
+        const T* const from = layout.from + j * layout.k;
         T* const to = layout.to + j * layout.width;
         const double weight = layout.weights ? layout.weights[j] : 1.0;
         for (size_t c = 0; c < group; ++c) {
-            const S value = c < count ? from[c] : S{0};
-            to[c] = static_cast<T>(value);
+            const T value = c < count ? from[c] : T{0};
+            to[c] = value;
             sums[c] += weight * static_cast<double>(value);
         }
     }
@@ -213,33 +213,86 @@ COFACTOR_INLINE void lay_group(Layout<S, T> layout, size_t count, size_t columns
 }
 
 // The same, so that compilers see where a group is full.
-template <size_t group, class S, class T>
-void lay(Layout<S, T> layout, size_t count, size_t columns, double* totals) {
+template <size_t group, class T>
+void lay(Layout<T> layout, size_t count, size_t columns, double* totals) {
     if (count >= group)
         lay_group<group>(layout, group, columns, totals);
     else
         lay_group<group>(layout, count, columns, totals);
 }
 
+// Ask for numbers that are read in turn: another thread may have found them, whose cache is far.
+template <class T>
+COFACTOR_INLINE void ask_for(const T* from, size_t count) {
+    constexpr size_t line = 64 / sizeof(T);
+    for (size_t i = 0; i < count; i += line) __builtin_prefetch(from + i);
+}
+
 // Lay out the components of all columns as passes take them, and add them up, a strip at a time.
-template <class S, class T>
-void lay_components(Matrix<const S> columns, const double* weights, Matrix<T> whole,
-                    Matrix<T> rest, double* totals) {
+template <class T>
+void lay_components(Matrix<const T> columns, const T* weights, Matrix<T> whole, Matrix<T> rest,
+                    double* totals) {
     constexpr size_t strip = 64;
     const size_t k = columns.columns, width = whole.columns;
     for (size_t c = 0; c < k; ++c) totals[c] = 0;
     for (size_t j = 0; j < columns.rows; j += strip) {
         const size_t size = smaller(strip, columns.rows - j);
-        const S* const from = columns.data + j * k;
-        const double* const own = weights ? weights + j : nullptr;
+        const T* const from = columns.data + j * k;
+        const T* const own = weights ? weights + j : nullptr;
+        ask_for(from + size * k, smaller(strip, columns.rows - j - size) * k);
         for (size_t c = 0; c < width; c += component_group)
-            lay<component_group>(Layout<S, T>{from + c, k, whole.data + j * width + c, width, own},
+            lay<component_group>(Layout<T>{from + c, k, whole.data + j * width + c, width, own},
                                  k - c, size, totals + c);
         if (rest.columns)
-            lay<component_rest>(Layout<S, T>{from + width, k, rest.data + j * component_rest,
-                                             component_rest, own},
-                                k - width, size, totals + width);
+            lay<component_rest>(
+                Layout<T>{from + width, k, rest.data + j * component_rest, component_rest, own},
+                k - width, size, totals + width);
     }
 }
+
+// How k components are laid out: in whole groups, and up to four beside up to three of these.
+struct Widths {
+    size_t whole, rest;
+};
+
+COFACTOR_INLINE Widths widths_of(size_t k) {
+    constexpr size_t most = 3 * component_group;
+    const size_t whole = k / component_group * component_group, over = k - whole;
+    if (whole && whole <= most && over && over <= component_rest) return {whole, component_rest};
+    return {round_up(k, component_group), 0};
+}
+
+// A model whose components lie as passes take them: where nobody has laid them out, a thread does for
+// itself, and finds them in its own cache.
+template <class T>
+class LaidOut {
+public:
+    explicit LaidOut(const PoissonModel<T>& given)
+        : LaidOut(given, given.laid_out ? Widths{0, 0} : widths_of(given.k)) {}
+
+    LaidOut(const LaidOut&) = delete;
+    LaidOut& operator=(const LaidOut&) = delete;
+
+    operator const PoissonModel<T>&() const { return model_; }
+
+private:
+    LaidOut(const PoissonModel<T>& given, Widths widths)
+        : model_(given),
+          whole_(given.columns.rows * widths.whole),
+          rest_(given.columns.rows * widths.rest),
+          totals_(given.k) {
+        if (given.laid_out) return;
+        const size_t d = given.columns.rows;
+        const Matrix<T> whole{whole_, d, widths.whole}, rest{rest_, d, widths.rest};
+        lay_components(given.columns, given.weights, whole, rest, totals_);
+        model_.columns = {whole_, d, widths.whole};
+        model_.rest = {rest_, d, widths.rest};
+        if (!given.totals.rows) model_.totals = {totals_, 1, given.k};
+    }
+
+    PoissonModel<T> model_;
+    const Scratch<T> whole_, rest_;
+    const Scratch<double> totals_;
+};
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -188,8 +188,10 @@ private:
 };
 
 template <class T, class I>
-void poisson_newton_csr(std::int64_t* board, Csr<T, I> X, PoissonModel<T> model,
+void poisson_newton_csr(std::int64_t* board, Csr<T, I> X, PoissonModel<T> given,
                         PoissonNewton<T> newton, PoissonCodes<T> out) {
+    const LaidOut<T> laid(given);
+    const PoissonModel<T>& model = laid;
     const SparseCounts<T, I> counts{X};
     NewtonBlock<T, SparseCounts<T, I>> block(counts, model, newton, out);
     share_rows(board, X, newton_rows, model.k, out, [&](size_t first, size_t last) {

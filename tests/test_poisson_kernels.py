@@ -35,7 +35,7 @@ class PoissonRows:
         self.dense = (rng.poisson(0.7, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
         self.storage = storage
         self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
-        self.columns, self.rest, *_ = in_lanes(self.parts, dtype)
+        self.columns, self.rest, *_ = in_lanes(self.parts, dtype, np.zeros(0, dtype))
         self.strips = in_strips(self.parts.T, dtype)
         self.column_weights = rng.choice([0.5, 2.0], m if rng.random() < 0.5 else 0).astype(dtype)
         rows = rng.choice([1, n])  # entries of their own observed, or all
@@ -131,18 +131,41 @@ def test_kernels_match_reference(name, seed, storage, step, n, m, k):
 
 @every
 @quick
-@given(seeds, precisions, precisions, st.integers(1, 300), st.integers(1, 70), st.booleans())
-def test_components_are_laid_out_like_the_reference(name, seed, given, dtype, m, k, weighted):
+@given(seeds, precisions, st.integers(1, 300), st.integers(1, 70), st.booleans())
+def test_components_are_laid_out_like_the_reference(name, seed, dtype, m, k, weighted):
     rng = np.random.default_rng(seed)
-    matrix, weights = rng.gamma(0.5, size=(m, k)).astype(given), rng.uniform(0.5, 2.0, m)
-    expected = in_lanes(matrix, dtype, weights if weighted else None)
+    matrix = rng.gamma(0.5, size=(m, k)).astype(dtype)
+    weights = rng.uniform(0.5, 2.0, m * weighted).astype(dtype)
+    expected = in_lanes(matrix, dtype, weights)
     got = [np.full_like(part, np.nan) for part in expected]
     for part, kernel in ((got, kernels.load(name)), (expected, reference)):
-        kernel.lay_components(matrix, weights[: m * weighted], *part[:2], part[2][0])
+        kernel.lay_components(matrix, weights, *part[:2], part[2][0])
     for part in (0, 1):
         np.testing.assert_array_equal(got[part], expected[part])
-    np.testing.assert_array_equal(np.hstack(got[:2])[:, :k], matrix.astype(dtype))
+    np.testing.assert_array_equal(np.hstack(got[:2])[:, :k], matrix)
     np.testing.assert_allclose(got[2], expected.totals, rtol=1e-14)
+
+
+@every
+@quick
+@given(seeds, precisions, st.sampled_from(["int32", "int64"]), every_step, st.integers(1, 70))
+def test_kernels_lay_out_components_that_nobody_has(name, seed, dtype, storage, step, k):
+    """To the bit as they are laid out beforehand, with the sums of columns or without."""
+    found, load = [], kernels.load(name)
+    for given_totals in (True, False, None):
+        problem = PoissonRows(np.random.default_rng(seed), dtype, storage, k=k)
+        *laid_out, totals = in_lanes(problem.parts, dtype, problem.column_weights)
+        load.lay_components(problem.parts, problem.column_weights, *laid_out, totals[0])
+        problem.columns, problem.rest = laid_out if given_totals is None else as_given(problem)
+        problem.totals = totals[:0] if given_totals is False else totals
+        found.append((*problem.take(step, load), problem.before))
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
+def as_given(problem):
+    return problem.parts, np.empty((0, 0), problem.parts.dtype)
 
 
 @every
@@ -356,7 +379,7 @@ def test_one_component_under_a_prior_has_a_closed_form(name, rng, storage, step,
     """With the row's total ``t`` it is the root of ``l2 z² + (Σh + l1) z = t + log``."""
     problem = PoissonRows(rng, dtype, storage, k=1)
     problem.parts = np.maximum(problem.parts, dtype(0.01))
-    problem.columns, problem.rest, *_ = in_lanes(problem.parts, dtype)
+    problem.columns, problem.rest, *_ = in_lanes(problem.parts, dtype, np.zeros(0, dtype))
     problem.strips = in_strips(problem.parts.T, dtype)
     problem.log = 0.7
     for _ in range(60):

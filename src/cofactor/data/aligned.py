@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import get_ident
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -69,16 +68,17 @@ def in_groups(matrix: Floats, dtype: Any) -> Array:
 
 
 class Lanes(NamedTuple):
-    """A matrix (d, k) as the kernels of Poisson rows take it.
+    """A matrix (d, k) as the kernels of Poisson rows take it, or as it is.
 
     Attributes
     ----------
     whole : ndarray of shape (d, w)
-        Whole groups of its columns, the last one filled up with zeros.
+        Whole groups of its columns, the last one filled up with zeros; or the matrix itself.
     rest : ndarray of shape (d, 4) or (d, 0)
-        Up to four columns that follow up to three groups; of others none are left.
-    totals : ndarray of shape (1, k)
-        The weighted sums of its columns, in float64.
+        Up to four columns that follow up to three groups; of others none are left. Shape (0, 0)
+        beside the matrix itself.
+    totals : ndarray of shape (1, k) or (0, k)
+        The weighted sums of its columns, in float64; none beside the matrix itself.
     """
 
     whole: Array
@@ -100,17 +100,17 @@ class LaidOut:
         self._matrix, self._weights = matrix, weights
         self._made: dict[Any, Any] = {}
 
-    def lanes(self, dtype: Any) -> Lanes:
+    def lanes(self, dtype: Any, shared: bool) -> Lanes:
         """Return it for lists of counts; see :func:`in_lanes`.
 
-        Threads make their own of a small matrix: rows find these in the thread's cache, and not
-        line by line in that of another.
+        Threads that share a kernel lay out a small matrix for themselves: rows find it in the
+        thread's cache then, and not line by line in that of another.
         """
         small = self._matrix.size * np.dtype(dtype).itemsize <= OWN_BYTES
-        whose = get_ident() if small else None
-        return self._once(
-            ("lanes", dtype, whose), lambda: in_lanes(self._matrix, dtype, self._weights)
-        )
+        weights = self.column_weights(dtype)
+        if shared and small:
+            return self._once(("as given", dtype), lambda: as_given(self._matrix, dtype))
+        return self._once(("lanes", dtype), lambda: in_lanes(self._matrix, dtype, weights))
 
     def strips(self, dtype: Any) -> Array:
         """Return it for dense counts; see :func:`in_strips`."""
@@ -127,17 +127,25 @@ class LaidOut:
         return cast(M, self._made[kind])
 
 
-def in_lanes(matrix: Array, dtype: Any, weights: Floats | None = None) -> Lanes:
-    """Return a matrix (d, k) in this precision; ``weights`` of its rows are 1 unless given."""
+def as_given(matrix: Array, dtype: Any) -> Lanes:
+    """Return a matrix (d, k) in this precision for kernels that lay it out and add it up."""
+    none = np.empty((0, 0), dtype=dtype)
+    totals = np.empty((0, matrix.shape[1]))
+    return Lanes(np.ascontiguousarray(matrix, dtype=dtype), none, totals)
+
+
+def in_lanes(matrix: Array, dtype: Any, weights: Array) -> Lanes:
+    """Return a matrix (d, k) in this precision; ``weights`` of its rows are (d,), or (0,) for 1."""
     d, k = matrix.shape
     groups, over = divmod(k, GROUP_SIZE)
     resting = 1 <= groups <= MOST_GROUPS and 1 <= over <= REST_SIZE
     width = groups if resting else -(-k // GROUP_SIZE)
     whole = aligned_empty((d, width * GROUP_SIZE), dtype)
     rest = aligned_empty((d, REST_SIZE if resting else 0), dtype)
-    own = np.zeros(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
     totals = np.empty((1, k))
-    kernels.lay_components(np.ascontiguousarray(matrix), own, whole, rest, totals[0])
+    kernels.lay_components(
+        np.ascontiguousarray(matrix, dtype=dtype), weights, whole, rest, totals[0]
+    )
     return Lanes(whole, rest, totals)
 
 

@@ -73,6 +73,11 @@ class RowBlock(Protocol):
         """The rows cut into blocks, each for a worker alone; itself if it is one."""
         ...
 
+    @property
+    def part_starts(self) -> Sequence[int]:
+        """The first row of each part."""
+        ...
+
     def shared(self, team: Engine) -> Self:
         """Return the same rows, whose kernels the workers of an engine share."""
         ...

@@ -47,6 +47,11 @@ class Shareable:
         return in_parts(self, lambda part: part._row_sums(function))
 
     @lazy
+    def part_starts(self: Any) -> list[int]:
+        """See :class:`RowBlock`."""
+        return [0, *accumulate(part.n_rows for part in self.parts[:-1])]
+
+    @lazy
     def _blocks(self: Any) -> Sequence[RowBlock]:
         return cut(self.shared(ALONE))
 
@@ -101,6 +106,5 @@ def of_parts(block: RowBlock, function: Callable[..., T], *arrays: Array) -> lis
 
 def weighted_sum(block: RowBlock, values: Floats) -> float:
     """Return ``Σ_n w_n v_n`` for values (n,), with the bits of parts as blocks of their own."""
-    sizes = [part.n_rows for part in block.parts]
-    starts = [0, *accumulate(sizes[:-1])]
-    return pairwise_sum(np.add.reduceat(block.weights * values, starts).tolist())
+    sums = np.add.reduceat(block.weights * values, block.part_starts)
+    return pairwise_sum(sums.tolist())

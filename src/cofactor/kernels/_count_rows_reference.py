@@ -35,7 +35,11 @@ class CountRows:
         self.row = np.repeat(np.arange(self.n), np.diff(indptr))
         self.x = data.astype(np.float64) * (weights[indices] if weights.size else 1.0)
         self.offsets = 0.0 if offsets is None or not offsets.size else offsets.astype(np.float64)
-        self.panel = np.hstack([columns, rest])[indices, :k].astype(np.float64)  # (nnz, k)
+        laid_out = len(rest) == len(columns)
+        components = np.hstack([columns, rest]) if laid_out else columns
+        self.panel = components[indices, :k].astype(np.float64)  # (nnz, k)
+        if not (laid_out or len(totals)):
+            totals = weighted_totals(columns, weights)
         self.price = np.broadcast_to(totals + l1, codes.shape)  # of a unit code
         self.counted = self._by_row(self.x) > 0
 
@@ -124,3 +128,9 @@ def separable_minimum(z: Floats, slope: Floats, bend: Floats, log: float) -> Flo
     root = np.sqrt(np.square(linear) + 4.0 * log * bend)
     falling = 2.0 * log / np.maximum(linear + root, LEAST)
     return np.where(linear > 0, falling, (root - linear) / (2.0 * bend))
+
+
+def weighted_totals(columns: Data, weights: Data) -> Floats:
+    """Return the sums of components over columns, shape (k,), which empty weights count once."""
+    counted: Floats = (weights if weights.size else np.ones(len(columns))) @ columns.astype(float)
+    return counted

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels._count_rows_reference import CountRows, Data, Floats, Indices
+from cofactor.kernels._count_rows_reference import (
+    CountRows,
+    Data,
+    Floats,
+    Indices,
+    weighted_totals,
+)
 from cofactor.kernels._poisson_programs_reference import Program, explains, pack, unpacked
 from cofactor.kernels._relay_reference import Board, claimed
 
 
-def lay_components(columns: Data, weights: Floats, whole: Data, rest: Data, totals: Floats) -> None:
+def lay_components(columns: Data, weights: Data, whole: Data, rest: Data, totals: Floats) -> None:
     """Lay out the components of every column as the kernels of Poisson rows take them.
 
     Parameters
     ----------
     columns : array of shape (m, k)
-    weights : float64 array of shape (m,) or (0,)
+    weights : array of shape (m,) or (0,)
         Of the columns in the totals; empty for 1.
     whole : array of shape (m, w)
         Written: the first w components, or all of them and zeros; ``w`` is a multiple of 16.
@@ -28,7 +34,7 @@ def lay_components(columns: Data, weights: Floats, whole: Data, rest: Data, tota
     first, beside = min(k, width), max(k - width, 0)
     whole[:, :first], whole[:, first:] = columns[:, :first], 0
     rest[:, :beside], rest[:, beside:] = columns[:, width:], 0
-    totals[:] = (weights if weights.size else np.ones(len(columns))) @ columns.astype(np.float64)
+    totals[:] = weighted_totals(columns, weights)
 
 
 def poisson_multiplicative_csr(
@@ -77,14 +83,16 @@ def poisson_multiplicative_csr(
         Counts of n rows and m columns in CSR form; no column may occur twice in a row.
     offsets : array of shape (nnz,) or (0,)
         Nonnegative offsets of the stored entries; empty for 0.
-    columns : array of shape (m, w)
+    columns : array of shape (m, w) or (m, k)
         Nonnegative component values h, one row for each column of the data; ``w`` is a multiple
         of 16.
-    rest : array of shape (m, 4) or (m, 0)
+    rest : array of shape (m, 4), (m, 0) or (0, 0)
         Those that follow, where ``w`` is at most 48 and they are no more than four. What is beyond
-        k is zero.
-    totals : float64 array of shape (1, k) or (n, k)
-        What a unit of each code costs: the sums of ``columns`` over the columns observed.
+        k is zero. Shape (0, 0) says that the columns are not laid out: then every caller does so
+        for itself.
+    totals : float64 array of shape (1, k), (n, k) or (0, k)
+        What a unit of each code costs: the sums of ``columns`` over the columns observed. Shape
+        (0, k), for columns that are not laid out: the weighted sums of all.
     weights : array of shape (m,) or (0,)
         Weights of the columns' counts; empty for 1.
     start : array of shape (n, k)

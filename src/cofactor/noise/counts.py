@@ -25,6 +25,7 @@ from cofactor.data import in_parts, share
 from cofactor.data.aligned import aligned_zeros
 from cofactor.data.base import Array, Floats, RowBlock, RowKernel
 from cofactor.engine.serial import ALONE
+from cofactor.kernels import HELPERS, NOBODY
 from cofactor.noise.linear import Encoded, FixedFactor, Judged
 
 CODE_FLOOR = 1e-12  # keeps fitted values positive, so that a code can always leave zero
@@ -54,7 +55,7 @@ def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]
 
     def run(board: Array, *arguments: Any) -> None:
         stored, (factor, own, *others) = arguments[:n_stored], arguments[n_stored:]
-        lanes = factor.laid_out.lanes(stored[-1].dtype)
+        lanes = factor.laid_out.lanes(stored[-1].dtype, shared=board[HELPERS] != NOBODY)
         totals = lanes.totals if own is None else own
         kernel(board, *stored, lanes.whole, lanes.rest, totals, *others)
 
@@ -206,7 +207,7 @@ def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
 
 def _explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
     rows = block.as_sparse().matrix.astype(np.float64, copy=False)
-    lanes = factor.laid_out.lanes(rows.dtype)
+    lanes = factor.laid_out.lanes(rows.dtype, shared=False)
     at, found = np.ascontiguousarray(codes, dtype=np.float64), np.empty(codes.shape)
     share(
         ALONE,
