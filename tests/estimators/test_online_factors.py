@@ -117,6 +117,32 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
         np.testing.assert_array_equal(model.components_, fits[0].components_)
 
 
+def test_a_prior_of_components_counts_once_for_all_rows_seen():
+    X, (shape, rate) = counts(n=60), (1.7, 0.9)
+    model = learner(prior_W=(1.5, 1.0), prior_H=(shape, rate))
+    for seen in (20, 40, 60):
+        model.partial_fit(X[seen - 20 : seen])
+        gained, price = seen * model._averages.gained, seen * model._averages.price
+        expected = (gained + shape - 1) / (price + rate)
+        np.testing.assert_allclose(model.components_, expected, rtol=1e-10)
+
+
+def test_batches_under_priors_come_near_the_most_probable_factors():
+    X, of_codes = counts(n=1200), (1.5, 0.5)
+    priors = {"prior_W": of_codes, "prior_H": (300.0, 150.0)}
+    whole = learner(**priors, max_iter=1000).fit(X)
+    with_prior, without = learner(**priors), learner(prior_W=of_codes)
+    for start in range(0, len(X), 60):
+        for model in (with_prior, without):
+            model.partial_fit(X[start : start + 60])
+
+    def distance(model):
+        pairs = model.components_[:, None] - whole.components_
+        return np.linalg.norm(pairs, axis=2).min(axis=1).max()
+
+    assert distance(with_prior) < 0.3 * distance(without)
+
+
 def test_impossible_batches_are_explained():
     X = counts(n=30)
     with pytest.raises(InputError, match="Gamma noise cannot learn from batches"):

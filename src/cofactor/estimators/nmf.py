@@ -286,7 +286,8 @@ class NMF(Penalised, NonnegativeFactors, OnlineFactors, Recommender, CodesOut, F
             judged = judgement(found)
         self.kkt_residual_, self.kkt_steepest_, self.explained_deviance_ = judged
         self._remember(found, seen.X.dtype)
-        self._needs_offset, self._averages, self.n_batches_ = offset is not None, None, 0
+        self._needs_offset = offset is not None
+        self._forget_batches()
         warn_of_the_last_iteration(self)
         best_codes = np.vstack([state.codes for state in found.rows.states])
         return best_codes.astype(seen.X.dtype, copy=False)

@@ -32,6 +32,7 @@ class OnlineFactors:
     components_: Array
     n_batches_: int = 0
     _averages: Any = None
+    _weight_seen: float = 0.0
 
     def partial_fit(
         self,
@@ -47,8 +48,9 @@ class OnlineFactors:
         """Learn from one batch of rows more.
 
         The best codes of the batch under the components are found; what they say of the components
-        is averaged with what earlier batches said, and the components are the best for that. For
-        Poisson, negative binomial and Gaussian noise.
+        is averaged with what earlier batches said, and the components are the best for that. A
+        ``prior_H`` counts once for all rows seen so far. For Poisson, negative binomial and
+        Gaussian noise.
 
         Parameters
         ----------
@@ -75,8 +77,6 @@ class OnlineFactors:
                 f"{noise.name.capitalize()} noise cannot learn from batches: use poisson, "
                 "negative_binomial or gaussian noise, or fit."
             )
-        if nmf.prior_H is not None:
-            raise InputError("Batches do not say how many rows a prior_H is for: leave it out.")
         if rate is not None and not (isinstance(rate, Real) and 0 < rate <= 1):
             raise InputError(f"rate is {rate!r}; expected a number above 0 and at most 1.")
         begins = not hasattr(self, "components_")
@@ -92,9 +92,13 @@ class OnlineFactors:
             self.components_ = _first_components(nmf, X, sample_weight, beside)
         with nmf._open(seen.X, noise, sample_weight, seen.mask, seen.baseline) as data:
             said = _said(nmf, data, seen, self.components_.astype(float))
+            self._weight_seen += float(data.weights.sum())
         self._learn(said, rate, seen.X.dtype)
         nmf._needs_offset = offset is not None
         return self
+
+    def _forget_batches(self) -> None:
+        self.n_batches_, self._averages, self._weight_seen = 0, None, 0.0
 
     def _learn(self, said: Any, rate: float | None, dtype: Any) -> None:
         """Move the averages and the components."""
@@ -102,7 +106,8 @@ class OnlineFactors:
         share = (self.n_batches_ + 1.0) ** -DECAY if rate is None else rate
         old = self._averages
         self._averages = said if old is None else old.scaled(1.0 - share) + said.scaled(share)
-        penalty = nmf._penalised(1.0, 1).components_penalties  # of an average row
+        of_average_row = nmf._penalised(1.0, 1, charged=1.0 / max(self._weight_seen, TINY))
+        penalty = of_average_row.components_penalties
         current = self.components_.astype(float)
         found = self._averages.components(nmf.noise_, current, penalty)
         floor = FLOOR * float(found.mean())  # multiplicative steps cannot leave zero

@@ -15,12 +15,15 @@ from cofactor.start.rng import rng_for
 class Penalised:
     """A nonnegative factorization's penalties, from its parameters."""
 
-    def _penalised(self, n_rows: float, n_columns: int) -> Nonnegative:
-        """Return the codes, with penalties that grow with the data as scikit-learn's do."""
+    def _penalised(self, n_rows: float, n_columns: int, charged: float = 1.0) -> Nonnegative:
+        """Return the codes, with penalties that grow with the data as scikit-learn's do.
+
+        Of the prior of components a part is charged, if other rows are charged the rest.
+        """
         nmf: Any = self
         alpha_H = nmf.alpha_W if nmf.alpha_H == "same" else float(nmf.alpha_H)
         of_components = alpha_H, nmf.l1_ratio, n_rows, nmf.prior_H, "prior_H"
-        penalties = self._penalty(n_columns), penalty_of(nmf.noise_, *of_components)
+        penalties = self._penalty(n_columns), penalty_of(nmf.noise_, *of_components, charged)
         if nmf.solver == "mu":
             return MultiplicativeNonnegative(*penalties)
         if nmf.shuffle:
@@ -35,7 +38,13 @@ class Penalised:
 
 
 def penalty_of(
-    noise: NonnegativeNoise, alpha: float, l1_ratio: float, size: float, prior: Any, whom: str
+    noise: NonnegativeNoise,
+    alpha: float,
+    l1_ratio: float,
+    size: float,
+    prior: Any,
+    whom: str,
+    charged: float = 1.0,
 ) -> Penalty:
     """Return the penalty of one factor: scikit-learn's, which grow with the data, and a prior.
 
@@ -49,6 +58,8 @@ def penalty_of(
         Shape and rate of a Gamma distribution of every entry.
     whom : str
         What the prior is called in errors.
+    charged : float, default 1
+        The part of the prior that counts.
 
     Raises
     ------
@@ -69,7 +80,8 @@ def penalty_of(
             f"{whom} is {prior!r}, under which entries grow without bound while those of the other "
             "factor vanish: give it a rate above 0."
         )
-    return Penalty(size * alpha * l1_ratio + rate, size * alpha * (1.0 - l1_ratio), shape - 1.0)
+    l1, l2 = size * alpha * l1_ratio, size * alpha * (1.0 - l1_ratio)
+    return Penalty(l1 + charged * rate, l2, charged * (shape - 1.0))
 
 
 def _checked(prior: Any, whom: str) -> tuple[float, float]:

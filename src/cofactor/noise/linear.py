@@ -193,7 +193,8 @@ class NonnegativeNoise(LinearNoise):
         """Minimise the separable majorizer of the penalised divergence.
 
         For ``d`` concave plus linear in the mean (Poisson, negative binomial) the majorizer is
-        ``−z·m·log u + (p + l1) u + ½ l2 u²`` [Févotte & Idier 2011], whose minimum is returned.
+        ``−(z·m + log) log u + (p + l1) u + ½ l2 u²`` with the penalty's ``l1, l2, log`` [Févotte &
+        Idier 2011; Cemgil 2009], whose minimum is returned.
 
         Parameters
         ----------
@@ -203,11 +204,11 @@ class NonnegativeNoise(LinearNoise):
             ``m Wᵀ`` and ``p Wᵀ``.
         penalty : Penalty
         """
-        linear = up + penalty.l1
+        linear, pull = up + penalty.l1, codes * down + penalty.log
         if penalty.l2 == 0.0:
-            return codes * down / np.maximum(linear, TINY)
-        root = np.sqrt(np.square(linear) + 4.0 * penalty.l2 * codes * down)
-        return 2.0 * codes * down / np.maximum(linear + root, TINY)
+            return pull / np.maximum(linear, TINY)
+        root = np.sqrt(np.square(linear) + 4.0 * penalty.l2 * pull)
+        return 2.0 * pull / np.maximum(linear + root, TINY)
 
     def majorized(self, block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
         """Return where the majorizer of rows that may be made dense is least, shape (n, k)."""
