@@ -1,6 +1,7 @@
 #include "team.hpp"
 
 #include <new>
+#include <system_error>
 
 #include "kernels.hpp"
 
@@ -14,7 +15,11 @@ constexpr double patience = 0.0005;  // seconds
 
 Team::Team(size_t helpers) {
     threads_.reserve(helpers);
-    for (size_t i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
+    try {
+        while (threads_.size() < helpers) threads_.emplace_back([this] { help(); });
+    } catch (const std::system_error&) {
+        // The system allows no more: those that started help.
+    }
 }
 
 Team::~Team() {

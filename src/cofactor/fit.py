@@ -145,7 +145,8 @@ def fit(
     residual : callable, optional
         Measures how far the factors of every iteration are from stationary, for the trace.
     """
-    trace, shift = Trace(n_entries=n_entries(rows.blocks)), np.inf
+    trace = Trace(n_entries=n_entries(rows.blocks))
+    shift: float | None = np.inf
     trace.started = trace.started if started is None else started
     steps = model.steps()
     here = steps.begin(params, rows)
@@ -190,10 +191,10 @@ def _widened(params: Params) -> Params:
     return replace(params, components=params.components.astype(np.float64, copy=False))
 
 
-def _shift(model: Model, components: Floats, before: Floats) -> float:
+def _shift(model: Model, components: Floats, before: Floats) -> float | None:
     """Return ``‖W − W_before‖²`` without an array for the difference."""
     if not model.codes.fixes_scale:
-        return np.nan
+        return None
     distance = np.empty(1)
     kernels.squared_norms(components.reshape(1, -1), before.ravel(), distance)
     return float(distance[0])

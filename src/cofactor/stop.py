@@ -42,7 +42,8 @@ class SmallShift:
 
     def __call__(self, trace: Trace) -> bool:
         """See :class:`Rule`."""
-        return trace[-1].shift <= self.tolerance
+        shift = trace[-1].shift
+        return shift is not None and shift <= self.tolerance
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ class Iteration(NamedTuple):
         Since the fit began.
     moved : int or None
         Rows whose best component changed; None where codes are not one-hot.
-    shift : float
-        ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first, and
-        ``nan`` where components have no scale of their own, since codes are linear.
+    shift : float or None
+        ``‖W − W_previous‖²`` of the components that the sweep used; ``inf`` for the first. None
+        where components have no scale of their own, since codes are linear.
     evaluations : int or None
         Distances that the sweep computed to find components; None where that is not counted.
     residual : float or None
@@ -36,7 +36,7 @@ class Iteration(NamedTuple):
     objective: float
     seconds: float
     moved: int | None
-    shift: float
+    shift: float | None
     evaluations: int | None = None
     residual: float | None = None
 
@@ -64,7 +64,7 @@ class Trace:
         self,
         objective: float,
         moved: int | None,
-        shift: float,
+        shift: float | None,
         evaluations: int | None = None,
         residual: float | None = None,
     ) -> Iteration:

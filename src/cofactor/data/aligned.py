@@ -100,17 +100,20 @@ class LaidOut:
         self._matrix, self._weights = matrix, weights
         self._made: dict[Any, Any] = {}
 
-    def lanes(self, dtype: Any, shared: bool) -> Lanes:
-        """Return it for lists of counts; see :func:`in_lanes`.
-
-        Threads that share a kernel lay out a small matrix for themselves: rows find it in the
-        thread's cache then, and not line by line in that of another.
-        """
-        small = self._matrix.size * np.dtype(dtype).itemsize <= OWN_BYTES
+    def lanes(self, dtype: Any) -> Lanes:
+        """Return it for lists of counts; see :func:`in_lanes`."""
         weights = self.column_weights(dtype)
-        if shared and small:
-            return self._once(("as given", dtype), lambda: as_given(self._matrix, dtype))
         return self._once(("lanes", dtype), lambda: in_lanes(self._matrix, dtype, weights))
+
+    def lanes_of_each(self, dtype: Any) -> Lanes:
+        """Return it for threads that share a kernel: a small one as it is, see :func:`as_given`.
+
+        Each lays it out for itself then, and finds it in its own cache, not line by line in that
+        of another thread.
+        """
+        if self._matrix.size * np.dtype(dtype).itemsize > OWN_BYTES:
+            return self.lanes(dtype)
+        return self._once(("as given", dtype), lambda: as_given(self._matrix, dtype))
 
     def strips(self, dtype: Any) -> Array:
         """Return it for dense counts; see :func:`in_strips`."""

@@ -379,7 +379,7 @@ class KMeans(ClusteringEstimator):
         self.hartigan_optimum_: bool = self._polishes and ended and not chosen.trace[-1].moved
         self.optimal_: bool = self._is_global and data.rows.n_columns == 1
         # A sweep that only confirms a small shift is not an iteration of Lloyd's.
-        confirmed = chosen.trace[-1].shift <= tolerance
+        confirmed = SmallShift(tolerance)(chosen.trace)
         most = self.max_iter * (1 + self._polishes)
         self.n_iter_: int = min(most, len(chosen.trace) - confirmed)
         self.labels_ = np.concatenate([state.labels for state in chosen.rows.states])

@@ -55,7 +55,9 @@ def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]
 
     def run(board: Array, *arguments: Any) -> None:
         stored, (factor, own, *others) = arguments[:n_stored], arguments[n_stored:]
-        lanes = factor.laid_out.lanes(stored[-1].dtype, shared=board[HELPERS] != NOBODY)
+        laid_out, dtype = factor.laid_out, stored[-1].dtype
+        alone = board[HELPERS] == NOBODY
+        lanes = laid_out.lanes(dtype) if alone else laid_out.lanes_of_each(dtype)
         totals = lanes.totals if own is None else own
         kernel(board, *stored, lanes.whole, lanes.rest, totals, *others)
 
@@ -207,7 +209,7 @@ def explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
 
 def _explained(block: RowBlock, factor: FixedFactor, codes: Floats) -> Floats:
     rows = block.as_sparse().matrix.astype(np.float64, copy=False)
-    lanes = factor.laid_out.lanes(rows.dtype, shared=False)
+    lanes = factor.laid_out.lanes(rows.dtype)
     at, found = np.ascontiguousarray(codes, dtype=np.float64), np.empty(codes.shape)
     share(
         ALONE,
