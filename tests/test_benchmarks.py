@@ -93,12 +93,15 @@ def test_the_divergence_of_sparse_data_is_that_of_dense(monkeypatch: pytest.Monk
 
 def test_a_run_can_be_drawn_again(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    found = [comparison(0.5), replace(comparison(20.0), case="other/data", peer="second")]
+    peers = [peer for peer in PEERS if peer != OURS]
+    found = [comparison(0.5)] + [
+        replace(comparison(20.0), case="other/data", peer=peer) for peer in peers
+    ]
     report.write_json(tmp_path / "run.json", {}, found)
     assert report.read_json(tmp_path / "run.json") == found
     report.draw(tmp_path / "run.svg", found)
     text = (tmp_path / "run.svg").read_text(encoding="utf-8")
-    assert all(f"<!-- {word} -->" in text for word in ("task", "other", "data", "peer", "second"))
+    assert all(f"<!-- {word} -->" in text for word in ("task", "other", "data", "peer", *peers))
 
 
 def test_a_contest_compares_results() -> None:
