@@ -23,18 +23,19 @@ constexpr size_t panel_stride(size_t size) {
     return ((size + line - 1) / line | 1) * line;
 }
 
+template <class T>
+COFACTOR_INLINE void lift(const PoissonModel<T>& model, T* z) {
+    for (size_t c = 0; c < model.k; ++c) z[c] = larger(z[c], static_cast<T>(model.floor));
+}
+
 // Pass over a row at its codes; they are lifted where a prior allows no zeros, or where they cannot
 // explain a count, and then passed again.
 template <class T, class Pass>
 COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, Pass pass) {
-    const auto lift = [&] {
-        for (size_t c = 0; c < model.k; ++c)
-            start[c] = larger(start[c], static_cast<T>(model.floor));
-    };
-    if (model.log > 0) lift();
+    if (model.log > 0) lift(model, start);
     const double loss = pass();
     if (loss < infinity<double>) return loss;
-    lift();
+    lift(model, start);
     return pass();
 }
 

@@ -8,23 +8,26 @@
 #include "poisson.hpp"
 #include "poisson_hessians.hpp"
 #include "poisson_programs.hpp"
+#include "poisson_stretches.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
 // A block of rows: passes, programs, and codes that never lose more than they did. Where nobody
 // asks for losses of what is found, whatever the programs say is taken, but for rows whose losses
-// before are known and that old Hessians move far: those are looked at.
-template <class T, class Counts>
+// before are known and that old Hessians move far: those are looked at. Rows that were passed
+// together, stretch by stretch, are copied only if they are needed again.
+template <class T, class I>
 class NewtonBlock {
 public:
-    NewtonBlock(const Counts& X, const PoissonModel<T>& model, PoissonNewton<T> newton,
+    NewtonBlock(Csr<T, I> X, const PoissonModel<T>& model, PoissonNewton<T> newton,
                 PoissonCodes<T> out)
-        : X_(X),
+        : X_{X},
           model_(model),
           newton_(newton),
           out_(out),
           width_(padded_width(model)),
-          shelf_(X, newton_rows),
+          stretched_(X, model),
+          shelf_(X_, newton_rows),
           bends_(shelf_.size()),
           squares_(4 * width_ * width_),
           hessian_(model, width_),
@@ -35,6 +38,26 @@ public:
           programs_(model.k) {
         __builtin_memset(solved_, 0, newton_rows * width_ * sizeof(T));
         for (size_t l = 0; l < newton_rows; ++l) price(l, 0);
+    }
+
+    // Of how many rows' blocks threads take the next ones.
+    size_t taken_at_once() const { return stretched_.many() ? stretched_.group() : newton_rows; }
+
+    void improve(size_t first, size_t last) {
+        for (size_t n = first; n < last; n += taken_at_once())
+            improve_some(n, smaller(n + taken_at_once(), last));
+    }
+
+private:
+    void improve_some(size_t first, size_t last) {
+        if (stretched_.many()) pass_stretched(first, last);
+        for (size_t n = first; n < last; n += newton_rows) improve(n / newton_rows);
+    }
+
+    void pass_stretched(size_t first, size_t last) {
+        if (model_.log > 0)
+            for (size_t n = first; n < last; ++n) lift(model_, out_.start + n * model_.k);
+        stretched_.pass(first, last, out_.start, asked());
     }
 
     void improve(size_t block) {
@@ -56,18 +79,14 @@ public:
             if (failed >> l & 1) retreat(l);
     }
 
-private:
     // Losses and derivatives of all rows; rows without counts are done.
     void pass() {
-        open_ = 0;
+        open_ = copied_ = explained_copies_ = 0;
+        room_ = 0;
         __builtin_memset(starts_, 0, newton_rows * width_ * sizeof(T));
         __builtin_memset(explained_, 0, newton_rows * width_ * sizeof(T));
-        size_t place = 0;
         for (size_t l = 0; l < size_; ++l) {
-            rows_[l] = shelf_.take(X_, model_.weights, first_ + l, place);
-            bent_[l] = bends_ + place;
-            place += rows_[l].size;
-            if (counted(rows_[l])) {
+            if (is_counted(l)) {
                 open_ |= 1u << l;
                 explain_row(l);
             } else {
@@ -78,13 +97,45 @@ private:
         }
     }
 
+    bool is_counted(size_t l) {
+        return stretched_.many() ? stretched_.counted(first_ + l) : counted(row(l));
+    }
+
+    bool asked() const { return out_.before || out_.loss; }
+
     void explain_row(size_t l) {
+        bool passed = stretched_.many();
         before_[l] = lifted(model_, begun(l), start(l), [&] {
-            return found(model_, first_ + l, rows_[l], start(l), {explained(l), bent_[l]},
-                         out_.before || out_.loss);
+            const double loss = passed ? recall(l) : explain_copy(l, explained(l));
+            passed = false;
+            return loss;
         });
         if (out_.before) out_.before[first_ + l] = before_[l];
         if (model_.totals.rows > 1) price(l, first_ + l);
+    }
+
+    // What was found of a row that is not copied, and its loss.
+    double recall(size_t l) {
+        const size_t n = first_ + l;
+        __builtin_memcpy(explained(l), stretched_.explained(n), width_ * sizeof(T));
+        const double nats = stretched_.nats(n);
+        return asked() ? priced(model_, n, start(l)) - nats : -nats;
+    }
+
+    double explain_copy(size_t l, T* to) {
+        const CountRow<T> copy = row(l);
+        explained_copies_ |= 1u << l;
+        return found(model_, first_ + l, copy, start(l), {to, bent_[l]}, asked());
+    }
+
+    // A row's copy, which is made when it is first needed.
+    const CountRow<T>& row(size_t l) {
+        if (copied_ >> l & 1) return rows_[l];
+        copied_ |= 1u << l;
+        rows_[l] = shelf_.take(X_, model_.weights, first_ + l, room_);
+        bent_[l] = bends_ + room_;
+        room_ += rows_[l].size;
+        return rows_[l];
     }
 
     void price(size_t l, size_t n) {
@@ -115,7 +166,10 @@ private:
         });
     }
 
-    void square(size_t l, T* to) { hessian_.square(rows_[l], bent_[l], to); }
+    void square(size_t l, T* to) {
+        if (!(explained_copies_ >> l & 1)) explain_copy(l, space_.explained);
+        hessian_.square(row(l), bent_[l], to);
+    }
 
     // Call write(t, to) for every row of packed Hessians, from that of row l on.
     template <class Write>
@@ -143,7 +197,7 @@ private:
 
     // Take codes, unless they are looked at and lose more than those before.
     bool taken(size_t l, const T* z, bool looking) {
-        const double after = looking ? row_loss(model_, first_ + l, rows_[l], z) : 0;
+        const double after = looking ? row_loss(model_, first_ + l, row(l), z) : 0;
         if (looking && !(after <= before_[l])) return false;
         settle(l, z, after);
         return true;
@@ -168,11 +222,12 @@ private:
     T* explained(size_t l) const { return explained_ + l * width_; }
     T* solved(size_t l) const { return solved_ + l * width_; }
 
-    const Counts& X_;
+    const SparseCounts<T, I> X_;
     const PoissonModel<T>& model_;
     const PoissonNewton<T> newton_;
     const PoissonCodes<T> out_;
     const size_t width_;  // of a row's components, padded
+    StretchedPasses<T, I> stretched_;
     CountShelf<T> shelf_;
     const Scratch<T> bends_, squares_;
     const Hessians<T> hessian_;
@@ -184,7 +239,9 @@ private:
     double before_[newton_rows];
     T* hessians_ = nullptr;
     size_t first_ = 0, size_ = 0;
+    size_t room_ = 0;    // of the shelf, that is taken
     unsigned open_ = 0;  // rows that have counts
+    unsigned copied_ = 0, explained_copies_ = 0;
 };
 
 template <class T, class I>
@@ -192,11 +249,9 @@ void poisson_newton_csr(std::int64_t* board, Csr<T, I> X, PoissonModel<T> given,
                         PoissonNewton<T> newton, PoissonCodes<T> out) {
     const LaidOut<T> laid(given);
     const PoissonModel<T>& model = laid;
-    const SparseCounts<T, I> counts{X};
-    NewtonBlock<T, SparseCounts<T, I>> block(counts, model, newton, out);
-    share_rows(board, X, newton_rows, model.k, out, [&](size_t first, size_t last) {
-        for (size_t n = first; n < last; n += newton_rows) block.improve(n / newton_rows);
-    });
+    NewtonBlock<T, I> block(X, model, newton, out);
+    share_rows(board, X, block.taken_at_once(), model.k, out,
+               [&](size_t first, size_t last) { block.improve(first, last); });
 }
 
 }  // namespace cofactor::COFACTOR_ISA

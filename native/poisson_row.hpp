@@ -326,13 +326,21 @@ double priced(const PoissonModel<T>& model, size_t n, const T* z) {
     return model.log > 0 ? own - model.log * sum_of_logs(z, model.k) : own;
 }
 
-// Loss at codes z, padded with zeros; what else the pass finds goes to `out`.
+// What counts have of the log-likelihood at codes z, but for their prices; what else the pass finds
+// goes to `out`.
+template <class T, class Row, class Found>
+COFACTOR_INLINE double log_likelihood(const PoissonModel<T>& model, const Row& row, const T* z,
+                                      Found out) {
+    return with_passes(model, [&](auto passes) {
+        return passes.template explain<LogLikelihood<T>>(model, row, z, out);
+    });
+}
+
+// Loss at codes z.
 template <class T, class Row, class Found>
 COFACTOR_INLINE double explain(const PoissonModel<T>& model, size_t n, const Row& row, const T* z,
                                Found out) {
-    const double nats = with_passes(model, [&](auto passes) {
-        return passes.template explain<LogLikelihood<T>>(model, row, z, out);
-    });
+    const double nats = log_likelihood(model, row, z, out);
     return priced(model, n, z) - nats;
 }
 

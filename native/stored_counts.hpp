@@ -45,9 +45,12 @@ public:
     size_t rows() const { return X_.rows; }
 
     COFACTOR_INLINE StoredRow<T, I> open(size_t n) {
-        const size_t begin = static_cast<size_t>(X_.indptr[n]);
-        const size_t stored = static_cast<size_t>(X_.indptr[n + 1]) - begin;
-        const size_t whole = stored / lanes<T> * lanes<T>;
+        return part(static_cast<size_t>(X_.indptr[n]), static_cast<size_t>(X_.indptr[n + 1]));
+    }
+
+    // Some entries of a row.
+    COFACTOR_INLINE StoredRow<T, I> part(size_t begin, size_t end) {
+        const size_t stored = end - begin, whole = stored / lanes<T> * lanes<T>;
         return {X_.indices + begin, last_columns(begin + whole), X_.data + begin,
                 whole,              stored,                      round_up(stored, lanes<T>)};
     }

@@ -31,8 +31,8 @@ every_step = st.sampled_from(sorted(STEPS))
 class PoissonRows:
     """Counts, components and codes, some of them zero, which `take` improves."""
 
-    def __init__(self, rng, dtype=np.float64, storage="int32", n=30, m=25, k=4):
-        self.dense = (rng.poisson(0.7, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
+    def __init__(self, rng, dtype=np.float64, storage="int32", n=30, m=25, k=4, mean=0.7):
+        self.dense = (rng.poisson(mean, (n, m)) * (rng.random((n, 1)) < 0.8)).astype(dtype)
         self.storage = storage
         self.parts = rng.gamma(0.5, size=(m, k)).astype(dtype)
         self.columns, self.rest, *_ = in_lanes(self.parts, dtype, np.zeros(0, dtype))
@@ -432,6 +432,51 @@ def test_blind_steps_match_reference(name, seed, storage, n, m, k, doubting):
         np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(got.hessians, expected.hessians, rtol=1e-6, atol=1e-9)
         got.codes, got.hessians = other_codes.copy(), expected.hessians.copy()
+
+
+def beyond_caches(n):
+    """Rows whose components, 4.4 MB, they meet in two stretches, no more than 512 at a time."""
+    rows = PoissonRows(np.random.default_rng(5), n=n, m=11_000, k=48, mean=0.15)
+    rows.column_weights = np.zeros(0)
+    return rows
+
+
+@every
+@pytest.mark.parametrize("log", [0.0, 0.7])
+@pytest.mark.parametrize("blind", [False, True])
+def test_components_that_no_cache_holds_match_reference(name, log, blind):
+    got, expected = beyond_caches(24), beyond_caches(24)
+    for rows in (got, expected):
+        rows.log = log
+        rows.codes[[3, -1]] = 0  # which explain no count, and are lifted
+        if blind:
+            rows.loss = np.zeros(0)
+    for _ in range(2):
+        codes, loss = got.take("newton", kernels.load(name))
+        other_codes, other_loss = expected.take("newton", reference)
+        np.testing.assert_allclose(codes, other_codes, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(loss, other_loss, rtol=1e-9)
+        np.testing.assert_allclose(got.start, expected.start, rtol=1e-12)
+        np.testing.assert_allclose(got.before, expected.before, rtol=1e-9)
+        np.testing.assert_allclose(got.hessians, expected.hessians, rtol=1e-6, atol=1e-9)
+        got.codes, got.hessians = other_codes.copy(), expected.hessians.copy()
+
+
+@pytest.mark.parametrize("name", [name for name in kernels.available() if name != "reference"])
+def test_groups_that_meet_components_together_do_not_change_a_bit(name):
+    whole = beyond_caches(520)
+    part = beyond_caches(520)
+    last = slice(496, 520)  # the end of a group, and the beginning of the next one
+    part.dense, part.codes = part.dense[last], part.codes[last]
+    part.hessians, part.before, part.loss = part.hessians[31:], part.before[last], part.loss[last]
+    if len(part.totals) > 1:
+        part.totals = part.totals[last]
+    implementation = kernels.load(name)
+    for _ in range(2):
+        codes, loss = whole.take("newton", implementation)
+        other_codes, other_loss = part.take("newton", implementation)
+        np.testing.assert_array_equal(codes[last], other_codes)
+        np.testing.assert_array_equal(loss[last], other_loss)
 
 
 @every
