@@ -77,12 +77,10 @@ def draw(path: Path, comparisons: Sequence[Comparison]) -> None:
 
 def _lines(comparisons: Sequence[Comparison]) -> list[str]:
     """Return the chart's lines from the top: each task's name, and under it its cases."""
-    lines: list[str] = []
+    cases: dict[str, list[str]] = {}
     for case in dict.fromkeys(c.case for c in comparisons):
-        task = case.split("/")[0]
-        lines += [task] if task not in lines else []
-        lines.append(case)
-    return lines
+        cases.setdefault(case.split("/")[0], []).append(case)
+    return [line for task, its in cases.items() for line in (task, *its)]
 
 
 def _draw_peer(
