@@ -80,7 +80,7 @@ def _lines(comparisons: Sequence[Comparison]) -> list[str]:
     cases: dict[str, list[str]] = {}
     for case in dict.fromkeys(c.case for c in comparisons):
         cases.setdefault(case.split("/")[0], []).append(case)
-    return [line for task, its in cases.items() for line in (task, *its)]
+    return [line for task, names in cases.items() for line in (task, *names)]
 
 
 def _draw_peer(

@@ -40,18 +40,18 @@ public:
         for (size_t l = 0; l < newton_rows; ++l) price(l, 0);
     }
 
-    // Of how many rows' blocks threads take the next ones.
+    // How many rows are improved together, in whole blocks.
     size_t taken_at_once() const { return stretched_.many() ? stretched_.group() : newton_rows; }
 
     void improve(size_t first, size_t last) {
         for (size_t n = first; n < last; n += taken_at_once())
-            improve_some(n, smaller(n + taken_at_once(), last));
+            improve_group(n, smaller(n + taken_at_once(), last));
     }
 
 private:
-    void improve_some(size_t first, size_t last) {
+    void improve_group(size_t first, size_t last) {
         if (stretched_.many()) pass_stretched(first, last);
-        for (size_t n = first; n < last; n += newton_rows) improve(n / newton_rows);
+        for (size_t n = first; n < last; n += newton_rows) improve_block(n / newton_rows);
     }
 
     void pass_stretched(size_t first, size_t last) {
@@ -60,7 +60,7 @@ private:
         stretched_.pass(first, last, out_.start, asked());
     }
 
-    void improve(size_t block) {
+    void improve_block(size_t block) {
         first_ = block * newton_rows;
         size_ = smaller(newton_rows, X_.rows() - first_);
         const size_t packed = packed_size(model_.k) * newton_rows;
@@ -81,7 +81,7 @@ private:
 
     // Losses and derivatives of all rows; rows without counts are done.
     void pass() {
-        open_ = copied_ = explained_copies_ = 0;
+        open_ = copied_ = bent_rows_ = 0;
         room_ = 0;
         __builtin_memset(starts_, 0, newton_rows * width_ * sizeof(T));
         __builtin_memset(explained_, 0, newton_rows * width_ * sizeof(T));
@@ -106,7 +106,7 @@ private:
     void explain_row(size_t l) {
         bool passed = stretched_.many();
         before_[l] = lifted(model_, begun(l), start(l), [&] {
-            const double loss = passed ? recall(l) : explain_copy(l, explained(l));
+            const double loss = passed ? recall(l) : explain_copy(l, explained(l), asked());
             passed = false;
             return loss;
         });
@@ -122,10 +122,11 @@ private:
         return asked() ? priced(model_, n, start(l)) - nats : -nats;
     }
 
-    double explain_copy(size_t l, T* to) {
-        const CountRow<T> copy = row(l);
-        explained_copies_ |= 1u << l;
-        return found(model_, first_ + l, copy, start(l), {to, bent_[l]}, asked());
+    // Pass over a row's copy, which finds its bends, too; return its loss if that is asked for.
+    double explain_copy(size_t l, T* to, bool asked) {
+        const CountRow<T>& copy = row(l);
+        bent_rows_ |= 1u << l;
+        return found(model_, first_ + l, copy, start(l), {to, bent_[l]}, asked);
     }
 
     // A row's copy, which is made when it is first needed.
@@ -167,7 +168,7 @@ private:
     }
 
     void square(size_t l, T* to) {
-        if (!(explained_copies_ >> l & 1)) explain_copy(l, space_.explained);
+        if (!(bent_rows_ >> l & 1)) explain_copy(l, space_.explained, false);
         hessian_.square(row(l), bent_[l], to);
     }
 
@@ -241,7 +242,7 @@ private:
     size_t first_ = 0, size_ = 0;
     size_t room_ = 0;    // of the shelf, that is taken
     unsigned open_ = 0;  // rows that have counts
-    unsigned copied_ = 0, explained_copies_ = 0;
+    unsigned copied_ = 0, bent_rows_ = 0;  // rows that have copies, and bends
 };
 
 template <class T, class I>

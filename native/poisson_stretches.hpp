@@ -31,7 +31,7 @@ size_t stretches_of(const Csr<T, I>& X, const PoissonModel<T>& model) {
 
 // A part of a stored row. What is asked for ahead is the same stretch of the row that follows.
 template <class T, class I>
-struct MetRow : StoredRow<T, I> {
+struct RowPart : StoredRow<T, I> {
     const I* next_columns;
     const T* next_counts;
 
@@ -43,6 +43,8 @@ struct MetRow : StoredRow<T, I> {
     }
 };
 
+// What passes over a group of rows find: sums of rates times components, and log-likelihoods but for
+// prices, both added up over stretches.
 template <class T, class I>
 class StretchedPasses {
 public:
@@ -88,7 +90,7 @@ private:
         const size_t from = *begun, to = end_of(stretch, from, begin(n + 1));
         if (from == to) return;
         *begun = to;
-        const MetRow<T, I> row{rows_.part(from, to), X_.indices + begun[1], X_.data + begun[1]};
+        const RowPart<T, I> row{rows_.part(from, to), X_.indices + begun[1], X_.data + begun[1]};
         const Explained<T> found{found_};
         nats_[n - first_] += likelihoods ? log_likelihood(model_, row, z, found)
                                          : -explain_alone(model_, row, z, found);
@@ -121,7 +123,7 @@ private:
     StoredRows<T, I> rows_;
     const PoissonModel<T>& model_;
     const size_t stretches_, width_, group_;
-    const Scratch<size_t> begun_;
+    const Scratch<size_t> begun_;  // the first entry of each row that no stretch has had yet
     const Scratch<double> nats_;
     const Scratch<T> explained_, found_;
     size_t first_ = 0;
