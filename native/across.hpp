@@ -112,4 +112,18 @@ COFACTOR_INLINE Vec<T> sums_across(const Vec<T> (&v)[lanes<T>]) {
     return sums_across<T, 0, lanes<T>>([&v](size_t i) { return v[i]; });
 }
 
+#if defined(__AVX512F__)
+// The same of vectors half as wide: each whole one has two of them, four apart.
+template <class Half>
+COFACTOR_INLINE Vec<float> sums_across_halves(Half half) {
+    Vec<float> both[8];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 8; ++i) {
+        const size_t first = i / 4 * 8 + i % 4;
+        both[i] = joined(half(first), half(first + 4));
+    }
+    return added_quads<float>(within_quads(both), within_quads(both + 4));
+}
+#endif
+
 }  // namespace cofactor::COFACTOR_ISA

@@ -118,7 +118,7 @@ private:
         fit(z);
         LogLikelihood<T> likelihood;
         for (size_t p = 0; p < row_.size; p += lanes<T>)
-            likelihood.add(load(row_.counts + p), load(fitted_ + p));
+            weigh<T>(load(row_.counts + p), load(fitted_ + p), likelihood);
         return priced(model_, n_, z) - likelihood.value();
     }
 

@@ -41,6 +41,17 @@ COFACTOR_INLINE Vec<T> gathered(Four<T> four) {
     return whole;
 }
 
+#if defined(__AVX512F__)
+// Four numbers and zeros.
+COFACTOR_INLINE HalfVec half_gathered(Four<float> four) {
+#if defined(__clang__)
+    return __builtin_shufflevector(four, Four<float>{}, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    return __builtin_ia32_vinsertf128_ps256(HalfVec{}, four, 0);
+#endif
+}
+#endif
+
 // Store four numbers as whole vectors, since these are how they are read: processors wait where a
 // load takes more than what one store left.
 template <class T>
@@ -129,7 +140,22 @@ struct ColumnTile {
         if constexpr (rest) store_four(at + vectors * lanes<T>, row.rest);
     }
 
-    // products[s] += <z, column of nonzero s> over the tile. Columns are numbers, or places.
+    // <z, column of nonzero s> in lane s. Columns are numbers, or places.
+    template <class Column>
+    COFACTOR_INLINE Vec<T> fit(const Column* columns, const Row& z) const {
+#if defined(__AVX512F__)
+        // Adding up across half a vector takes less than half as long.
+        if constexpr (vectors == 1 && sizeof(T) == sizeof(float))
+            return sums_across_halves([&](size_t s) COFACTOR_INLINED {
+                return half_product(place_of(columns[s], place_step<T>), z);
+            });
+#endif
+        Vec<T> products[lanes<T>] = {};
+        multiply(columns, z, products);
+        return sums_across<T>(products);
+    }
+
+    // products[s] += <z, column of nonzero s> over the tile.
     template <class Column>
     COFACTOR_INLINE void multiply(const Column* columns, const Row& z,
                                   Vec<T> (&products)[lanes<T>]) const {
@@ -164,6 +190,17 @@ struct ColumnTile {
     }
 
 private:
+#if defined(__AVX512F__)
+    // <z, column> of a vector's components and a rest, as partial sums.
+    COFACTOR_INLINE HalfVec half_product(Place place, const Row& z) const {
+        const float* const low = column(place);
+        const float* const high = low + lanes<float> / 2;
+        HalfVec product = half_of<0>(z.whole[0]) * load_half(low);
+        if constexpr (rest) product += half_gathered(z.rest * load_quad(four(place)));
+        return half_of<1>(z.whole[0]) * load_half(high) + product;
+    }
+#endif
+
     template <size_t chains, class Column, size_t... s>
     COFACTOR_INLINE void add_each(const Column* columns, Vec<T> rates, Row (&sums)[chains],
                                   std::index_sequence<s...> every) const {

@@ -118,16 +118,55 @@ public:
 
 private:
     void fill(CountRow<T> row, const T* bends, size_t p, size_t last) const {
+        alignas(64) T scales[panel_items * Items::nonzeros];
+        for (size_t i = p; i < last; i += lanes<T>)
+            store<T>(scales + (i - p), roots<T>(load(bends + i)));
+        switch (model_.columns.columns / component_group) {
+            case 1: return fill<Constant<component_group>>({}, row, scales, p, last);
+            case 2: return fill<Constant<2 * component_group>>({}, row, scales, p, last);
+            case 3: return fill<Constant<3 * component_group>>({}, row, scales, p, last);
+            default: return fill<size_t>(model_.columns.columns, row, scales, p, last);
+        }
+    }
+
+    template <class Width>
+    void fill(Width whole, CountRow<T> row, const T* scales, size_t p, size_t last) const {
         const bool far = far_away(model_);
+        const Sources<Width> from{model_.columns.data, whole,
+                                  model_.rest.columns ? model_.rest.data : nullptr};
+        const size_t width = width_;
         Item* to = items_;
         for (; p < last; p += lanes<T>) {
             if (far) ask_ahead(row, p);
-            alignas(64) T scales[lanes<T>];
-            store<T>(scales, roots<T>(load(bends + p)));
-            for (size_t i = 0; i < lanes<T>; i += Items::nonzeros, to += width_)
-                fill_item(row.places + p + i, scales + i, to);
+            for (size_t i = 0; i < lanes<T>; i += Items::nonzeros, to += width)
+                from.fill(row.places + p + i, scales + i, to);
+            scales += lanes<T>;
         }
     }
+
+    // The components of all columns, and how they become an item.
+    template <class Width>
+    struct Sources {
+        const T* columns;
+        Width whole;
+        const T* rest;  // null: there is none
+
+        COFACTOR_INLINE void fill(const Place* places, const T* scales, Item* to) const {
+            for (size_t c = 0; c < whole; c += lanes<T>) {
+                Vec<T> scaled[Items::nonzeros];
+                for (size_t i = 0; i < Items::nonzeros; ++i)
+                    scaled[i] = scales[i] * load(at_place(columns, places[i], whole) + c);
+                const auto packed = Items::packed(scaled);
+                __builtin_memcpy(to + c, &packed, sizeof packed);
+            }
+            if (!rest) return;
+            Four<T> scaled[Items::nonzeros];
+            for (size_t i = 0; i < Items::nonzeros; ++i)
+                scaled[i] = scales[i] * load_quad(at_place(rest, places[i], component_rest));
+            const auto packed = Items::packed(scaled);
+            __builtin_memcpy(to + whole, &packed, sizeof packed);
+        }
+    };
 
     void ask_ahead(CountRow<T> row, size_t p) const {
         constexpr size_t line = 64 / sizeof(T);
@@ -136,25 +175,6 @@ private:
             const T* const column = at_place(model_.columns.data, row.places[i], whole);
             for (size_t c = 0; c < whole; c += line) __builtin_prefetch(column + c);
         }
-    }
-
-    COFACTOR_INLINE void fill_item(const Place* places, const T* scales, Item* to) const {
-        const size_t whole = model_.columns.columns;
-        for (size_t c = 0; c < whole; c += lanes<T>) {
-            Vec<T> scaled[Items::nonzeros];
-            for (size_t i = 0; i < Items::nonzeros; ++i)
-                scaled[i] = scales[i] * load(at_place(model_.columns.data, places[i], whole) + c);
-            const auto packed = Items::packed(scaled);
-            __builtin_memcpy(to + c, &packed, sizeof packed);
-        }
-        if (!model_.rest.columns) return;
-        Four<T> scaled[Items::nonzeros];
-        for (size_t i = 0; i < Items::nonzeros; ++i) {
-            const T* const rest = at_place(model_.rest.data, places[i], component_rest);
-            scaled[i] = scales[i] * load_quad(rest);
-        }
-        const auto packed = Items::packed(scaled);
-        __builtin_memcpy(to + whole, &packed, sizeof packed);
     }
 
     // Columns by two vectors: rows on their first diagonal block have but one of them.
@@ -198,9 +218,11 @@ private:
                                         *const two = to + second * stride_;
         HessianTile<T, Items, ones, twos> sums;
         if constexpr (!beginning) sums.load_from(one, two, stride_);
-        const Item* item = items_;
-        for (size_t i = 0; i < size; ++i, item += width_)
-            sums.add(item + first, item + second, item + columns);
+        const Item *rows = items_ + first, *others = items_ + second, *near = items_ + columns;
+        for (size_t i = 0; i < size; ++i, rows += width_, others += width_, near += width_) {
+            asm("" : "+r"(rows), "+r"(others), "+r"(near));  // GCC would find each number anew
+            sums.add(rows, others, near);
+        }
         sums.store_to(one, two, stride_);
     }
 

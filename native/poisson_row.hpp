@@ -67,11 +67,9 @@ private:
     // GCC would pass through memory, and convert four numbers at a time.
     template <int part>
     COFACTOR_INLINE static Vec<double> half(Vec<float> value) {
-#if defined(__AVX512DQ__) && !defined(__clang__)
-        typedef float Half __attribute__((vector_size(vector_bytes / 2)));
-        const Half some = __builtin_ia32_extractf32x8_mask(value, part, Half{}, 0xff);
+#if defined(__AVX512F__) && !defined(__clang__)
         constexpr int as_set = 4;  // rounding, which there is none of
-        return __builtin_ia32_cvtps2pd512_mask(some, Vec<double>{}, 0xff, as_set);
+        return __builtin_ia32_cvtps2pd512_mask(half_of<part>(value), Vec<double>{}, 0xff, as_set);
 #elif defined(__AVX2__) && !defined(__clang__)
         return __builtin_ia32_cvtps2pd256(__builtin_ia32_vextractf128_ps256(value, part));
 #else
@@ -88,37 +86,43 @@ private:
     unsigned count_ = 0;
 };
 
-// Sum of x log(fitted); -inf if a count cannot be explained.
-template <class T>
-class LogLikelihood {
-public:
-    COFACTOR_INLINE void add(Vec<T> x, Vec<T> fitted) {
-        unexplained_ |= (x > 0) & (fitted < least_fitted<T>);
-        sum_.add(x * log_summand<T>(positive<T>(fitted)));
-    }
-    COFACTOR_INLINE double value() {
-        return any<T>(unexplained_) ? -infinity<double> : sum_.value();
-    }
-
-private:
-    DoubleSum<T> sum_;
-    Int<T> unexplained_{};
-};
-
-// In place of a likelihood that nobody asks for.
+// In place of a likelihood that nobody asks for: zero, or -inf if a count cannot be explained.
 template <class T>
 class NoLikelihood {
 public:
-    COFACTOR_INLINE void add(Vec<T> x, Vec<T> fitted) {
-        unexplained_ |= (x > 0) & (fitted < least_fitted<T>);
+    // Leave nothing that divides by zero. Counts that nothing explains say nothing: every component
+    // is zero there.
+    COFACTOR_INLINE void settle(Vec<T>& x, Vec<T>& fitted) {
+        if (__builtin_expect(!any_below<T>(fitted, least_fitted<T>), 1)) return;
+        const Int<T> nothing = fitted < least_fitted<T>;
+        explained_ &= !any<T>((x > 0) & nothing);
+        x = nothing ? Vec<T>{} : x;
+        fitted = nothing ? splat(T{1}) : fitted;
     }
-    COFACTOR_INLINE double value() const {
-        return any<T>(unexplained_) ? -infinity<double> : 0.0;
-    }
+    COFACTOR_INLINE void add(Vec<T>, Vec<T>) const {}
+    COFACTOR_INLINE double value() const { return explained_ ? 0.0 : -infinity<double>; }
 
 private:
-    Int<T> unexplained_{};
+    bool explained_ = true;
 };
+
+// Sum of x log(fitted); -inf if a count cannot be explained.
+template <class T>
+class LogLikelihood : public NoLikelihood<T> {
+public:
+    COFACTOR_INLINE void add(Vec<T> x, Vec<T> fitted) { sum_.add(x * log_summand<T>(fitted)); }
+    COFACTOR_INLINE double value() { return sum_.value() + NoLikelihood<T>::value(); }
+
+private:
+    DoubleSum<T> sum_;
+};
+
+// Add what counts say of a likelihood.
+template <class T, class Likelihood>
+COFACTOR_INLINE void weigh(Vec<T> x, Vec<T> fitted, Likelihood& likelihood) {
+    likelihood.settle(x, fitted);
+    likelihood.add(x, fitted);
+}
 
 // What passes over a row find: rates x / fitted, and their quotients by the fitted values.
 template <class T>
@@ -126,7 +130,11 @@ struct Passed {
     T* explained;  // sums of rates times components
     T* bends;      // rate / fitted of each nonzero
 
-    COFACTOR_INLINE void bend(size_t p, Vec<T> quotient) const { store<T>(bends + p, quotient); }
+    COFACTOR_INLINE Vec<T> rates(Vec<T> x, Vec<T> fitted, size_t p) const {
+        const Vec<T> inverse = T{1} / fitted, rate = x * inverse;
+        store<T>(bends + p, rate * inverse);
+        return rate;
+    }
 };
 
 // The same without the quotients.
@@ -134,17 +142,15 @@ template <class T>
 struct Explained {
     T* explained;
 
-    COFACTOR_INLINE void bend(size_t, Vec<T>) const {}
+    COFACTOR_INLINE Vec<T> rates(Vec<T> x, Vec<T> fitted, size_t) const { return x / fitted; }
 };
 
-// Rates of the counts from p on. Counts that nothing explains say nothing: every component is zero
-// there.
-template <class T, class Found>
-COFACTOR_INLINE Vec<T> divide(Vec<T> x, Vec<T> fitted, Found out, size_t p) {
-    const Vec<T> inverse = fitted < least_fitted<T> ? Vec<T>{} : T{1} / positive<T>(fitted);
-    const Vec<T> rate = x * inverse;
-    out.bend(p, rate * inverse);
-    return rate;
+// Rates of the counts from p on, and what they say of a likelihood.
+template <class T, class Likelihood, class Found>
+COFACTOR_INLINE Vec<T> judge(Vec<T> x, Vec<T> fitted, Likelihood& likelihood, Found out, size_t p) {
+    likelihood.settle(x, fitted);
+    likelihood.add(x, fitted);
+    return out.rates(x, fitted, p);
 }
 
 // All components in one tile of `groups` groups and a rest; no group where they are too many.
@@ -158,18 +164,10 @@ struct RowPasses {
         return {model.columns.data, {}, model.rest.data};
     }
 
-    template <class Column>
-    COFACTOR_INLINE static Vec<T> fit(const Tile& tile, const Column* columns,
-                                      const typename Tile::Row& code) {
-        Vec<T> products[lanes<T>] = {};
-        tile.multiply(columns, code, products);
-        return sums_across<T>(products);
-    }
-
     template <class Row>
     COFACTOR_INLINE static Vec<T> fitted_from(const Tile& tile, const Row& row,
                                               const typename Tile::Row& code, size_t p) {
-        return fit(tile, row.columns_from(p), code) + row.offsets_from(p);
+        return tile.fit(row.columns_from(p), code) + row.offsets_from(p);
     }
 
     // Vectors are fitted while the one before waits for its quotients.
@@ -181,9 +179,7 @@ struct RowPasses {
         typename Tile::Row sums[chains] = {};
         Likelihood likelihood;
         const auto rated = [&](size_t p, Vec<T> fitted) COFACTOR_INLINED {
-            const Vec<T> x = row.counts_from(p);
-            likelihood.add(x, fitted);
-            return divide<T>(x, fitted, out, p);
+            return judge<T>(row.counts_from(p), fitted, likelihood, out, p);
         };
         row.ask(0);
         const bool far = far_away(model);
@@ -215,10 +211,10 @@ struct RowPasses {
         Vec<T> fitted = fitted_from(tile, row, code, 0);
         for (size_t p = lanes<T>; p < row.size; p += lanes<T>) {
             if (far) tile.ask_ahead(row, p);
-            likelihood.add(row.counts_from(p - lanes<T>), fitted);
+            weigh<T>(row.counts_from(p - lanes<T>), fitted, likelihood);
             fitted = fitted_from(tile, row, code, p);
         }
-        likelihood.add(row.counts_from(row.size - lanes<T>), fitted);
+        weigh<T>(row.counts_from(row.size - lanes<T>), fitted, likelihood);
         return likelihood.value();
     }
 };
@@ -252,9 +248,7 @@ struct RowPasses<T, 0, false> {
             row.ask(p);
             const auto* const columns = row.columns_from(p);
             const Vec<T> fitted = fit(model, columns, z) + row.offsets_from(p);
-            const Vec<T> x = row.counts_from(p);
-            likelihood.add(x, fitted);
-            const Vec<T> rates = divide<T>(x, fitted, out, p);
+            const Vec<T> rates = judge<T>(row.counts_from(p), fitted, likelihood, out, p);
             for (size_t c = 0; c < model.columns.columns; c += component_group) {
                 typename Tile::Row sums[1] = {Tile::load_row(out.explained + c)};
                 tile_of(model, c).add(columns, rates, sums);
@@ -270,7 +264,7 @@ struct RowPasses<T, 0, false> {
         LogLikelihood<T> likelihood;
         for (size_t p = 0; p < row.size; p += lanes<T>) {
             const Vec<T> fitted = fit(model, row.columns_from(p), z);
-            likelihood.add(row.counts_from(p), fitted + row.offsets_from(p));
+            weigh<T>(row.counts_from(p), fitted + row.offsets_from(p), likelihood);
         }
         return likelihood.value();
     }

@@ -144,6 +144,36 @@ COFACTOR_INLINE void store_some(T* at, Vec<T> value, size_t count) {
         store_first(at, value, count);
 }
 
+#if defined(__AVX512F__)
+typedef float HalfVec __attribute__((vector_size(vector_bytes / 2)));
+
+COFACTOR_INLINE HalfVec load_half(const float* at) {
+    HalfVec value;
+    __builtin_memcpy(&value, at, sizeof value);
+    return value;
+}
+
+#if defined(__clang__)
+COFACTOR_INLINE Vec<float> joined(HalfVec low, HalfVec high) {
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+template <int part>
+COFACTOR_INLINE HalfVec half_of(Vec<float> value) {
+    constexpr int i = 8 * part;
+    return __builtin_shufflevector(value, value, i, i + 1, i + 2, i + 3, i + 4, i + 5, i + 6, i + 7);
+}
+#else  // GCC would pass through memory
+COFACTOR_INLINE Vec<float> joined(HalfVec low, HalfVec high) {
+    const Vec<float> first = __builtin_ia32_ps512_256ps(low);
+    return __builtin_ia32_insertf32x8_mask(first, high, 1, first, 0xffff);
+}
+template <int part>
+COFACTOR_INLINE HalfVec half_of(Vec<float> value) {
+    return __builtin_ia32_extractf32x8_mask(value, part, HalfVec{}, 0xff);
+}
+#endif
+#endif
+
 template <class V>
 COFACTOR_INLINE V at_least(V value, V limit) {
     return value > limit ? value : limit;
@@ -162,6 +192,20 @@ COFACTOR_INLINE bool any(Int<T> mask) {
     __builtin_memcpy(parts, &mask, sizeof parts);
     for (const std::int64_t part : parts) seen |= part;
     return seen != 0;
+#endif
+}
+
+// Whether any lane is below a limit.
+template <class T>
+COFACTOR_INLINE bool any_below(Vec<T> value, T limit) {
+#if defined(__AVX512F__)
+    constexpr int less = 1, as_set = 4;
+    if constexpr (sizeof(T) == sizeof(float))
+        return __builtin_ia32_cmpps512_mask(value, splat(limit), less, 0xffff, as_set);
+    else
+        return __builtin_ia32_cmppd512_mask(value, splat(limit), less, 0xff, as_set);
+#else
+    return any<T>(value < limit);
 #endif
 }
 

@@ -31,8 +31,8 @@ struct StoredRow {
     COFACTOR_INLINE void ask(size_t p) const {
         constexpr size_t ahead = 768, line = 64;
         for (size_t i = 0; i < lanes<T> * sizeof(I); i += line)
-            __builtin_prefetch(reinterpret_cast<const char*>(columns + p + ahead) + i);
-        __builtin_prefetch(counts + p + ahead);
+            __builtin_prefetch(reinterpret_cast<const char*>(columns + p + ahead) + i, 0, 0);
+        __builtin_prefetch(counts + p + ahead, 0, 0);
     }
 };
 
