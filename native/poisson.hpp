@@ -235,7 +235,6 @@ struct RowSpace {
     const Scratch<T> explained, prices;
 };
 
-
 // The same, with a padded copy of the codes for each pass.
 template <class T, class Pass>
 COFACTOR_INLINE double lifted(const PoissonModel<T>& model, T* start, T* z, Pass pass) {

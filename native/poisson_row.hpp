@@ -157,7 +157,7 @@ COFACTOR_INLINE Vec<T> judge(Vec<T> x, Vec<T> fitted, Likelihood& likelihood, Fo
 template <class T, size_t groups, bool rest>
 struct RowPasses {
     static constexpr size_t vectors = groups * component_group / lanes<T>;
-    static constexpr size_t chains = vectors <= 4 ? 2 : 1;
+    static constexpr size_t chains = vectors == 1 ? 4 : vectors <= 4 ? 2 : 1;
     using Tile = ColumnTile<T, vectors, rest, Constant<groups * component_group>>;
 
     static Tile tile_of(const PoissonModel<T>& model) {
