@@ -71,6 +71,19 @@ def test_the_clock_subtracts_what_sets_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert (reading.seconds, reading.result) == (2.0, 9)
 
 
+def test_the_clock_reads_short_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, noise = {"now": 0.0}, iter([0.0, 0.0, 0.5])
+
+    def run(n_iter: int) -> int:
+        ticks["now"] += 0.01 * n_iter + next(noise, 0.0)
+        return n_iter
+
+    monkeypatch.setattr("benchmarks.clocks.perf_counter", lambda: ticks["now"])
+    reading = PerIteration(1, 9)(run)
+    assert reading.seconds == pytest.approx(0.01)
+    assert reading.result == 9
+
+
 def test_generators_are_seeded() -> None:
     np.testing.assert_array_equal(workloads.hard(50, 8, seed=1), workloads.hard(50, 8, seed=1))
     once, again = (workloads.gamma_poisson(30, 20, 3, 200, seed=1) for _ in range(2))
