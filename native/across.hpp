@@ -113,7 +113,7 @@ COFACTOR_INLINE Vec<T> sums_across(const Vec<T> (&v)[lanes<T>]) {
 }
 
 #if defined(__AVX512F__)
-// The same of vectors half as wide: each whole one has two of them, four apart.
+// Lane i: the sum of half(i), a vector half as wide. Two of them, four apart, share a whole one.
 template <class Half>
 COFACTOR_INLINE Vec<float> sums_across_halves(Half half) {
     Vec<float> both[8];

@@ -144,7 +144,7 @@ struct ColumnTile {
     template <class Column>
     COFACTOR_INLINE Vec<T> fit(const Column* columns, const Row& z) const {
 #if defined(__AVX512F__)
-        // Adding up across half a vector takes less than half as long.
+        // Sums across then begin half as wide, which spares shuffles.
         if constexpr (vectors == 1 && sizeof(T) == sizeof(float))
             return sums_across_halves([&](size_t s) COFACTOR_INLINED {
                 return half_product(place_of(columns[s], place_step<T>), z);

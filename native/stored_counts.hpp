@@ -27,12 +27,15 @@ struct StoredRow {
     }
     COFACTOR_INLINE Vec<T> offsets_from(size_t) const { return Vec<T>{}; }
 
-    // Ask for counts of the rows that follow, far enough ahead to come from memory meanwhile.
+    // Ask for counts of the rows that follow, far enough ahead to come from memory meanwhile, and
+    // such that caches forget them sooner than components, which are read again.
     COFACTOR_INLINE void ask(size_t p) const {
         constexpr size_t ahead = 768, line = 64;
+        constexpr int to_read = 0, forgotten = 0;
         for (size_t i = 0; i < lanes<T> * sizeof(I); i += line)
-            __builtin_prefetch(reinterpret_cast<const char*>(columns + p + ahead) + i, 0, 0);
-        __builtin_prefetch(counts + p + ahead, 0, 0);
+            __builtin_prefetch(reinterpret_cast<const char*>(columns + p + ahead) + i, to_read,
+                               forgotten);
+        __builtin_prefetch(counts + p + ahead, to_read, forgotten);
     }
 };
 
