@@ -189,6 +189,18 @@ struct ColumnTile {
         add_each(columns, rates, sums, std::make_index_sequence<lanes<T>>{});
     }
 
+    // The sum of all chains, which compilers keep in registers if they see that loops are unrolled.
+    template <size_t chains>
+    COFACTOR_INLINE static Row total(const Row (&sums)[chains]) {
+        Row all = sums[0];
+#pragma GCC unroll 4
+        for (size_t c = 1; c < chains; ++c) {
+            for (size_t v = 0; v < vectors; ++v) all.whole[v] += sums[c].whole[v];
+            all.rest += sums[c].rest;
+        }
+        return all;
+    }
+
 private:
 #if defined(__AVX512F__)
     // <z, column> of a vector's components and a rest, as partial sums.

@@ -193,11 +193,7 @@ struct RowPasses {
         }
         const size_t last = row.size - lanes<T>;
         tile.add(row.columns_from(last), rated(last, fitted), sums);
-        for (size_t c = 1; c < chains; ++c) {
-            for (size_t v = 0; v < vectors; ++v) sums[0].whole[v] += sums[c].whole[v];
-            sums[0].rest += sums[c].rest;
-        }
-        Tile::store_row(out.explained, sums[0]);
+        Tile::store_row(out.explained, Tile::total(sums));
         return likelihood.value();
     }
 

@@ -151,14 +151,11 @@ def fit(
     steps = model.steps()
     here = steps.begin(params, rows)
     for iteration in range(stop.max_iter + 1):
-        moved, evaluations = (
-            getattr(here.statistics, name, None) for name in ("moved", "evaluations")
-        )
         record = trace.record(
             here.objective,
-            moved,
+            getattr(here.statistics, "moved", None),
             shift,
-            evaluations,
+            getattr(here.statistics, "evaluations", None),
             residual=None if residual is None else residual(here.rows, _widened(here.params)),
         )
         reason = stop.reason(trace)

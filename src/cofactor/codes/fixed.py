@@ -59,4 +59,4 @@ def fold_in(
         active = active[~settled]
         if not active.size:
             break
-    return Encoded(found, last - codes.penalty.of(found))
+    return Encoded(found, codes.penalty.taken_off(last, found))

@@ -85,7 +85,7 @@ class Nonnegative(LinearCodes[NonnegativeNoise]):
 
     def components_penalty(self, components: Floats) -> float:
         """See :class:`LinearCodes`."""
-        return float(self.components_penalties.of(components).sum())
+        return self.components_penalties.total(components)
 
     def steps(self, noise: NonnegativeNoise) -> Steps:
         """See :class:`Codes`: strides, where the noise has hasty steps for them."""

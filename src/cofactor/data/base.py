@@ -54,6 +54,11 @@ class RowBlock(Protocol):
         ...
 
     @property
+    def even(self) -> bool:
+        """Whether all weights are 1."""
+        ...
+
+    @property
     def entries(self) -> Any:
         """The rows as data: an ndarray or a CSR array of shape (n, d)."""
         ...
@@ -74,8 +79,8 @@ class RowBlock(Protocol):
         ...
 
     @property
-    def part_starts(self) -> Sequence[int]:
-        """The first row of each part."""
+    def part_starts(self) -> NDArray[np.intp]:
+        """The first row of each part, shape (parts,)."""
         ...
 
     def shared(self, team: Engine) -> Self:

@@ -141,7 +141,7 @@ class Rows(Generic[S]):
         """Row weights, shape (n,)."""
         return np.concatenate([block.weights for block in self.blocks])
 
-    @lazy
+    @property
     def uneven_weights(self) -> Floats | None:
         """Row weights, or None if all are 1."""
-        return None if (self.weights == 1.0).all() else self.weights
+        return None if all(block.even for block in self.blocks) else self.weights

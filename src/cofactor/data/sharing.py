@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cofactor import kernels
 from cofactor.data.base import Array, Floats, RowBlock
@@ -47,9 +48,14 @@ class Shareable:
         return in_parts(self, lambda part: part._row_sums(function))
 
     @lazy
-    def part_starts(self: Any) -> list[int]:
+    def even(self: Any) -> bool:
         """See :class:`RowBlock`."""
-        return [0, *accumulate(part.n_rows for part in self.parts[:-1])]
+        return bool((self.weights == 1.0).all())
+
+    @lazy
+    def part_starts(self: Any) -> NDArray[np.intp]:
+        """See :class:`RowBlock`."""
+        return np.cumsum([0, *(part.n_rows for part in self.parts[:-1])])
 
     @lazy
     def _blocks(self: Any) -> Sequence[RowBlock]:

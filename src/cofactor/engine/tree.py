@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import add
 from typing import Generic, TypeVar
 
 from cofactor.engine.base import Addable
@@ -13,8 +14,7 @@ A = TypeVar("A", bound=Addable)
 def pairwise_sum(values: Sequence[A]) -> A:
     """Return the sum of values that are all there, in the order of :class:`PairwiseSum`."""
     while len(values) > 1:
-        pairs = zip(values[::2], values[1::2], strict=False)
-        values = [*(one + other for one, other in pairs), *values[len(values) // 2 * 2 :]]
+        values = [*map(add, values[::2], values[1::2]), *values[len(values) // 2 * 2 :]]
     (total,) = values
     return total
 

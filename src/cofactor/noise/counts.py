@@ -281,5 +281,5 @@ def _encode(
     if not factor.is_judged:
         return Encoded(new, loss)
     if at_start:
-        return Encoded(new, before - penalty.of(begun), begun)
-    return Encoded(new, loss - penalty.of(new) if looking else loss)
+        return Encoded(new, penalty.taken_off(before, begun), begun)
+    return Encoded(new, penalty.taken_off(loss, new) if looking else loss)

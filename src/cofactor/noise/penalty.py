@@ -32,6 +32,14 @@ class Penalty:
         """Return the weighted sum of the penalties of a block's rows."""
         return 0.0 if self.absent else weighted_sum(block, self.of(codes))
 
+    def total(self, codes: Floats) -> float:
+        """Return the sum of the penalties of all rows of codes (n, k)."""
+        return 0.0 if self.absent else float(self.of(codes).sum())
+
+    def taken_off(self, losses: Floats, codes: Floats) -> Floats:
+        """Return losses (n,) less the penalties of their codes (n, k)."""
+        return losses if self.absent else losses - self.of(codes)
+
     def of(self, codes: Floats) -> Floats:
         """Return the penalty of each row of codes (n, k), shape (n,)."""
         if self.absent:
