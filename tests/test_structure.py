@@ -14,7 +14,7 @@ import cofactor
 ROOT = Path(cofactor.__file__).parent
 # From the ground up; a module may import from lower layers and from its own package.
 LAYERS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "version"},
     {"kernels", "trace"},
     {"engine"},
     {"data"},

@@ -57,6 +57,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("cofactor.version").version()
     if name not in __all__:
         raise AttributeError(f"module 'cofactor' has no attribute {name!r}")
     return getattr(import_module(_HOMES.get(name, "cofactor.estimators")), name)

@@ -65,6 +65,10 @@ def test_version(run: Run) -> None:
     assert run("--version").out.startswith("cofactor ")
 
 
+def test_the_package_has_the_version_of_its_program(run: Run) -> None:
+    assert run("--version").out == f"cofactor {cofactor.__version__}\n"
+
+
 def test_version_without_an_installation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)

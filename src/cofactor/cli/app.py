@@ -10,7 +10,7 @@ import typer
 
 from cofactor.cli.commands import certify, fit, info, lattice, predict, report
 from cofactor.cli.endings import INTERRUPTED, exit_code, sentence
-from cofactor.cli.version import version
+from cofactor.version import version
 
 EXAMPLES = """\b
 Examples:

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_info
 
 from cofactor import kernels
 from cofactor.cli.console import grid
-from cofactor.cli.version import version
 from cofactor.engine.threads import resolve_threads
+from cofactor.version import version
 
 
 def facts() -> dict[str, Any]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from cofactor.cli.plan import Plan
 from cofactor.cli.rows import RowResult
 from cofactor.cli.source import Source
-from cofactor.cli.version import version
 from cofactor.io import OutputDirectory, Table, save_model
 from cofactor.lazy import lazy
 from cofactor.report import Result
+from cofactor.version import version
 
 MODEL, SUMMARY = "model.safetensors", "summary.json"
 PLAIN = (bool, int, float, str)  # parameters that JSON can show
