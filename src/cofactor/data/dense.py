@@ -19,7 +19,7 @@ from cofactor.data.listed import Listed
 from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
 from cofactor.data.sharing import Shareable, share
 from cofactor.data.sparse import SparseRows
-from cofactor.data.whole import looked_up
+from cofactor.data.whole import largest_to_look_up, looked_up
 from cofactor.engine.base import Engine
 from cofactor.engine.serial import ALONE
 from cofactor.lazy import lazy
@@ -268,11 +268,14 @@ class DenseRows(Shareable):
         share(self.team, kernel.dense, self.values, *arguments)
 
     def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
+        if self._largest < 0:
+            return function(self.dense()).sum(axis=1)
         indptr = np.arange(self.n_rows + 1) * self.n_columns
-        sums = looked_up(function, indptr, self.values.ravel())
-        if sums is None:
-            sums = function(self.dense()).sum(axis=1)
-        return sums
+        return looked_up(function, indptr, self.values.ravel(), self._largest)
+
+    @lazy
+    def _largest(self) -> int:
+        return largest_to_look_up(self.values.ravel())
 
     @lazy
     def _filled(self) -> float:

@@ -19,9 +19,10 @@ from cofactor.data.cut import cut, grams_by_chunks, posterior_chunks
 from cofactor.data.listed import Listed
 from cofactor.data.losses import Affine, Distances, Gathered, Losses, Posterior
 from cofactor.data.sharing import Shareable, share
-from cofactor.data.whole import looked_up
+from cofactor.data.whole import largest_to_look_up, looked_up
 from cofactor.engine.base import Engine
 from cofactor.engine.serial import ALONE
+from cofactor.lazy import lazy
 
 PART_ENTRIES = 1 << 16  # for which temporary arrays of an entry each are made
 
@@ -280,12 +281,15 @@ class SparseRows(Shareable):
 
     def _row_sums(self, function: Callable[[Array], Array]) -> Floats:
         indptr, _, values = self.arrays
-        sums = looked_up(function, indptr, values)
-        if sums is not None:
-            return sums
+        if self._largest >= 0:
+            return looked_up(function, indptr, values, self._largest)
         return np.asarray(
             self._like(function(values.astype(np.float64, copy=False))).sum(axis=1)
         ).ravel()
+
+    @lazy
+    def _largest(self) -> int:
+        return largest_to_look_up(self.stored)
 
     def _parts(self) -> Iterator[tuple[slice, Self]]:
         """Yield parts of the rows that temporary arrays may be made for, and where they are."""

@@ -13,7 +13,14 @@ LARGEST = 4096  # whole number that is looked up
 MANY = 4 * LARGEST  # values that pay for a table
 
 
-def looked_up(function: Callable[[Array], Array], indptr: Array, values: Array) -> Floats | None:
+def largest_to_look_up(values: Array) -> int:
+    """Return the largest of whole numbers; -1 where they are few, large or not whole."""
+    return kernels.largest_whole(values, LARGEST) if values.size >= MANY else -1
+
+
+def looked_up(
+    function: Callable[[Array], Array], indptr: Array, values: Array, largest: int
+) -> Floats:
     """Return the sum of ``function(values)`` over each row, computed once for each whole number.
 
     Logarithms of factorials take a hundred times longer than finding them in a table.
@@ -25,15 +32,14 @@ def looked_up(function: Callable[[Array], Array], indptr: Array, values: Array) 
     indptr : int32 or int64 ndarray of shape (n + 1,)
         Where the values of each row begin and end.
     values : ndarray of shape (nnz,)
+        Whole numbers.
+    largest : int
+        Of them, as :func:`largest_to_look_up` finds it.
 
     Returns
     -------
-    ndarray of shape (n,) or None
-        None where values are few, large or not whole.
+    ndarray of shape (n,)
     """
-    largest = kernels.largest_whole(values, LARGEST) if values.size >= MANY else -1
-    if largest < 0:
-        return None
     with np.errstate(all="ignore"):  # of numbers that do not occur
         table = function(np.arange(largest + 1.0))
     sums = np.empty(len(indptr) - 1)

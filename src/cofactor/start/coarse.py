@@ -62,6 +62,16 @@ class Columns:
         """The columns, the most common first, shape (d,)."""
         return np.argsort(-self.sums, kind="stable")
 
+    @lazy
+    def held(self) -> Floats:
+        """Sums of the most common columns, one, two and more of them, shape (d,)."""
+        return np.cumsum(self.sums[self.order])
+
+    @lazy
+    def stored_until(self) -> Labels:
+        """Entries stored of the most common columns, one, two and more of them, shape (d,)."""
+        return np.cumsum(self.stored[self.order])
+
 
 def worth_coarsening(X: Any, k: int) -> bool:
     """Return whether data are large enough to begin ``k`` components with some of them."""
@@ -97,10 +107,9 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
     codes : ndarray of shape (n, k)
     components : ndarray of shape (k, d)
     """
-    noise, quarter = cast(NonnegativeNoise, model.noise), data.part.every(STRIDES[-1])
-    columns = Columns.of(data)
+    noise, columns = cast(NonnegativeNoise, model.noise), Columns.of(data)
     found: Found | None = None
-    for part, iterations in zip(levels(quarter, columns, k), ITERATIONS, strict=False):
+    for part, iterations in zip(levels(data.part, columns, k), ITERATIONS, strict=False):
         level = Opened.at(part, data.engine)
         start = draw(part) if found is None else joined(noise, found, level, columns.sums)
         found = _improved(model, level, start, iterations)
@@ -108,8 +117,8 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
     return codes, without_gaps(components)
 
 
-def levels(quarter: Part, columns: Columns, k: int) -> Iterator[Part]:
-    """Yield the parts of every fourth row that ``k`` components begin with, one after the other.
+def levels(whole: Part, columns: Columns, k: int) -> Iterator[Part]:
+    """Yield the parts of data that ``k`` components begin with, one after the other.
 
     Every 32nd row, or 16th where that leaves less than eight for each component, and then every
     eighth; of fewer rows every eighth and fourth, or every fourth alone. Each with
@@ -117,17 +126,16 @@ def levels(quarter: Part, columns: Columns, k: int) -> Iterator[Part]:
 
     Parameters
     ----------
-    quarter : Part
-        Every fourth row.
+    whole : Part
+        All of the data.
     columns : Columns
     k : int
         Number of components.
     """
-    n = STRIDES[-1] * quarter.X.shape[0]
+    n = whole.X.shape[0]
     first = next((stride for stride in STRIDES if n >= LEAST_ROWS * stride * k), STRIDES[-1])
     for stride in sorted({first, max(min(first // 2, SECOND), STRIDES[-1])}, reverse=True):
-        some = quarter.every(stride // STRIDES[-1])
-        yield some.at(common_columns(columns, k, stride))
+        yield whole.every(stride).at(common_columns(columns, k, stride))
 
 
 def common_columns(columns: Columns, k: int, stride: int) -> Labels:
@@ -137,10 +145,9 @@ def common_columns(columns: Columns, k: int, stride: int) -> Labels:
     that leaves fewer than two entries for each number of the components: with rare words, texts end
     in worse optima.
     """
-    order = columns.order
-    held, stored = np.cumsum(columns.sums[order]), np.cumsum(columns.stored[order])
+    order, held = columns.order, columns.held
     counted = np.arange(1, len(order) + 1)
-    enough = stored >= ENTRIES_EACH * k * stride * counted
+    enough = columns.stored_until >= ENTRIES_EACH * k * stride * counted
     fewest, most = np.searchsorted(held, np.multiply(SHARES, held[-1])) + 1
     number = np.clip(max(counted[enough], default=0), fewest, most)
     return np.sort(order[: max(int(number), LEAST_COLUMNS * k)])
@@ -171,6 +178,8 @@ def _stored_each(data: Opened) -> Labels:
 def without_gaps(components: Floats) -> Floats:
     """Return components that are not zero in any column, as more rows may have entries there."""
     unseen = ~components.any(axis=0)
+    if not unseen.any():
+        return components
     filled = components.copy()
     filled[:, unseen] = UNSEEN * components.mean(axis=1, keepdims=True)
     return filled

@@ -38,11 +38,8 @@ def joined(noise: NonnegativeNoise, found: Found, data: Opened, sums: Floats) ->
     codes, components = found.spread(data.part, sums)
 
     def leapt(blocks: Sequence[RowBlock], factor: FixedFactor, start: Floats) -> Floats:
-        def of_part(part: RowBlock, own: Floats) -> Floats:
-            return leap(noise, part, factor, own)
-
         pairs = zip(blocks, split(start, blocks), strict=True)
-        return stacked([in_parts(block, of_part, own) for block, own in pairs])
+        return stacked([leap(noise, block, factor, own) for block, own in pairs])
 
     factor = FixedFactor(components.T, judged=Judged.NOWHERE)
     rows, columns = found.places(data.part)
@@ -68,10 +65,14 @@ def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: F
         Components (k, d).
     codes : ndarray of shape (n, k)
     """
-    step = noise.multiplicative_codes(block, factor, codes).codes.astype(float, copy=False)
-    far = np.square(step) / np.maximum(codes, CODE_FLOOR)  # below which steps lift codes first
     fitted = factor.totals[0]
-    return far * ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
+
+    def of_part(_: RowBlock, step: Floats, begun: Floats) -> Floats:
+        step = step.astype(float, copy=False)
+        far = np.square(step) / np.maximum(begun, CODE_FLOOR)  # below which steps lift codes first
+        return far * ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
+
+    return in_parts(block, of_part, noise.multiplicative_codes(block, factor, codes).codes, codes)
 
 
 def _but(places: Array, known: Floats, rows: Floats) -> Floats:
