@@ -52,7 +52,7 @@ class Columns:
     @classmethod
     def of(cls, data: Opened) -> Columns:
         """Look at data."""
-        if (data.part.weights == 1.0).all():  # a third of the time
+        if data.uneven_weights is None:  # a third of the time
             parts = data.engine.map(lambda block: block.row_sums(lambda x: x), data.columns)
             return cls(np.concatenate(parts), _stored_each(data))
         return cls(mean_row(data.blocks, data.engine), _stored_each(data))
@@ -132,7 +132,7 @@ def levels(whole: Part, columns: Columns, k: int) -> Iterator[Part]:
     k : int
         Number of components.
     """
-    n = whole.X.shape[0]
+    n = STRIDES[-1] * -(-whole.X.shape[0] // STRIDES[-1])  # in whole strides of the least
     first = next((stride for stride in STRIDES if n >= LEAST_ROWS * stride * k), STRIDES[-1])
     for stride in sorted({first, max(min(first // 2, SECOND), STRIDES[-1])}, reverse=True):
         yield whole.every(stride).at(common_columns(columns, k, stride))

@@ -44,8 +44,7 @@ def joined(noise: NonnegativeNoise, found: Found, data: Opened, sums: Floats) ->
     factor = FixedFactor(components.T, judged=Judged.NOWHERE)
     rows, columns = found.places(data.part)
     codes = _but(rows, found.codes, leapt(data.blocks, factor, codes))
-    uneven = None if (data.part.weights == 1.0).all() else data.part.weights
-    factor = FixedFactor(codes, column_weights=uneven, judged=Judged.NOWHERE)
+    factor = FixedFactor(codes, column_weights=data.uneven_weights, judged=Judged.NOWHERE)
     far = leapt(data.columns, factor, components.T)
     return codes, _but(columns, found.components.T, far).T
 
@@ -64,6 +63,10 @@ def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: F
     factor : FixedFactor
         Components (k, d).
     codes : ndarray of shape (n, k)
+
+    Returns
+    -------
+    ndarray of shape (n, k)
     """
     fitted = factor.totals[0]
 

@@ -68,6 +68,11 @@ class Opened:
     columns: Sequence[RowBlock]
     engine: Engine
 
+    @property
+    def uneven_weights(self) -> Floats | None:
+        """Row weights, shape (n',); None if all are 1."""
+        return None if all(block.even for block in self.blocks) else self.part.weights
+
     @classmethod
     def at(cls, part: Part, engine: Engine) -> Opened:
         """Return a part whose rows, and columns, are one block that workers share."""
