@@ -14,7 +14,7 @@ from cofactor.codes import MultiplicativeNonnegative, Nonnegative, StridingNonne
 from cofactor.codes.nonnegative import HastyNonnegative
 from cofactor.codes.shuffled import ShuffledNonnegative
 from cofactor.codes.steps import Point, Steady
-from cofactor.codes.striding import Striding, stride_length, strode
+from cofactor.codes.striding import CHUNK_ROWS, Striding, stride_length, strode
 from cofactor.data import Baseline
 from cofactor.data.baseline import FactoredOffset
 from cofactor.engine import ThreadEngine
@@ -87,6 +87,12 @@ def test_length_grows_to_its_bound():
 def test_strides_leave_part_of_a_code():
     codes, before = np.array([[1.0, 1.0, 0.0]]), np.array([[0.5, 9.0, 0.0]])
     np.testing.assert_allclose(strode(codes, before, 0.5), [[1.25, 0.1, 0.0]])
+
+
+def test_strides_of_many_rows_are_those_of_each():
+    codes, before = np.random.default_rng(0).random((2, 2 * CHUNK_ROWS + 7, 3))
+    whole = np.maximum((codes - before) * 0.75 + codes, 0.1 * codes)
+    np.testing.assert_array_equal(strode(codes, before, 0.75), whole)
 
 
 @pytest.mark.parametrize("cell", striding_cells, ids=repr)

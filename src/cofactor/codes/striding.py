@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.codes.linear import LinearCodes, LinearState
 from cofactor.codes.steps import Point, arrived
-from cofactor.data import RowBlock, Rows, in_parts
+from cofactor.data import Rows
 from cofactor.data.base import Floats
 from cofactor.noise.base import Params
 from cofactor.noise.linear import LinearNoise
@@ -18,6 +18,7 @@ from cofactor.noise.linear import LinearNoise
 LONGEST = 0.9  # stride, of the last change of the codes
 PATIENCE = 8  # careful steps, of which the first may rise by rounding
 LEAST_PART = 0.1  # of a code that a stride leaves
+CHUNK_ROWS = 1024  # whose strides are found at a time: by one thread, sooner than others wake up
 
 
 def stride_length(taken: int) -> float:
@@ -90,21 +91,25 @@ class Striding:
             return rows
         length = stride_length(self.taken)
 
-        def stride(task: tuple[RowBlock, LinearState, Floats]) -> LinearState:
-            block, state, before = task
+        def stride(task: tuple[LinearState, Floats]) -> LinearState:
+            state, before = task
+            return replace(state, ahead=strode(state.latest, before, length))
 
-            def of_part(part: RowBlock, codes: Floats, earlier: Floats) -> Floats:
-                return strode(codes, earlier, length)
-
-            return replace(state, ahead=in_parts(block, of_part, state.latest, before))
-
-        tasks = list(zip(rows.blocks, rows.states, behind, strict=True))
+        tasks = list(zip(rows.states, behind, strict=True))
         return replace(rows, states=rows.engine.map(stride, tasks))
 
 
 def strode(codes: Floats, before: Floats, length: float) -> Floats:
     """Return ``z + β (z − z_before)``, at least ``z / 10``."""
-    ahead = codes - before
+    ahead = np.empty_like(codes)
+    for start in range(0, len(codes), CHUNK_ROWS):  # of which temporary arrays stay in a cache
+        rows = slice(start, start + CHUNK_ROWS)
+        _stride(codes[rows], before[rows], length, ahead[rows])
+    return ahead
+
+
+def _stride(codes: Floats, before: Floats, length: float, ahead: Floats) -> None:
+    np.subtract(codes, before, out=ahead)
     ahead *= length
     ahead += codes
-    return np.maximum(ahead, LEAST_PART * codes, out=ahead)
+    np.maximum(ahead, LEAST_PART * codes, out=ahead)
