@@ -160,6 +160,36 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
 constexpr size_t brief = size_t{1} << 17;
 
 template <class T>
+void bind_brief(nb::module_& module, const PoissonKernels<T>& kernels) {
+    using Nothing = const Array1<const T>&;
+    module.def(
+        "poisson_multiplicative_csr",
+        [&kernels](const Board& board, const Array1<const std::int64_t>& indptr,
+                   const Array1<const std::uint16_t>& indices,
+                   const Array1<const std::uint8_t>& data, Nothing offsets,
+                   typename Task<T>::Columns columns, typename Task<T>::Columns rest,
+                   typename Task<T>::Totals totals, Nothing weights,
+                   typename Task<T>::Given start, typename Task<T>::Codes begun,
+                   typename Task<T>::Codes codes, double l1, double l2, double log, double floor,
+                   typename Task<T>::Loss before, typename Task<T>::Loss loss) {
+            const BriefCsr X = {indptr.data(), indices.data(), data.data(),
+                                csr_rows(indptr, indices)};
+            expect("data", data, {indices.shape(0)});
+            expect("offsets", offsets, {0});
+            expect("weights", weights, {0});
+            const Task<T> task(board, X.rows, 0, columns, rest, totals, weights, start, begun,
+                               codes, l1, l2, log, floor, before, loss);
+            with_helpers(board, [&] {
+                kernels.multiplicative_brief(task.board, X, task.model, task.out);
+            });
+        },
+        named("board"), named("indptr"), named("indices"), named("data"), named("offsets"),
+        named("columns"), named("rest"), named("totals"), named("weights"), named("start"),
+        named("begun"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"),
+        nb::arg("floor"), named("before"), named("loss"), Unlocked());
+}
+
+template <class T>
 void bind_layout(nb::module_& module, const PoissonKernels<T>& kernels) {
     module.def(
         "lay_components",
@@ -217,6 +247,8 @@ void bind_poisson(nb::module_& module, const Kernels& kernels) {
     bind_sparse(module, kernels.sparse_f64_i64);
     bind_dense(module, kernels.poisson_f32);
     bind_dense(module, kernels.poisson_f64);
+    bind_brief(module, kernels.poisson_f32);
+    bind_brief(module, kernels.poisson_f64);
     bind_layout(module, kernels.poisson_f32);
     bind_layout(module, kernels.poisson_f64);
 }

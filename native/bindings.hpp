@@ -64,14 +64,21 @@ void expect(const char* name, const Array& array, std::initializer_list<size_t> 
     throw nb::value_error(message.c_str());
 }
 
-template <class T, class I>
-Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices, const T* data) {
+// How many rows there are in CSR form, checked.
+template <class I, class J>
+size_t csr_rows(const Array1<const I>& indptr, const Array1<const J>& indices) {
     const size_t pointers = indptr.shape(0);
     if (pointers == 0) throw nb::value_error("indptr is empty, expected one more entry than rows");
     const I* const pointer = indptr.data();
     if (pointer[0] != 0) throw nb::value_error("indptr does not start at 0");
     expect("indices", indices, {static_cast<size_t>(pointer[pointers - 1])});
-    return {pointer, indices.data(), data, pointers - 1};
+    return pointers - 1;
+}
+
+template <class T, class I>
+Csr<T, I> csr(const Array1<const I>& indptr, const Array1<const I>& indices, const T* data) {
+    const size_t rows = csr_rows(indptr, indices);
+    return {indptr.data(), indices.data(), data, rows};
 }
 
 template <class T, class I>

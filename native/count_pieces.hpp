@@ -7,8 +7,8 @@
 namespace cofactor::COFACTOR_ISA {
 
 // What the rows before row n take, in stored entries.
-template <class T, class I>
-COFACTOR_INLINE double cost_before(const Csr<T, I>& X, size_t n) {
+template <class Stored>
+COFACTOR_INLINE double cost_before(const Stored& X, size_t n) {
     constexpr double row = 64;
     return static_cast<double>(X.indptr[n]) + row * static_cast<double>(n);
 }

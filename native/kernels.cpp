@@ -66,8 +66,9 @@ constexpr TopKernels<T> top = {neighbor_top<T, AffineMeasure<T>>, neighbor_top<T
                                neighbor_top_csr<T, std::int64_t>};
 
 template <class T>
-constexpr PoissonKernels<T> poisson = {poisson_multiplicative<T>, poisson_coordinate<T>,
-                                       poisson_newton<T>, lay_components<T>};
+constexpr PoissonKernels<T> poisson = {poisson_multiplicative<T>, poisson_multiplicative_brief<T>,
+                                       poisson_coordinate<T>, poisson_newton<T>,
+                                       lay_components<T>};
 
 const Kernels kernels = {dense<float>,
                          dense<double>,

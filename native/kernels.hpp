@@ -32,6 +32,14 @@ struct Csr {
     size_t rows;
 };
 
+// The same for counts below 256 of at most 65,536 columns.
+struct BriefCsr {
+    const std::int64_t* indptr;
+    const std::uint16_t* indices;
+    const std::uint8_t* data;
+    size_t rows;
+};
+
 // Components that a row may belong to, and with what weight.
 struct Membership {
     Matrix<const Label> index;
@@ -120,6 +128,8 @@ template <class T>
 struct PoissonKernels {
     void (*multiplicative)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,
                            PoissonCodes<T> out);
+    void (*multiplicative_brief)(std::int64_t* board, BriefCsr X, PoissonModel<T> model,
+                                 PoissonCodes<T> out);
     void (*coordinate)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model, size_t sweeps,
                        PoissonCodes<T> out);
     void (*newton)(std::int64_t* board, Matrix<const T> X, PoissonModel<T> model,

@@ -281,8 +281,8 @@ COFACTOR_INLINE void multiply(const RowSpace<T>& space, const T* explained, cons
     }
 }
 
-template <class T, class I, class Rows>
-void multiplicative_rows(std::int64_t* board, Csr<T, I> X, Rows rows, const PoissonModel<T>& given,
+template <class T, class Stored, class Rows>
+void multiplicative_rows(std::int64_t* board, Stored X, Rows rows, const PoissonModel<T>& given,
                          PoissonCodes<T> out) {
     const LaidOut<T> laid(given);
     const PoissonModel<T>& model = laid;
@@ -309,7 +309,13 @@ void poisson_multiplicative_csr(std::int64_t* board, Csr<T, I> X, const T* offse
         multiplicative_rows(board, X, CopiedRows(SparseCounts<T, I>{X, offsets}, model.weights),
                             model, out);
     else
-        multiplicative_rows(board, X, StoredRows<T, I>(X), model, out);
+        multiplicative_rows(board, X, StoredRows<T, Csr<T, I>>(X), model, out);
+}
+
+template <class T>
+void poisson_multiplicative_brief(std::int64_t* board, BriefCsr X, PoissonModel<T> model,
+                                  PoissonCodes<T> out) {
+    multiplicative_rows(board, X, StoredRows<T, BriefCsr>(X), model, out);
 }
 
 // Sums of rates times components at some codes, row by row.

@@ -31,7 +31,7 @@ size_t stretches_of(const Csr<T, I>& X, const PoissonModel<T>& model) {
 
 // A part of a stored row. What is asked for ahead is the same stretch of the row that follows.
 template <class T, class I>
-struct RowPart : StoredRow<T, I> {
+struct RowPart : StoredRow<T, I, T> {
     const I* next_columns;
     const T* next_counts;
 
@@ -120,7 +120,7 @@ private:
     }
 
     const Csr<T, I> X_;
-    StoredRows<T, I> rows_;
+    StoredRows<T, Csr<T, I>> rows_;
     const PoissonModel<T>& model_;
     const size_t stretches_, width_, group_;
     const Scratch<size_t> begun_;  // the first entry of each row that no stretch has had yet

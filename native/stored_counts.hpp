@@ -8,13 +8,70 @@
 
 namespace cofactor::COFACTOR_ISA {
 
+// Counts, from how they are stored.
+template <class T>
+COFACTOR_INLINE Vec<T> load_counts(const T* at) {
+    return load(at);
+}
+
+#if defined(__AVX2__) && !defined(__clang__)
+typedef char SixteenBytes __attribute__((vector_size(16)));
+
+// The first bytes as 32-bit numbers; GCC would convert them one at a time.
+template <size_t count>
+COFACTOR_INLINE auto widened(SixteenBytes bytes) {
+#if defined(__AVX512F__)
+    if constexpr (count == 16)
+        return (Int<float>)__builtin_ia32_pmovzxbd512_mask(bytes, Int<float>{}, 0xffff);
+#endif
+    if constexpr (count == 8) return __builtin_ia32_pmovzxbd256(bytes);
+    if constexpr (count == 4) return __builtin_ia32_pmovzxbd128(bytes);
+}
+#endif
+
+template <class T>
+COFACTOR_INLINE Vec<T> load_counts(const std::uint8_t* at) {
+#if defined(__AVX2__) && !defined(__clang__)
+    SixteenBytes bytes{};
+    __builtin_memcpy(&bytes, at, lanes<T>);
+    return __builtin_convertvector(widened<lanes<T>>(bytes), Vec<T>);
+#else
+    Vec<T> counts;
+    for (size_t i = 0; i < lanes<T>; ++i) counts[i] = static_cast<T>(at[i]);
+    return counts;
+#endif
+}
+
+// The first ones, and zeros; a whole vector of bytes is there to be read.
+template <class T>
+COFACTOR_INLINE Vec<T> first_counts(const T* at, size_t count) {
+    return load_first(at, count);
+}
+
+template <class T>
+COFACTOR_INLINE Vec<T> first_counts(const std::uint8_t* at, size_t count) {
+    using Lane = std::decay_t<decltype(Int<T>{}[0])>;
+    struct Edge {
+        Lane each[2 * lanes<T>];
+    };
+    static constexpr Edge edge = [] {
+        Edge made{};
+        for (size_t i = 0; i < lanes<T>; ++i) made.each[i] = -1;
+        return made;
+    }();
+    Int<T> inside;
+    __builtin_memcpy(&inside, edge.each + lanes<T> - count, sizeof inside);
+    return (Vec<T>)((Int<T>)load_counts<T>(at) & inside);
+}
+
 // A row without offsets where it is stored. Its last vector, unless that is whole, has columns of
 // the row that follows, with counts of zero.
-template <class T, class I>
+template <class T, class I, class Count>
 struct StoredRow {
     const I* columns;
     const I* last_columns;
-    const T* counts;
+    const Count* counts;
+    const Count* last_counts;
     size_t whole;
     size_t stored;
     size_t size;
@@ -23,7 +80,7 @@ struct StoredRow {
         return p < whole ? columns + p : last_columns;
     }
     COFACTOR_INLINE Vec<T> counts_from(size_t p) const {
-        return p < whole ? load(counts + p) : load_first(counts + p, stored - p);
+        return p < whole ? load_counts<T>(counts + p) : first_counts<T>(last_counts, stored - p);
     }
     COFACTOR_INLINE Vec<T> offsets_from(size_t) const { return Vec<T>{}; }
 
@@ -40,35 +97,45 @@ struct StoredRow {
 };
 
 // Rows one at a time: each is there until the next one is opened.
-template <class T, class I>
+template <class T, class Stored>
 class StoredRows {
+    using I = std::decay_t<decltype(*Stored{}.indices)>;
+    using Count = std::decay_t<decltype(*Stored{}.data)>;
+    using Row = StoredRow<T, I, Count>;
+
 public:
-    explicit StoredRows(Csr<T, I> X) : X_(X), end_(static_cast<size_t>(X.indptr[X.rows])) {}
+    explicit StoredRows(Stored X) : X_(X), end_(static_cast<size_t>(X.indptr[X.rows])) {}
 
     size_t rows() const { return X_.rows; }
 
-    COFACTOR_INLINE StoredRow<T, I> open(size_t n) {
+    COFACTOR_INLINE Row open(size_t n) {
         return part(static_cast<size_t>(X_.indptr[n]), static_cast<size_t>(X_.indptr[n + 1]));
     }
 
     // Some entries of a row.
-    COFACTOR_INLINE StoredRow<T, I> part(size_t begin, size_t end) {
+    COFACTOR_INLINE Row part(size_t begin, size_t end) {
         const size_t stored = end - begin, whole = stored / lanes<T> * lanes<T>;
-        return {X_.indices + begin, last_columns(begin + whole), X_.data + begin,
-                whole,              stored,                      round_up(stored, lanes<T>)};
+        const size_t last = begin + whole;
+        return {X_.indices + begin, whole_vector(X_.indices, last, last_columns_),
+                X_.data + begin,    whole_vector(X_.data, last, last_counts_),
+                whole,              stored,
+                round_up(stored, lanes<T>)};
     }
 
 private:
-    // A vector of columns from an entry on, without reading beyond the last entry.
-    COFACTOR_INLINE const I* last_columns(size_t from) {
-        if (from + lanes<T> <= end_) return X_.indices + from;
-        for (size_t i = 0; from + i < end_; ++i) last_[i] = X_.indices[from + i];
-        return last_;
+    // A vector of what is stored from an entry on, without reading beyond the last entry.
+    template <class Entry>
+    COFACTOR_INLINE const Entry* whole_vector(const Entry* all, size_t from,
+                                              Entry (&copied)[lanes<T>]) {
+        if (from + lanes<T> <= end_) return all + from;
+        for (size_t i = 0; from + i < end_; ++i) copied[i] = all[from + i];
+        return copied;
     }
 
-    const Csr<T, I> X_;
+    const Stored X_;
     const size_t end_;
-    alignas(64) I last_[lanes<T>] = {};
+    alignas(64) I last_columns_[lanes<T>] = {};
+    alignas(64) Count last_counts_[lanes<T>] = {};
 };
 
 }  // namespace cofactor::COFACTOR_ISA

@@ -145,8 +145,10 @@ class MultiplicativeNonnegative(Nonnegative):
         codes: Floats,
         memory: Any = None,
     ) -> Encoded:
-        """See `NonnegativeNoise.multiplicative_codes`."""
-        return noise.multiplicative_codes(block, factor, codes)
+        """See `NonnegativeNoise.multiplicative_codes`; rows in few bytes, where there are such."""
+        plain = factor.column_weights is not None or not noise.reads_brief
+        rows = block if plain else block.brief or block
+        return noise.multiplicative_codes(rows, factor, codes)
 
     def memory(self, noise: NonnegativeNoise, block: RowBlock, k: int, warm: bool = False) -> None:
         """See :class:`LinearCodes`: none."""

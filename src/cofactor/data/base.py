@@ -103,6 +103,14 @@ class RowBlock(Protocol):
         ...
 
     @property
+    def brief(self) -> RowBlock | None:
+        """A copy in few bytes, for kernels that know such rows and read them many times.
+
+        None where entries are no small whole numbers, few, or missing, or where there are offsets.
+        """
+        ...
+
+    @property
     def listed(self) -> Listed:
         """The columns of each row that were observed, or those that were not."""
         ...

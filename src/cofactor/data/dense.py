@@ -263,6 +263,10 @@ class DenseRows(Shareable):
         """See :class:`RowBlock`."""
         return self._sparse if self._filled < filled else self
 
+    @property
+    def brief(self) -> None:
+        """See :class:`RowBlock`."""
+
     def run(self, kernel: RowKernel, *arguments: Any) -> None:
         """See :class:`RowBlock`."""
         share(self.team, kernel.dense, self.values, *arguments)

@@ -51,6 +51,10 @@ class Observed:
         """See :class:`RowBlock`."""
         return self.mask.row_entries()
 
+    @property
+    def brief(self) -> None:
+        """See :class:`RowBlock`."""
+
 
 @dataclass(frozen=True)
 class MaskedRows(Observed, DenseRows):

@@ -80,7 +80,8 @@ def poisson_multiplicative_csr(
     board : int64 array of shape (BOARD_SIZE,)
         Zeros at first.
     indptr, indices, data : arrays
-        Counts of n rows and m columns in CSR form; no column may occur twice in a row.
+        Counts of n rows and m columns in CSR form; no column may occur twice in a row. Here also
+        int64, uint16 and uint8, without offsets and weights.
     offsets : array of shape (nnz,) or (0,)
         Nonnegative offsets of the stored entries; empty for 0.
     columns : array of shape (m, w) or (m, k)

@@ -51,11 +51,14 @@ def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
 
 
 def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]:
-    """Give a kernel that lists counts, whose rows are so many arrays, the components."""
+    """Give a kernel that lists counts, whose rows are so many arrays, the components.
+
+    In the precision of what follows, since counts may be stored in less.
+    """
 
     def run(board: Array, *arguments: Any) -> None:
         stored, (factor, own, *others) = arguments[:n_stored], arguments[n_stored:]
-        laid_out, dtype = factor.laid_out, stored[-1].dtype
+        laid_out, dtype = factor.laid_out, others[0].dtype
         alone = board[HELPERS] == NOBODY
         lanes = laid_out.lanes(dtype) if alone else laid_out.lanes_of_each(dtype)
         totals = lanes.totals if own is None else own

@@ -174,10 +174,13 @@ class NonnegativeNoise(LinearNoise):
         Whether its steps know the logarithm in a :class:`Penalty`.
     shares_rows : bool
         Whether its steps are kernels that workers share: all rows make one block, then.
+    reads_brief : bool
+        Whether its multiplicative steps take rows in few bytes (:attr:`RowBlock.brief`).
     """
 
     takes_priors: ClassVar[bool] = False
     shares_rows: ClassVar[bool] = False
+    reads_brief: ClassVar[bool] = False
 
     @abstractmethod
     def divergence(self, x: Floats, mean: Floats) -> Floats:

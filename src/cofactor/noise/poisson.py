@@ -41,6 +41,7 @@ class Poisson(MixtureNoise, NonnegativeNoise, MultipleNoise):
     online: ClassVar[type[Shares]] = Shares
     takes_priors: ClassVar[bool] = True
     shares_rows: ClassVar[bool] = True
+    reads_brief: ClassVar[bool] = True
 
     def check(self, block: RowBlock) -> None:
         """See :class:`Noise`."""
