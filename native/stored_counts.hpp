@@ -16,6 +16,21 @@ COFACTOR_INLINE Vec<T> load_counts(const T* at) {
 
 #if defined(__AVX2__) && !defined(__clang__)
 typedef char SixteenBytes __attribute__((vector_size(16)));
+typedef long long TwoWords __attribute__((vector_size(16)));
+
+// As many bytes as there are lanes, and zeros; not through memory, where loads would wait for stores.
+template <size_t count>
+COFACTOR_INLINE SixteenBytes load_bytes(const std::uint8_t* at) {
+    if constexpr (count == 16) {
+        SixteenBytes bytes;
+        __builtin_memcpy(&bytes, at, count);
+        return bytes;
+    } else {
+        std::conditional_t<count == 4, std::uint32_t, std::uint64_t> word;
+        __builtin_memcpy(&word, at, count);
+        return (SixteenBytes)TwoWords{static_cast<long long>(word), 0};
+    }
+}
 
 // The first bytes as 32-bit numbers; GCC would convert them one at a time.
 template <size_t count>
@@ -32,8 +47,7 @@ COFACTOR_INLINE auto widened(SixteenBytes bytes) {
 template <class T>
 COFACTOR_INLINE Vec<T> load_counts(const std::uint8_t* at) {
 #if defined(__AVX2__) && !defined(__clang__)
-    SixteenBytes bytes{};
-    __builtin_memcpy(&bytes, at, lanes<T>);
+    const SixteenBytes bytes = load_bytes<lanes<T>>(at);
     return __builtin_convertvector(widened<lanes<T>>(bytes), Vec<T>);
 #else
     Vec<T> counts;
