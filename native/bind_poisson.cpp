@@ -157,7 +157,7 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
 
 // Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
 // has let go of it and another one has it.
-constexpr size_t brief = size_t{1} << 17;
+constexpr size_t soon_laid_out = size_t{1} << 17;
 
 template <class T>
 void bind_brief(nb::module_& module, const PoissonKernels<T>& kernels) {
@@ -205,7 +205,7 @@ void bind_layout(nb::module_& module, const PoissonKernels<T>& kernels) {
                 throw nb::value_error("whole and rest are not as wide as the components need");
             if (weights.size()) expect("weights", weights, {d});
             std::optional<nb::gil_scoped_release> unlocked;
-            if (d * k > brief) unlocked.emplace();
+            if (d * k > soon_laid_out) unlocked.emplace();
             kernels.lay_components(matrix(columns), weights.size() ? weights.data() : nullptr, matrix(whole),
                 matrix(rest), totals.data());
         },

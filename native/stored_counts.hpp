@@ -5,6 +5,7 @@
 #pragma once
 
 #include "counts.hpp"
+#include "transpose.hpp"
 
 namespace cofactor::COFACTOR_ISA {
 
@@ -14,9 +15,11 @@ COFACTOR_INLINE Vec<T> load_counts(const T* at) {
     return load(at);
 }
 
-#if defined(__AVX2__) && !defined(__clang__)
+#if !defined(__clang__)  // GCC would convert bytes one at a time
 typedef char SixteenBytes __attribute__((vector_size(16)));
-typedef long long TwoWords __attribute__((vector_size(16)));
+typedef long long TwoLongs __attribute__((vector_size(16)));
+typedef short EightShorts __attribute__((vector_size(16)));
+typedef std::int32_t FourWords __attribute__((vector_size(16)));
 
 // As many bytes as there are lanes, and zeros; not through memory, where loads would wait for stores.
 template <size_t count>
@@ -26,33 +29,53 @@ COFACTOR_INLINE SixteenBytes load_bytes(const std::uint8_t* at) {
         __builtin_memcpy(&bytes, at, count);
         return bytes;
     } else {
-        std::conditional_t<count == 4, std::uint32_t, std::uint64_t> word;
+        using Few = std::conditional_t<count == 2, std::uint16_t, std::uint32_t>;
+        std::conditional_t<count == 8, std::uint64_t, Few> word;
         __builtin_memcpy(&word, at, count);
-        return (SixteenBytes)TwoWords{static_cast<long long>(word), 0};
+        return (SixteenBytes)TwoLongs{static_cast<long long>(word), 0};
     }
 }
 
-// The first bytes as 32-bit numbers; GCC would convert them one at a time.
+COFACTOR_INLINE FourWords four_words(SixteenBytes bytes) {
+    const SixteenBytes none{};
+    const auto shorts = (EightShorts)COFACTOR_SHUFFLE(
+        SixteenBytes, bytes, none, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return (FourWords)COFACTOR_SHUFFLE(EightShorts, shorts, (EightShorts)none, 0, 8, 1, 9, 2, 10,
+                                       3, 11);
+}
+
+// The first bytes as so many 32-bit numbers.
 template <size_t count>
-COFACTOR_INLINE auto widened(SixteenBytes bytes) {
+COFACTOR_INLINE auto words_of(SixteenBytes bytes) {
+    if constexpr (count == 4) return four_words(bytes);
+#if defined(__AVX2__)
+    if constexpr (count == 8) return __builtin_ia32_pmovzxbd256(bytes);
+#endif
 #if defined(__AVX512F__)
     if constexpr (count == 16)
         return (Int<float>)__builtin_ia32_pmovzxbd512_mask(bytes, Int<float>{}, 0xffff);
 #endif
-    if constexpr (count == 8) return __builtin_ia32_pmovzxbd256(bytes);
-    if constexpr (count == 4) return __builtin_ia32_pmovzxbd128(bytes);
+}
+
+template <class T>
+COFACTOR_INLINE Vec<T> converted(SixteenBytes bytes) {
+    if constexpr (lanes<T> == 2) {
+        const FourWords words = four_words(bytes);
+        return Vec<T>{static_cast<T>(words[0]), static_cast<T>(words[1])};
+    } else {
+        return __builtin_convertvector(words_of<lanes<T>>(bytes), Vec<T>);
+    }
 }
 #endif
 
 template <class T>
 COFACTOR_INLINE Vec<T> load_counts(const std::uint8_t* at) {
-#if defined(__AVX2__) && !defined(__clang__)
-    const SixteenBytes bytes = load_bytes<lanes<T>>(at);
-    return __builtin_convertvector(widened<lanes<T>>(bytes), Vec<T>);
-#else
+#if defined(__clang__)
     Vec<T> counts;
     for (size_t i = 0; i < lanes<T>; ++i) counts[i] = static_cast<T>(at[i]);
     return counts;
+#else
+    return converted<T>(load_bytes<lanes<T>>(at));
 #endif
 }
 
@@ -64,9 +87,8 @@ COFACTOR_INLINE Vec<T> first_counts(const T* at, size_t count) {
 
 template <class T>
 COFACTOR_INLINE Vec<T> first_counts(const std::uint8_t* at, size_t count) {
-    using Lane = std::decay_t<decltype(Int<T>{}[0])>;
     struct Edge {
-        Lane each[2 * lanes<T>];
+        Lane<T> each[2 * lanes<T>];
     };
     static constexpr Edge edge = [] {
         Edge made{};

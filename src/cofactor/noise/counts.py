@@ -53,7 +53,7 @@ def _in_strips(kernel: Callable[..., None]) -> Callable[..., None]:
 def _in_lanes(kernel: Callable[..., None], n_stored: int) -> Callable[..., None]:
     """Give a kernel that lists counts, whose rows are so many arrays, the components.
 
-    In the precision of what follows, since counts may be stored in less.
+    These have the precision of the column weights, since counts may be stored in fewer bytes.
     """
 
     def run(board: Array, *arguments: Any) -> None:
