@@ -21,7 +21,7 @@ from cofactor.model import Model
 from cofactor.noise import Poisson
 from cofactor.noise.linear import FixedFactor
 from cofactor.start import coarse as coarse_starts
-from cofactor.start.coarse import Columns, coarse_factors, common_columns, levels
+from cofactor.start.coarse import Columns, coarse_factors, common_columns, level_of, strides
 from cofactor.start.leaps import leap
 from cofactor.start.parts import Found, Opened, Part
 from tests.strategies import seeds
@@ -103,7 +103,8 @@ def test_threads_begin_with_the_same_bits(n_threads):
 def test_parts_lie_within_one_another_and_leave_enough(n, d, k, seed):
     X = sp.csr_array(np.random.default_rng(seed).poisson(0.7, (n, d)).astype(float))
     columns = Columns(X.sum(axis=0), X.astype(bool).sum(axis=0))
-    parts = list(levels(Part.whole(X, np.ones(n)), columns, k))
+    whole = Part.whole(X, np.ones(n))
+    parts = [level_of(whole, columns, k, stride) for stride in strides(n, k)]
     assert 1 <= len(parts) <= 2
     for part in parts:
         assert len(part.rows) >= min(4 * k, -(-n // 4))

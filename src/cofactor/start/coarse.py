@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -89,8 +89,9 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
 
     All entries together say little more about the components than some of them do while these are
     still far from any optimum, and the columns that hold most counts cost least for each. On word
-    counts fits that begin so end in better optima, too. :func:`levels` tells which take part;
-    the others follow as :func:`~cofactor.start.leaps.joined` has it.
+    counts fits that begin so end in better optima, too. :func:`strides` tells which rows take part,
+    :func:`common_columns` which columns; the others follow as
+    :func:`~cofactor.start.leaps.joined` has it.
 
     Parameters
     ----------
@@ -108,34 +109,33 @@ def coarse_factors(model: Model, data: Opened, k: int, draw: Draw) -> Factors:
     components : ndarray of shape (k, d)
     """
     noise, columns = cast(NonnegativeNoise, model.noise), Columns.of(data)
+
+    def opened(stride: int) -> Opened:
+        return Opened.at(level_of(data.part, columns, k, stride), data.engine)
+
+    levels = data.engine.map(opened, strides(len(data.part.rows), k))
     found: Found | None = None
-    for part, iterations in zip(levels(data.part, columns, k), ITERATIONS, strict=False):
-        level = Opened.at(part, data.engine)
-        start = draw(part) if found is None else joined(noise, found, level, columns.sums)
+    for level, iterations in zip(levels, ITERATIONS, strict=False):
+        start = draw(level.part) if found is None else joined(noise, found, level, columns.sums)
         found = _improved(model, level, start, iterations)
     codes, components = joined(noise, cast(Found, found), data, columns.sums)
     return codes, without_gaps(components)
 
 
-def levels(whole: Part, columns: Columns, k: int) -> Iterator[Part]:
-    """Yield the parts of data that ``k`` components begin with, one after the other.
+def strides(n: int, k: int) -> list[int]:
+    """Return which of ``n`` rows ``k`` components begin with: one of so many, the most first.
 
     Every 32nd row, or 16th where that leaves less than eight for each component, and then every
-    eighth; of fewer rows every eighth and fourth, or every fourth alone. Each with
-    :func:`common_columns`.
-
-    Parameters
-    ----------
-    whole : Part
-        All of the data.
-    columns : Columns
-    k : int
-        Number of components.
+    eighth; of fewer rows every eighth and fourth, or every fourth alone.
     """
-    n = STRIDES[-1] * -(-whole.X.shape[0] // STRIDES[-1])  # in whole strides of the least
-    first = next((stride for stride in STRIDES if n >= LEAST_ROWS * stride * k), STRIDES[-1])
-    for stride in sorted({first, max(min(first // 2, SECOND), STRIDES[-1])}, reverse=True):
-        yield whole.every(stride).at(common_columns(columns, k, stride))
+    whole = STRIDES[-1] * -(-n // STRIDES[-1])  # in whole strides of the least
+    first = next((stride for stride in STRIDES if whole >= LEAST_ROWS * stride * k), STRIDES[-1])
+    return sorted({first, max(min(first // 2, SECOND), STRIDES[-1])}, reverse=True)
+
+
+def level_of(whole: Part, columns: Columns, k: int, stride: int) -> Part:
+    """Return one row of every ``stride``, at the :func:`common_columns`, for ``k`` components."""
+    return whole.every(stride).at(common_columns(columns, k, stride))
 
 
 def common_columns(columns: Columns, k: int, stride: int) -> Labels:

@@ -72,8 +72,10 @@ def leap(noise: NonnegativeNoise, block: RowBlock, factor: FixedFactor, codes: F
 
     def of_part(_: RowBlock, step: Floats, begun: Floats) -> Floats:
         step = step.astype(float, copy=False)
-        far = np.square(step) / np.maximum(begun, CODE_FLOOR)  # below which steps lift codes first
-        return far * ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
+        far = np.square(step)
+        far /= np.maximum(begun, CODE_FLOOR)  # below which steps lift codes first
+        far *= ((step @ fitted) / np.maximum(far @ fitted, TINY))[:, None]
+        return far
 
     return in_parts(block, of_part, noise.multiplicative_codes(block, factor, codes).codes, codes)
 
