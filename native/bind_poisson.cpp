@@ -155,10 +155,6 @@ void bind_sparse(nb::module_& module, const SparseKernels<T, I>& kernels) {
         named("before"), named("loss"), Unlocked());
 }
 
-// Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
-// has let go of it and another one has it.
-constexpr size_t soon_laid_out = size_t{1} << 17;
-
 template <class T>
 void bind_brief(nb::module_& module, const PoissonKernels<T>& kernels) {
     using Nothing = const Array1<const T>&;
@@ -188,6 +184,10 @@ void bind_brief(nb::module_& module, const PoissonKernels<T>& kernels) {
         named("begun"), named("codes"), nb::arg("l1"), nb::arg("l2"), nb::arg("log"),
         nb::arg("floor"), named("before"), named("loss"), Unlocked());
 }
+
+// Numbers that are laid out in less time than a thread takes to get the interpreter back, once it
+// has let go of it and another one has it.
+constexpr size_t soon_laid_out = size_t{1} << 17;
 
 template <class T>
 void bind_layout(nb::module_& module, const PoissonKernels<T>& kernels) {

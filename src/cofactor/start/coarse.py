@@ -127,6 +127,18 @@ def strides(n: int, k: int) -> list[int]:
 
     Every 32nd row, or 16th where that leaves less than eight for each component, and then every
     eighth; of fewer rows every eighth and fourth, or every fourth alone.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    k : int
+        Number of components.
+
+    Returns
+    -------
+    list of int
+        One or two of :data:`STRIDES`, descending.
     """
     whole = STRIDES[-1] * -(-n // STRIDES[-1])  # in whole strides of the least
     first = next((stride for stride in STRIDES if whole >= LEAST_ROWS * stride * k), STRIDES[-1])
@@ -134,7 +146,18 @@ def strides(n: int, k: int) -> list[int]:
 
 
 def level_of(whole: Part, columns: Columns, k: int, stride: int) -> Part:
-    """Return one row of every ``stride``, at the :func:`common_columns`, for ``k`` components."""
+    """Return one row of every ``stride``, at the :func:`common_columns`, for ``k`` components.
+
+    Parameters
+    ----------
+    whole : Part
+        All of the data.
+    columns : Columns
+        Of all of the data.
+    k : int
+        Number of components.
+    stride : int
+    """
     return whole.every(stride).at(common_columns(columns, k, stride))
 
 
